@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+# dom0 tools: every dom0-tools/NAME/ that has a main.cpp becomes $(BUILD)/NAME; all link dom0-tools/libparapet.
+TOOL_NAMES := $(sort $(patsubst dom0-tools/%/main.cpp,%,$(wildcard dom0-tools/*/main.cpp)))
+TOOL_LIB_SRC := $(call rfind,dom0-tools/libparapet,-name '*.cpp')
+TOOL_CXXFLAGS := -std=c++20 -O2 -g1 -Wall -Wextra -Werror -Idom0-tools -I. -fstack-protector-strong -D_FORTIFY_SOURCE=2
+TOOL_LDFLAGS := -Wl,--as-needed -Wl,-z,relro,-z,now
+$(eval $(call flagfile,tools,$(CXX) $(TOOL_CXXFLAGS)))
+
+$(BUILD)/tools/%.o: %.cpp $(BUILD)/.flags/tools
+	$(call say,CXX,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CCACHE) $(CXX) $(TOOL_CXXFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tools/libparapet.a: $(TOOL_LIB_SRC:%.cpp=$(BUILD)/tools/%.o)
+	@rm -f $@; mkdir -p $(@D); $(AR) rcsD $@ $^
+
+define tool_binary
+$$(BUILD)/$(1): $$(patsubst %.cpp,$$(BUILD)/tools/%.o,$$(call rfind,dom0-tools/$(1),-name '*.cpp')) $$(BUILD)/tools/libparapet.a
+	$$(call say,LINK,$$@)
+	$$(Q)$$(CXX) $$(TOOL_LDFLAGS) -o $$@ $$^ $$(TOOL_LIBS) -pthread
+-include $$(patsubst %.cpp,$$(BUILD)/tools/%.d,$$(call rfind,dom0-tools/$(1),-name '*.cpp'))
+endef
+$(foreach t,$(TOOL_NAMES),$(eval $(call tool_binary,$(t))))
+-include $(TOOL_LIB_SRC:%.cpp=$(BUILD)/tools/%.d)
+
+.PHONY: tools
+tools: $(TOOL_NAMES:%=$(BUILD)/%) ## Build the dom0 tools (vmctl, the console daemon)

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+//
+// The whole machine interface: what the core asks of a machine (implemented by arch/x86 and by arch/host, the fake
+// machine of the host tests), and the upcalls a machine makes into the core. The hypervisor runs with interrupts
+// off (ADR 0003); they are served on the way back to a guest and while idle. "This CPU" is the calling one.
+#pragma once
+#include "arch/guest_state.hpp"
+#include "base/result.hpp"
+#include "base/units.hpp"
+#include <span>
+
+namespace hv::cpu {
+struct PerCpu;
+}
+namespace hv::guest {
+class VcpuState;
+}
+
+namespace hv::arch {
+
+// ---- per-CPU anchor -------------------------------------------------------------------------------------------
+/// Sits at the top of every CPU's stack; entry code and C++ reach it from the stack pointer alone.
+struct CpuInfo {
+    GuestRegs regs;              ///< Registers of the vCPU that runs here, as entered; restored on the way out.
+    VcpuHot* hot;                ///< Of the current vCPU; null while idle.
+    guest::VcpuState* current;   ///< The vCPU loaded on this CPU; null while idle.
+    cpu::PerCpu* percpu;
+    std::uint32_t cpu;           ///< CpuId.
+    std::uint32_t pad;
+};
+CpuInfo& cpu_info();
+
+// ---- machine memory -------------------------------------------------------------------------------------------
+/// Hypervisor address of a RAM frame (direct map; host: fake RAM). Only mm::FrameWindow and the heap call these.
+std::byte* frame_address(Mfn frame);
+/// Inverse of frame_address for any address inside a frame.
+Mfn frame_of_address(const void* address);
+/// Backs the frame table and the machine-to-physical table, zero-filled, at boot. Host: plain allocations.
+/// The M2P is readable by guests at PV_MACH2PHYS_VIRT_START; the pointer is the hypervisor's writable view of it.
+std::uint64_t* machine_to_phys_table();
+std::byte* frame_table_memory();
+/// Root slots 256..271 that every guest root must contain; entry i belongs in slot 256 + i.
+std::span<const std::uint64_t, 16> hypervisor_root_entries();
+
+// ---- page tables in use ----------------------------------------------------------------------------------------
+/// Loads @p root_pa (kernel or user root of a vCPU); drops every non-global translation of this CPU.
+void load_root(Maddr root_pa);
+Maddr current_root();
+/// Loads the hypervisor's own root (idle, or while the current domain dies).
+void load_idle_root();
+void invalidate_page(std::uint64_t va);
+void flush_tlb_local();
+/// Runs @p fn(arg) on every CPU in @p cpus other than this one and waits. One CPU today: a no-op for an empty set.
+void call_on_cpus(std::uint64_t cpus, void (*fn)(void*), void* arg);
+
+// ---- guest memory, under the current root -----------------------------------------------------------------------
+/// Return the number of bytes NOT copied (0 = all). Addresses are checked by the caller (guest/copy).
+std::size_t copy_from_guest(void* dst, GuestVa src, std::size_t bytes);
+std::size_t copy_to_guest(GuestVa dst, const void* src, std::size_t bytes);
+/// Write-only zero fill of a guest range; same contract.
+std::size_t clear_guest(GuestVa dst, std::size_t bytes);
+
+// ---- guest CPU state that lives in hardware ---------------------------------------------------------------------
+/// Size of a GuestCpu's extended-state area in bytes (at most one page), 64-aligned.
+std::size_t fpu_area_bytes();
+/// Resets @p fpu (fpu_area_bytes()) to the architectural initial state.
+void init_fpu_area(std::byte* fpu);
+/// Saves / loads segment selectors and bases, debug registers, FPU, XCR0, TS, GDT and LDT windows, port bitmap.
+void save_guest_cpu(GuestCpu& state);
+void load_guest_cpu(const GuestCpu& state);
+/// Exchanges the active and the inactive GS base (the step between guest kernel and guest user).
+void swap_gs();
+/// Immediate effect on the running vCPU (state is also kept in GuestCpu by the caller).
+void write_fs_base(std::uint64_t v);
+void write_active_gs_base(std::uint64_t v);
+void write_inactive_gs_base(std::uint64_t v);
+std::uint64_t read_fs_base();
+std::uint64_t read_active_gs_base();
+std::uint64_t read_inactive_gs_base();
+/// Loads a user GS selector: inactive base becomes the descriptor's (0 for a null or unusable selector).
+void load_user_gs_selector(std::uint16_t selector);
+void load_gdt_window(const GuestCpu& state);
+void load_ldt_window(const GuestCpu& state);
+void write_debug_register(unsigned index, std::uint64_t v); // 0-3, 6, 7; value already validated
+std::uint64_t read_debug_register(unsigned index);
+void set_task_switched(TaskSwitched ts);
+void write_xcr0(std::uint64_t v); // already validated
+
+// ---- identification ---------------------------------------------------------------------------------------------
+struct CpuidLeaf {
+    std::uint32_t eax, ebx, ecx, edx;
+};
+CpuidLeaf cpuid(std::uint32_t leaf, std::uint32_t subleaf);
+struct CpuFeatures {
+    std::uint64_t xcr0_supported;  ///< What a guest may put into XCR0; 0 = no XSAVE.
+    std::uint64_t pat;             ///< The PAT MSR in force, all CPUs alike.
+    std::uint64_t apic_base;
+    unsigned physical_bits;
+    bool rdtscp, invariant_tsc, tcg;
+};
+const CpuFeatures& cpu_features();
+/// MSRs the policy lets through to hardware reads; einval when the CPU faults on it.
+Result<std::uint64_t> read_msr(std::uint32_t index);
+
+// ---- port I/O for the hardware domain -----------------------------------------------------------------------------
+enum class IoWidth : std::uint8_t { byte = 1, word = 2, dword = 4 };
+std::uint32_t port_in(std::uint16_t port, IoWidth width);
+void port_out(std::uint16_t port, IoWidth width, std::uint32_t value);
+
+// ---- time -------------------------------------------------------------------------------------------------------
+std::uint64_t read_tsc();
+/// TSC ticks to nanoseconds as pvclock wants it: ns = ((ticks << shift or >> -shift) * mul) >> 32.
+struct TscScale {
+    std::uint32_t mul;
+    std::int8_t shift;
+    std::uint32_t khz;
+};
+TscScale tsc_scale();
+/// One-shot: upcall_timer() happens no earlier than @p ns from now. Replaces an earlier deadline.
+void arm_timer(std::uint64_t ns_from_now);
+void disarm_timer();
+/// Seconds since 1970 from the CMOS clock, read once at boot.
+std::uint64_t boot_wallclock_seconds();
+
+// ---- interrupts of devices ---------------------------------------------------------------------------------------
+enum class Trigger : std::uint8_t { edge = 0, level = 1 };
+enum class Polarity : std::uint8_t { high = 0, low = 1 };
+/// Lines 0..lines-1 are the IOAPICs' global system interrupts.
+unsigned gsi_count();
+bool gsi_is_ours(unsigned gsi); ///< Timer or console line the hypervisor keeps.
+Result<> gsi_configure(unsigned gsi, Trigger trigger, Polarity polarity); ///< Leaves the line masked.
+Result<> gsi_unmask(unsigned gsi);
+void gsi_mask(unsigned gsi);
+/// Level lines stay blocked from delivery to upcall_gsi until this call. Edge lines need none.
+void gsi_end(unsigned gsi);
+Result<std::uint32_t> ioapic_read(std::uint64_t base, std::uint32_t reg);
+/// MSI: hands out a vector bound to @p cookie (upcall_msi gets it back); address/data for the device.
+struct MsiMessage {
+    std::uint64_t address;
+    std::uint32_t data;
+};
+Result<MsiMessage> msi_allocate(unsigned cookie);
+void msi_free(unsigned cookie);
+/// PCI configuration space, by MCFG or ports cf8/cfc (whose latch the guest's view does not share).
+std::uint32_t pci_read(std::uint32_t sbdf, unsigned offset, IoWidth width);
+void pci_write(std::uint32_t sbdf, unsigned offset, IoWidth width, std::uint32_t value);
+/// Maps @p bytes of device memory at @p pa uncached into the hypervisor; a few pages per device, never unmapped.
+Result<volatile std::uint32_t*> map_device(std::uint64_t pa, std::size_t bytes);
+/// Is this machine frame device memory the hypervisor keeps to itself (LAPIC, IOAPIC, HPET in use, MSI range)?
+bool is_private_device_frame(Mfn frame);
+
+// ---- console, power -----------------------------------------------------------------------------------------------
+/// Next character typed on the console if there is one.
+struct ConsoleInput {
+    bool present;
+    char character;
+};
+ConsoleInput console_read();
+struct AcpiSleep {
+    std::uint16_t val_a, val_b;
+    unsigned state; ///< 5 = soft off
+};
+Result<> acpi_sleep(const AcpiSleep& request);
+[[noreturn]] void power_off();
+[[noreturn]] void reset();
+[[noreturn]] void halt_forever();
+
+// ---- waiting --------------------------------------------------------------------------------------------------------
+/// Opens interrupts for one instruction or until one arrives, and returns with them off again. wait_for_interrupt
+/// sleeps; serve_interrupts does not.
+void wait_for_interrupt();
+void serve_interrupts();
+inline void relax() { __builtin_ia32_pause(); }
+
+// ---- upcalls: defined by the core, made by the machine with interrupts off -------------------------------------------
+/// A trap, fault or software interrupt from a guest. cpu_info().regs is complete; entry_vector and error_code hold
+/// vector and hardware error code; @p fault_address is CR2 for vector 14.
+void upcall_guest_trap(GuestRegs& regs, std::uint64_t fault_address);
+/// `syscall` from guest kernel mode: a hypercall. From guest user mode when the fast path declined: a system call.
+void upcall_syscall(GuestRegs& regs);
+/// `sysenter` or 32-bit `syscall` from guest user mode.
+enum class CompatEntry : std::uint8_t { sysenter, syscall32 };
+void upcall_compat_syscall(GuestRegs& regs, CompatEntry how);
+/// Last stop before a guest resumes: serves due work, delivers events, switches vCPUs. Returns with cpu_info().regs,
+/// root, GS and hot state ready. May be entered with any vCPU, returns with a runnable one (idles inside).
+void upcall_before_guest();
+void upcall_timer();                 ///< The deadline of arm_timer passed.
+void upcall_gsi(unsigned gsi);
+void upcall_msi(unsigned cookie);
+void upcall_console_input();         ///< console_read() has something.
+/// The fault address of an iret or selector load that failed on the way back into the guest: regs are the guest's.
+void upcall_return_fault(GuestRegs& regs, unsigned vector, std::uint32_t error_code);
+
+} // namespace hv::arch

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+//
+// Result<T>: the only way a fallible function reports failure. One error domain, values fixed by the ABI.
+// Results of trivially copyable types are themselves trivial, so that they travel in registers.
+#pragma once
+#include <cstdint>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+namespace hv {
+
+enum class Error : std::int32_t {
+    eperm = -1,
+    enoent = -2,
+    esrch = -3,
+    eio = -5,
+    enxio = -6,
+    e2big = -7,
+    eagain = -11,
+    enomem = -12,
+    eacces = -13,
+    efault = -14,
+    ebusy = -16,
+    eexist = -17,
+    exdev = -18,
+    enodev = -19,
+    einval = -22,
+    enospc = -28,
+    erange = -34,
+    enosys = -38,
+    enodata = -61,
+    etime = -62,
+    eoverflow = -75,
+    restart = -85, ///< Preempted: state is consistent, run the same call again. Never reaches a guest.
+    eopnotsupp = -95,
+    enobufs = -105,
+    enotconn = -107,
+};
+
+struct Ok {};
+
+template <typename T = Ok, bool trivial = std::is_trivially_copyable_v<T> && std::is_default_constructible_v<T>>
+class [[nodiscard]] Result;
+
+template <typename T> class [[nodiscard]] Result<T, true> {
+public:
+    constexpr Result(T value) : value_{value}, error_{} {}   // NOLINT: implicit on purpose
+    constexpr Result(Error e) : value_{}, error_{e} {}       // NOLINT: implicit on purpose
+    [[nodiscard]] constexpr bool ok() const { return error_ == Error{}; }
+    [[nodiscard]] constexpr Error error() const { return error_; }
+    [[nodiscard]] constexpr T take() const { return value_; }
+
+private:
+    T value_;
+    Error error_;
+};
+
+template <typename T> class [[nodiscard]] Result<T, false> {
+public:
+    constexpr Result(T value) : value_{std::move(value)}, error_{} {} // NOLINT: implicit on purpose
+    constexpr Result(Error e) : none_{}, error_{e} {}                 // NOLINT: implicit on purpose
+    constexpr Result(Result&& o) noexcept : none_{}, error_{o.error_}
+    {
+        if (ok()) ::new (static_cast<void*>(&value_)) T(std::move(o.value_));
+    }
+    Result& operator=(Result&&) = delete;
+    constexpr ~Result()
+    {
+        if (ok()) value_.~T();
+    }
+
+    [[nodiscard]] constexpr bool ok() const { return error_ == Error{}; }
+    [[nodiscard]] constexpr Error error() const { return error_; }
+    [[nodiscard]] constexpr T take() && { return std::move(value_); }
+
+private:
+    union {
+        char none_;
+        T value_;
+    };
+    Error error_;
+};
+
+/// A hypercall's value in rax: a result, or a negative errno.
+constexpr std::uint64_t to_register(const Result<std::uint64_t>& r)
+{
+    return r.ok() ? r.take() : static_cast<std::uint64_t>(static_cast<std::int64_t>(r.error()));
+}
+
+} // namespace hv
+
+/// Unwrap a Result or return its error from the enclosing function.
+#define TRY(expr) TRY_NAMED_(HV_CONCAT(try_result_, __COUNTER__), expr)
+#define TRY_NAMED_(name, expr)                                                                               \
+    __extension__({                                                                                          \
+        auto name = (expr);                                                                                  \
+        if (!name.ok()) [[unlikely]]                                                                         \
+            return name.error();                                                                             \
+        std::move(name).take();                                                                              \
+    })
+#define HV_CONCAT(a, b) HV_CONCAT_(a, b)
+#define HV_CONCAT_(a, b) a##b

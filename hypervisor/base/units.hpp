@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+//
+// The units of the whole hypervisor. Frame numbers become addresses only through the functions below; a raw
+// integer lives only from a register to its decode.
+#pragma once
+#include "base/strong.hpp"
+#include "pv-abi/types.h"
+
+namespace hv {
+
+struct Point {
+    static constexpr bool is_point = true;
+};
+struct Name {
+    static constexpr bool is_point = false;
+};
+struct MfnTag : Point {};
+struct GfnTag : Point {};
+struct PfnTag : Point {};
+struct MaddrTag : Point {};
+struct GuestVaTag : Point {};
+struct EventPortTag : Name {};
+struct GrantRefTag : Name {};
+struct GrantHandleTag : Name {};
+struct DomainIdTag : Name {};
+struct VcpuIdTag : Name {};
+struct CpuIdTag : Name {};
+struct PirqTag : Name {};
+
+using Mfn = Strong<MfnTag, std::uint64_t>;         ///< Machine frame number.
+using Gfn = Strong<GfnTag, std::uint64_t>;         ///< Frame number as the ABI carries it; its owner resolves it.
+using Pfn = Strong<PfnTag, std::uint64_t>;         ///< Guest pseudo-physical frame number.
+using Maddr = Strong<MaddrTag, std::uint64_t>;     ///< Machine address, bytes.
+using GuestVa = Strong<GuestVaTag, std::uint64_t>; ///< Virtual address supplied by a guest. Never dereferenced.
+using EventPort = Strong<EventPortTag, std::uint32_t>;
+using GrantRef = Strong<GrantRefTag, std::uint32_t>;
+using GrantHandle = Strong<GrantHandleTag, std::uint32_t>;
+using DomainId = Strong<DomainIdTag, std::uint16_t>;
+using VcpuId = Strong<VcpuIdTag, std::uint32_t>;
+using CpuId = Strong<CpuIdTag, std::uint32_t>;
+using Pirq = Strong<PirqTag, std::uint32_t>;
+using Nanoseconds = std::uint64_t; ///< Nanoseconds since the hypervisor's clock started.
+
+inline constexpr unsigned page_shift = 12;
+inline constexpr std::uint64_t page_size = 1ULL << page_shift;
+inline constexpr Mfn invalid_mfn{~0ULL};
+
+constexpr Maddr maddr_of(Mfn m) { return Maddr{m.raw() << page_shift}; }
+constexpr Mfn mfn_of(Maddr a) { return Mfn{a.raw() >> page_shift}; }
+
+/// The 16 root slots (256..271, 8 TiB) a guest may never fill. Source: pv-abi/types.h, CONTRACT C.1.
+constexpr bool is_hypervisor_va(std::uint64_t va)
+{
+    return va >= PV_HYPERVISOR_VIRT_START && va < PV_HYPERVISOR_VIRT_END;
+}
+constexpr bool is_canonical(std::uint64_t va) { return static_cast<std::int64_t>(va << 16) >> 16 == static_cast<std::int64_t>(va); }
+/// May a guest name this address at all (canonical and not the hypervisor's)?
+constexpr bool is_guest_va(std::uint64_t va) { return is_canonical(va) && !is_hypervisor_va(va); }
+
+} // namespace hv

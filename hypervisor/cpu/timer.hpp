@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+//
+// One-shot timers of one CPU, kept in a pairing heap: O(1) start, O(log n) amortised stop and expiry. A timer belongs
+// to the queue it was started on and is touched only by that queue's CPU.
+#pragma once
+#include "base/units.hpp"
+
+namespace hv::cpu {
+
+class TimerQueue;
+
+class Timer {
+public:
+    using Callback = void (*)(Timer&);
+    constexpr explicit Timer(Callback fn) : fn_{fn} {}
+    Timer(const Timer&) = delete;
+    Timer& operator=(const Timer&) = delete;
+    ~Timer();
+
+    /// (Re)starts; @p deadline may be in the past, then it fires at the next opportunity.
+    void start(TimerQueue& queue, Nanoseconds deadline);
+    void stop();
+    [[nodiscard]] bool active() const { return queue_ != nullptr; }
+    [[nodiscard]] Nanoseconds deadline() const { return deadline_; }
+
+private:
+    friend class TimerQueue;
+    Callback fn_;
+    TimerQueue* queue_ = nullptr;
+    Nanoseconds deadline_ = 0;
+    Timer* child_ = nullptr;   ///< First child.
+    Timer* sibling_ = nullptr; ///< Next sibling.
+    Timer* back_ = nullptr;    ///< Previous sibling, or parent of a first child.
+};
+
+class TimerQueue {
+public:
+    /// Fires everything due at @p now, in order of deadline. Callbacks may start and stop timers.
+    void run(Nanoseconds now);
+    [[nodiscard]] const Timer* next() const { return root_; }
+    /// Programs this CPU's timer hardware for the earliest deadline.
+    void program(Nanoseconds now) const;
+
+private:
+    friend class Timer;
+    static Timer* meld(Timer* a, Timer* b);
+    static Timer* meld_children(Timer* first);
+    void insert(Timer& t);
+    void remove(Timer& t);
+    Timer* root_ = nullptr;
+};
+
+} // namespace hv::cpu

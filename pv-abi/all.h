@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+//
+// The whole guest ABI.
+#pragma once
+#include "pv-abi/callback.h"
+#include "pv-abi/console.h"
+#include "pv-abi/elfnote.h"
+#include "pv-abi/errno.h"
+#include "pv-abi/event.h"
+#include "pv-abi/features.h"
+#include "pv-abi/grant.h"
+#include "pv-abi/hypercall.h"
+#include "pv-abi/memory.h"
+#include "pv-abi/mmu.h"
+#include "pv-abi/physdev.h"
+#include "pv-abi/platform.h"
+#include "pv-abi/sched.h"
+#include "pv-abi/start_info.h"
+#include "pv-abi/time.h"
+#include "pv-abi/types.h"
+#include "pv-abi/vcpu.h"
+#include "pv-abi/version.h"

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+//
+// Types of the ELF notes (owner "Xen") by which a kernel says how it wants to be loaded.
+#pragma once
+
+#define PV_ELFNOTE_INFO 0
+#define PV_ELFNOTE_ENTRY 1
+#define PV_ELFNOTE_HYPERCALL_PAGE 2
+#define PV_ELFNOTE_VIRT_BASE 3
+#define PV_ELFNOTE_PADDR_OFFSET 4
+#define PV_ELFNOTE_XEN_VERSION 5
+#define PV_ELFNOTE_GUEST_OS 6
+#define PV_ELFNOTE_GUEST_VERSION 7
+#define PV_ELFNOTE_LOADER 8
+#define PV_ELFNOTE_PAE_MODE 9
+#define PV_ELFNOTE_FEATURES 10
+#define PV_ELFNOTE_BSD_SYMTAB 11
+#define PV_ELFNOTE_HV_START_LOW 12
+#define PV_ELFNOTE_L1_MFN_VALID 13
+#define PV_ELFNOTE_SUSPEND_CANCEL 14
+#define PV_ELFNOTE_INIT_P2M 15
+#define PV_ELFNOTE_MOD_START_PFN 16
+#define PV_ELFNOTE_SUPPORTED_FEATURES 17
+#define PV_ELFNOTE_PHYS32_ENTRY 18
+#define PV_ELFNOTE_MAX 18

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+//
+// Event channels: operations, states, virtual interrupts, and the two ABIs of pending bits.
+#pragma once
+#include "pv-abi/types.h"
+
+#define PV_EVTCHNOP_BIND_INTERDOMAIN 0
+#define PV_EVTCHNOP_BIND_VIRQ 1
+#define PV_EVTCHNOP_BIND_PIRQ 2
+#define PV_EVTCHNOP_CLOSE 3
+#define PV_EVTCHNOP_SEND 4
+#define PV_EVTCHNOP_STATUS 5
+#define PV_EVTCHNOP_ALLOC_UNBOUND 6
+#define PV_EVTCHNOP_BIND_IPI 7
+#define PV_EVTCHNOP_BIND_VCPU 8
+#define PV_EVTCHNOP_UNMASK 9
+#define PV_EVTCHNOP_RESET 10
+#define PV_EVTCHNOP_INIT_CONTROL 11
+#define PV_EVTCHNOP_EXPAND_ARRAY 12
+#define PV_EVTCHNOP_SET_PRIORITY 13
+
+#define PV_EVTCHNSTAT_CLOSED 0
+#define PV_EVTCHNSTAT_UNBOUND 1
+#define PV_EVTCHNSTAT_INTERDOMAIN 2
+#define PV_EVTCHNSTAT_PIRQ 3
+#define PV_EVTCHNSTAT_VIRQ 4
+#define PV_EVTCHNSTAT_IPI 5
+
+#define PV_BIND_PIRQ__WILL_SHARE 1
+
+#define PV_VIRQ_TIMER 0
+#define PV_VIRQ_DEBUG 1
+#define PV_VIRQ_CONSOLE 2
+#define PV_VIRQ_DOM_EXC 3
+#define PV_VIRQ_TBUF 4
+#define PV_VIRQ_DEBUGGER 6
+#define PV_VIRQ_XENOPROF 7
+#define PV_VIRQ_CON_RING 8
+#define PV_VIRQ_PCPU_STATE 9
+#define PV_VIRQ_MEM_EVENT 10
+#define PV_VIRQ_ARGO 11
+#define PV_VIRQ_ENOMEM 12
+#define PV_VIRQ_XENPMU 13
+#define PV_VIRQ_ARCH_0 16
+#define PV_VIRQ_ARCH_1 17
+#define PV_VIRQ_ARCH_2 18
+#define PV_VIRQ_ARCH_3 19
+#define PV_VIRQ_ARCH_4 20
+#define PV_VIRQ_ARCH_5 21
+#define PV_VIRQ_ARCH_6 22
+#define PV_VIRQ_ARCH_7 23
+#define PV_NR_VIRQS 24
+
+#define PV_EVTCHN_2L_NR_CHANNELS 4096
+
+#define PV_EVTCHN_FIFO_PRIORITY_MAX 0
+#define PV_EVTCHN_FIFO_PRIORITY_DEFAULT 7
+#define PV_EVTCHN_FIFO_PRIORITY_MIN 15
+#define PV_EVTCHN_FIFO_MAX_QUEUES 16
+#define PV_EVTCHN_FIFO_PENDING 31
+#define PV_EVTCHN_FIFO_MASKED 30
+#define PV_EVTCHN_FIFO_LINKED 29
+#define PV_EVTCHN_FIFO_BUSY 28
+#define PV_EVTCHN_FIFO_LINK_BITS 17
+#define PV_EVTCHN_FIFO_LINK_MASK 0x1ffff
+#define PV_EVTCHN_FIFO_NR_CHANNELS 0x20000
+
+#ifndef __ASSEMBLER__
+
+struct pv_evtchn_alloc_unbound {
+    uint16_t dom, remote_dom;
+    uint32_t port;
+};
+PV_CHECK_SIZE(pv_evtchn_alloc_unbound, 8);
+
+struct pv_evtchn_bind_interdomain {
+    uint16_t remote_dom;
+    uint16_t hole0;
+    uint32_t remote_port;
+    uint32_t local_port;
+};
+PV_CHECK_SIZE(pv_evtchn_bind_interdomain, 12);
+
+struct pv_evtchn_bind_virq {
+    uint32_t virq;
+    uint32_t vcpu;
+    uint32_t port;
+};
+PV_CHECK_SIZE(pv_evtchn_bind_virq, 12);
+
+struct pv_evtchn_bind_pirq {
+    uint32_t pirq;
+    uint32_t flags;
+    uint32_t port;
+};
+PV_CHECK_SIZE(pv_evtchn_bind_pirq, 12);
+
+struct pv_evtchn_bind_ipi {
+    uint32_t vcpu;
+    uint32_t port;
+};
+PV_CHECK_SIZE(pv_evtchn_bind_ipi, 8);
+
+struct pv_evtchn_close {
+    uint32_t port;
+};
+PV_CHECK_SIZE(pv_evtchn_close, 4);
+
+struct pv_evtchn_send {
+    uint32_t port;
+};
+PV_CHECK_SIZE(pv_evtchn_send, 4);
+
+struct pv_evtchn_status {
+    uint16_t dom;
+    uint16_t hole0;
+    uint32_t port;
+    uint32_t status;
+    uint32_t vcpu;
+    union {
+        struct {
+            uint16_t dom;
+            uint16_t hole0[3];
+        } unbound;
+        struct {
+            uint16_t dom;
+            uint16_t hole0;
+            uint32_t port;
+        } interdomain;
+        PV_ARM(uint32_t, pirq, 8);
+        PV_ARM(uint32_t, virq, 8);
+    } u;
+};
+PV_CHECK_SIZE(pv_evtchn_status, 24);
+
+struct pv_evtchn_bind_vcpu {
+    uint32_t port;
+    uint32_t vcpu;
+};
+PV_CHECK_SIZE(pv_evtchn_bind_vcpu, 8);
+
+struct pv_evtchn_unmask {
+    uint32_t port;
+};
+PV_CHECK_SIZE(pv_evtchn_unmask, 4);
+
+struct pv_evtchn_reset {
+    uint16_t dom;
+};
+PV_CHECK_SIZE(pv_evtchn_reset, 2);
+
+struct pv_evtchn_init_control {
+    uint64_t control_gfn;
+    uint32_t offset;
+    uint32_t vcpu;
+    uint8_t link_bits;
+    uint8_t _pad[7];
+};
+PV_CHECK_SIZE(pv_evtchn_init_control, 24);
+
+struct pv_evtchn_expand_array {
+    uint64_t array_gfn;
+};
+PV_CHECK_SIZE(pv_evtchn_expand_array, 8);
+
+struct pv_evtchn_set_priority {
+    uint32_t port;
+    uint32_t priority;
+};
+PV_CHECK_SIZE(pv_evtchn_set_priority, 8);
+
+struct pv_evtchn_fifo_control_block {
+    uint32_t ready;
+    uint32_t _rsvd;
+    uint32_t head[PV_EVTCHN_FIFO_MAX_QUEUES];
+};
+PV_CHECK_SIZE(pv_evtchn_fifo_control_block, 72);
+
+#endif

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+//
+// memory_op: reservations, the machine-to-physical table, memory maps, frames of a domain's resources.
+#pragma once
+#include "pv-abi/types.h"
+
+#define PV_XENMEM_INCREASE_RESERVATION 0
+#define PV_XENMEM_DECREASE_RESERVATION 1
+#define PV_XENMEM_MAXIMUM_RAM_PAGE 2
+#define PV_XENMEM_CURRENT_RESERVATION 3
+#define PV_XENMEM_MAXIMUM_RESERVATION 4
+#define PV_XENMEM_MACHPHYS_MFN_LIST 5
+#define PV_XENMEM_POPULATE_PHYSMAP 6
+#define PV_XENMEM_ADD_TO_PHYSMAP 7
+#define PV_XENMEM_MEMORY_MAP 9
+#define PV_XENMEM_MACHINE_MEMORY_MAP 10
+#define PV_XENMEM_EXCHANGE 11
+#define PV_XENMEM_MACHPHYS_MAPPING 12
+#define PV_XENMEM_SET_MEMORY_MAP 13
+#define PV_XENMEM_MAXIMUM_GPFN 14
+#define PV_XENMEM_REMOVE_FROM_PHYSMAP 15
+#define PV_XENMEM_SET_POD_TARGET 16
+#define PV_XENMEM_GET_POD_TARGET 17
+#define PV_XENMEM_GET_SHARING_FREED_PAGES 18
+#define PV_XENMEM_GET_SHARING_SHARED_PAGES 19
+#define PV_XENMEM_PAGING_OP 20
+#define PV_XENMEM_ACCESS_OP 21
+#define PV_XENMEM_SHARING_OP 22
+#define PV_XENMEM_ADD_TO_PHYSMAP_BATCH 23
+#define PV_XENMEM_CLAIM_PAGES 24
+#define PV_XENMEM_MACHPHYS_COMPAT_MFN_LIST 25
+#define PV_XENMEM_GET_VNUMAINFO 26
+#define PV_XENMEM_RESERVED_DEVICE_MEMORY_MAP 27
+#define PV_XENMEM_ACQUIRE_RESOURCE 28
+
+// mem_flags: address width in bits 0-7, node + 1 in bits 8-15.
+#define PV_XENMEMF_ADDRESS_BITS_MASK 0xff
+#define PV_XENMEMF_NODE_SHIFT 8
+#define PV_XENMEMF_POPULATE_ON_DEMAND 0x10000
+#define PV_XENMEMF_EXACT_NODE_REQUEST 0x20000
+#define PV_XENMEMF_VNODE 0x40000
+
+#define PV_XENMAPSPACE_SHARED_INFO 0
+#define PV_XENMAPSPACE_GRANT_TABLE 1
+#define PV_XENMAPSPACE_GMFN 2
+#define PV_XENMAPSPACE_GMFN_RANGE 3
+#define PV_XENMAPSPACE_GMFN_FOREIGN 4
+#define PV_XENMAPSPACE_DEV_MMIO 5
+#define PV_XENMAPIDX_GRANT_TABLE_STATUS 0x80000000
+
+#define PV_XENMEM_RESOURCE_IOREQ_SERVER 0
+#define PV_XENMEM_RESOURCE_GRANT_TABLE 1
+#define PV_XENMEM_RESOURCE_VMTRACE_BUF 2
+#define PV_XENMEM_RESOURCE_GRANT_TABLE_ID_SHARED 0
+#define PV_XENMEM_RESOURCE_GRANT_TABLE_ID_STATUS 1
+
+#define PV_XENMEM_RDM_ALL 1
+
+// Types in the BIOS-style map that memory_map and machine_memory_map return.
+#define PV_E820_RAM 1
+#define PV_E820_RESERVED 2
+#define PV_E820_ACPI 3
+#define PV_E820_NVS 4
+#define PV_E820_UNUSABLE 5
+
+#ifndef __ASSEMBLER__
+
+struct pv_memory_reservation {
+    uint64_t extent_start;
+    uint64_t nr_extents;
+    uint32_t extent_order;
+    uint32_t mem_flags;
+    uint16_t domid;
+    uint16_t hole0[3];
+};
+PV_CHECK_SIZE(pv_memory_reservation, 32);
+
+struct pv_memory_exchange {
+    struct pv_memory_reservation in;
+    struct pv_memory_reservation out;
+    uint64_t nr_exchanged;
+};
+PV_CHECK_SIZE(pv_memory_exchange, 72);
+
+struct pv_memory_domain {
+    uint16_t domid;
+};
+PV_CHECK_SIZE(pv_memory_domain, 2);
+
+struct pv_machphys_mfn_list {
+    uint32_t max_extents;
+    uint32_t hole0;
+    uint64_t extent_start;
+    uint32_t nr_extents;
+    uint32_t hole1;
+};
+PV_CHECK_SIZE(pv_machphys_mfn_list, 24);
+
+struct pv_machphys_mapping {
+    uint64_t v_start, v_end;
+    uint64_t max_mfn;
+};
+PV_CHECK_SIZE(pv_machphys_mapping, 24);
+
+struct pv_add_to_physmap {
+    uint16_t domid;
+    uint16_t size;
+    uint32_t space;
+    uint64_t idx;
+    uint64_t gpfn;
+};
+PV_CHECK_SIZE(pv_add_to_physmap, 24);
+
+struct pv_add_to_physmap_batch {
+    uint16_t domid;
+    uint16_t space;
+    uint16_t size;
+    union {
+        uint16_t foreign_domid;
+        uint16_t res0;
+    } u;
+    uint64_t idxs;
+    uint64_t gpfns;
+    uint64_t errs;
+};
+PV_CHECK_SIZE(pv_add_to_physmap_batch, 32);
+
+struct pv_remove_from_physmap {
+    uint16_t domid;
+    uint16_t hole0[3];
+    uint64_t gpfn;
+};
+PV_CHECK_SIZE(pv_remove_from_physmap, 16);
+
+struct pv_memory_map {
+    uint32_t nr_entries;
+    uint32_t hole0;
+    uint64_t buffer;
+};
+PV_CHECK_SIZE(pv_memory_map, 16);
+
+struct pv_foreign_memory_map {
+    uint16_t domid;
+    uint16_t hole0[3];
+    struct pv_memory_map map;
+};
+PV_CHECK_SIZE(pv_foreign_memory_map, 24);
+
+struct pv_e820_entry {
+    uint64_t addr;
+    uint64_t size;
+    uint32_t type;
+} __attribute__((packed));
+PV_CHECK_SIZE(pv_e820_entry, 20);
+
+struct pv_pod_target {
+    uint64_t target_pages;
+    uint64_t tot_pages;
+    uint64_t pod_cache_pages;
+    uint64_t pod_entries;
+    uint16_t domid;
+    uint16_t hole0[3];
+};
+PV_CHECK_SIZE(pv_pod_target, 40);
+
+struct pv_mem_acquire_resource {
+    uint16_t domid;
+    uint16_t type;
+    uint32_t id;
+    uint32_t nr_frames;
+    uint32_t pad;
+    uint64_t frame;
+    uint64_t frame_list;
+};
+PV_CHECK_SIZE(pv_mem_acquire_resource, 32);
+
+struct pv_vmemrange {
+    uint64_t start, end;
+    uint32_t flags;
+    uint32_t nid;
+};
+PV_CHECK_SIZE(pv_vmemrange, 24);
+
+#endif

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+//
+// physdev_op: interrupt lines, MSIs, PCI devices and I/O privilege, for the hardware domain.
+#pragma once
+#include "pv-abi/types.h"
+
+#define PV_PHYSDEVOP_IRQ_UNMASK_NOTIFY 4
+#define PV_PHYSDEVOP_IRQ_STATUS_QUERY 5
+#define PV_PHYSDEVOP_SET_IOPL 6
+#define PV_PHYSDEVOP_SET_IOBITMAP 7
+#define PV_PHYSDEVOP_APIC_READ 8
+#define PV_PHYSDEVOP_APIC_WRITE 9
+#define PV_PHYSDEVOP_ALLOC_IRQ_VECTOR 10
+#define PV_PHYSDEVOP_FREE_IRQ_VECTOR 11
+#define PV_PHYSDEVOP_EOI 12
+#define PV_PHYSDEVOP_MAP_PIRQ 13
+#define PV_PHYSDEVOP_UNMAP_PIRQ 14
+#define PV_PHYSDEVOP_MANAGE_PCI_ADD 15
+#define PV_PHYSDEVOP_MANAGE_PCI_REMOVE 16
+#define PV_PHYSDEVOP_PIRQ_EOI_GMFN_V1 17
+#define PV_PHYSDEVOP_RESTORE_MSI 19
+#define PV_PHYSDEVOP_MANAGE_PCI_ADD_EXT 20
+#define PV_PHYSDEVOP_SETUP_GSI 21
+#define PV_PHYSDEVOP_GET_FREE_PIRQ 23
+#define PV_PHYSDEVOP_PCI_MMCFG_RESERVED 24
+#define PV_PHYSDEVOP_PCI_DEVICE_ADD 25
+#define PV_PHYSDEVOP_PCI_DEVICE_REMOVE 26
+#define PV_PHYSDEVOP_RESTORE_MSI_EXT 27
+#define PV_PHYSDEVOP_PIRQ_EOI_GMFN_V2 28
+#define PV_PHYSDEVOP_DBGP_OP 29
+#define PV_PHYSDEVOP_PREPARE_MSIX 30
+#define PV_PHYSDEVOP_RELEASE_MSIX 31
+
+#define PV_XENIRQSTAT_NEEDS_EOI 0x1
+#define PV_XENIRQSTAT_SHARED 0x2
+
+#define PV_MAP_PIRQ_TYPE_MSI 0
+#define PV_MAP_PIRQ_TYPE_GSI 1
+#define PV_MAP_PIRQ_TYPE_UNKNOWN 2
+#define PV_MAP_PIRQ_TYPE_MSI_SEG 3
+#define PV_MAP_PIRQ_TYPE_MULTI_MSI 4
+
+#define PV_PCI_MMCFG_RESERVED 0x1
+#define PV_PCI_DEV_EXTFN 0x1
+#define PV_PCI_DEV_VIRTFN 0x2
+#define PV_PCI_DEV_PXM 0x4
+
+#define PV_PHYSDEVOP_DBGP_RESET_PREPARE 1
+#define PV_PHYSDEVOP_DBGP_RESET_DONE 2
+#define PV_PHYSDEVOP_DBGP_BUS_UNKNOWN 0
+#define PV_PHYSDEVOP_DBGP_BUS_PCI 1
+
+#ifndef __ASSEMBLER__
+
+struct pv_physdev_eoi {
+    uint32_t irq;
+};
+PV_CHECK_SIZE(pv_physdev_eoi, 4);
+
+struct pv_physdev_pirq_eoi_gmfn {
+    uint64_t gmfn;
+};
+PV_CHECK_SIZE(pv_physdev_pirq_eoi_gmfn, 8);
+
+struct pv_physdev_irq_status_query {
+    uint32_t irq;
+    uint32_t flags;
+};
+PV_CHECK_SIZE(pv_physdev_irq_status_query, 8);
+
+struct pv_physdev_set_iopl {
+    uint32_t iopl;
+};
+PV_CHECK_SIZE(pv_physdev_set_iopl, 4);
+
+struct pv_physdev_set_iobitmap {
+    uint64_t bitmap;
+    uint32_t nr_ports;
+    uint32_t hole0;
+};
+PV_CHECK_SIZE(pv_physdev_set_iobitmap, 16);
+
+struct pv_physdev_apic {
+    uint64_t apic_physbase;
+    uint32_t reg;
+    uint32_t value;
+};
+PV_CHECK_SIZE(pv_physdev_apic, 16);
+
+struct pv_physdev_irq {
+    uint32_t irq;
+    uint32_t vector;
+};
+PV_CHECK_SIZE(pv_physdev_irq, 8);
+
+struct pv_physdev_map_pirq {
+    uint16_t domid;
+    uint16_t hole0;
+    int32_t type;
+    int32_t index;
+    int32_t pirq;
+    int32_t bus;
+    int32_t devfn;
+    int32_t entry_nr;
+    uint32_t hole1;
+    uint64_t table_base;
+};
+PV_CHECK_SIZE(pv_physdev_map_pirq, 40);
+
+struct pv_physdev_unmap_pirq {
+    uint16_t domid;
+    uint16_t hole0;
+    int32_t pirq;
+};
+PV_CHECK_SIZE(pv_physdev_unmap_pirq, 8);
+
+struct pv_physdev_manage_pci {
+    uint8_t bus;
+    uint8_t devfn;
+};
+PV_CHECK_SIZE(pv_physdev_manage_pci, 2);
+
+struct pv_physdev_restore_msi {
+    uint8_t bus;
+    uint8_t devfn;
+};
+PV_CHECK_SIZE(pv_physdev_restore_msi, 2);
+
+struct pv_physdev_manage_pci_ext {
+    uint8_t bus;
+    uint8_t devfn;
+    uint16_t hole0;
+    uint32_t is_extfn;
+    uint32_t is_virtfn;
+    struct {
+        uint8_t bus;
+        uint8_t devfn;
+    } physfn;
+    uint16_t hole1;
+};
+PV_CHECK_SIZE(pv_physdev_manage_pci_ext, 16);
+
+struct pv_physdev_setup_gsi {
+    int32_t gsi;
+    uint8_t triggering;
+    uint8_t polarity;
+    uint16_t hole0;
+};
+PV_CHECK_SIZE(pv_physdev_setup_gsi, 8);
+
+struct pv_physdev_get_free_pirq {
+    int32_t type;
+    uint32_t pirq;
+};
+PV_CHECK_SIZE(pv_physdev_get_free_pirq, 8);
+
+struct pv_physdev_pci_mmcfg_reserved {
+    uint64_t address;
+    uint16_t segment;
+    uint8_t start_bus;
+    uint8_t end_bus;
+    uint32_t flags;
+};
+PV_CHECK_SIZE(pv_physdev_pci_mmcfg_reserved, 16);
+
+// With PCI_DEV_PXM a uint32_t proximity domain follows.
+struct pv_physdev_pci_device_add {
+    uint16_t seg;
+    uint8_t bus;
+    uint8_t devfn;
+    uint32_t flags;
+    struct {
+        uint8_t bus;
+        uint8_t devfn;
+    } physfn;
+    uint16_t hole0;
+};
+PV_CHECK_SIZE(pv_physdev_pci_device_add, 12);
+
+struct pv_physdev_pci_device {
+    uint16_t seg;
+    uint8_t bus;
+    uint8_t devfn;
+};
+PV_CHECK_SIZE(pv_physdev_pci_device, 4);
+
+struct pv_physdev_dbgp_op {
+    uint8_t op;
+    uint8_t bus;
+    union {
+        struct pv_physdev_pci_device pci;
+    } u;
+};
+PV_CHECK_SIZE(pv_physdev_dbgp_op, 6);
+
+#endif

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+//
+// A virtual CPU as the guest sees it: selectors, registers, traps, first context, vcpu_op, shared info page.
+#pragma once
+#include "pv-abi/time.h"
+#include "pv-abi/types.h"
+
+// Flat ring 3 selectors that the hypervisor keeps in every guest's GDT. A null DS is flat in 64-bit mode.
+#define PV_FLAT_RING3_CS32 0xe023
+#define PV_FLAT_RING3_CS64 0xe033
+#define PV_FLAT_RING3_DS32 0xe02b
+#define PV_FLAT_RING3_DS64 0x0000
+#define PV_FLAT_RING3_SS32 0xe02b
+#define PV_FLAT_RING3_SS64 0xe02b
+#define PV_FLAT_KERNEL_DS64 PV_FLAT_RING3_DS64
+#define PV_FLAT_KERNEL_DS32 PV_FLAT_RING3_DS32
+#define PV_FLAT_KERNEL_DS PV_FLAT_KERNEL_DS64
+#define PV_FLAT_KERNEL_CS64 PV_FLAT_RING3_CS64
+#define PV_FLAT_KERNEL_CS32 PV_FLAT_RING3_CS32
+#define PV_FLAT_KERNEL_CS PV_FLAT_KERNEL_CS64
+#define PV_FLAT_KERNEL_SS64 PV_FLAT_RING3_SS64
+#define PV_FLAT_KERNEL_SS32 PV_FLAT_RING3_SS32
+#define PV_FLAT_KERNEL_SS PV_FLAT_KERNEL_SS64
+#define PV_FLAT_USER_DS64 PV_FLAT_RING3_DS64
+#define PV_FLAT_USER_DS32 PV_FLAT_RING3_DS32
+#define PV_FLAT_USER_DS PV_FLAT_USER_DS64
+#define PV_FLAT_USER_CS64 PV_FLAT_RING3_CS64
+#define PV_FLAT_USER_CS32 PV_FLAT_RING3_CS32
+#define PV_FLAT_USER_CS PV_FLAT_USER_CS64
+#define PV_FLAT_USER_SS64 PV_FLAT_RING3_SS64
+#define PV_FLAT_USER_SS32 PV_FLAT_RING3_SS32
+#define PV_FLAT_USER_SS PV_FLAT_USER_SS64
+
+#define PV_FIRST_RESERVED_GDT_PAGE 14
+#define PV_FIRST_RESERVED_GDT_BYTE 57344
+#define PV_FIRST_RESERVED_GDT_ENTRY 7168
+
+#define PV_SEGBASE_FS 0
+#define PV_SEGBASE_GS_USER 1
+#define PV_SEGBASE_GS_KERNEL 2
+#define PV_SEGBASE_GS_USER_SEL 3
+
+#define PV_LEGACY_MAX_VCPUS 32
+
+#define PV_VGCF_I387_VALID 0x1
+#define PV_VGCF_IN_KERNEL 0x4
+#define PV_VGCF_FAILSAFE_DISABLES_EVENTS 0x8
+#define PV_VGCF_SYSCALL_DISABLES_EVENTS 0x10
+#define PV_VGCF_ONLINE 0x20
+#define PV_VGCF_IN_SYSCALL 0x100
+
+// trap_info.flags
+#define PV_TI_DPL_MASK 0x3
+#define PV_TI_IF 0x4
+
+#define PV_VCPUOP_INITIALISE 0
+#define PV_VCPUOP_UP 1
+#define PV_VCPUOP_DOWN 2
+#define PV_VCPUOP_IS_UP 3
+#define PV_VCPUOP_GET_RUNSTATE_INFO 4
+#define PV_VCPUOP_REGISTER_RUNSTATE_MEMORY_AREA 5
+#define PV_VCPUOP_SET_PERIODIC_TIMER 6
+#define PV_VCPUOP_STOP_PERIODIC_TIMER 7
+#define PV_VCPUOP_SET_SINGLESHOT_TIMER 8
+#define PV_VCPUOP_STOP_SINGLESHOT_TIMER 9
+#define PV_VCPUOP_REGISTER_VCPU_INFO 10
+#define PV_VCPUOP_SEND_NMI 11
+#define PV_VCPUOP_GET_PHYSID 12
+#define PV_VCPUOP_REGISTER_VCPU_TIME_MEMORY_AREA 13
+
+#define PV_VCPU_SSHOTTMR_FUTURE 0x1
+
+#define PV_RUNSTATE_RUNNING 0
+#define PV_RUNSTATE_RUNNABLE 1
+#define PV_RUNSTATE_BLOCKED 2
+#define PV_RUNSTATE_OFFLINE 3
+#define PV_RUNSTATE_UPDATE 0x8000000000000000
+
+#ifndef __ASSEMBLER__
+
+struct pv_cpu_user_regs {
+    uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+    uint32_t error_code;
+    uint32_t entry_vector;
+    uint64_t rip;
+    uint16_t cs, _pad0[1];
+    uint8_t saved_upcall_mask;
+    uint8_t _pad1[3];
+    uint64_t rflags;
+    uint64_t rsp;
+    uint16_t ss, _pad2[3];
+    uint16_t es, _pad3[3];
+    uint16_t ds, _pad4[3];
+    uint16_t fs, _pad5[3];
+    uint16_t gs, _pad6[3];
+};
+PV_CHECK_SIZE(pv_cpu_user_regs, 200);
+
+struct pv_iret_context {
+    uint64_t rax, r11, rcx, flags, rip, cs, rflags, rsp, ss;
+};
+PV_CHECK_SIZE(pv_iret_context, 72);
+
+struct pv_trap_info {
+    uint8_t vector;
+    uint8_t flags;
+    uint16_t cs;
+    uint32_t hole0;
+    uint64_t address;
+};
+PV_CHECK_SIZE(pv_trap_info, 16);
+
+struct pv_fpu_ctxt {
+    char x[512];
+};
+PV_CHECK_SIZE(pv_fpu_ctxt, 512);
+
+struct pv_vcpu_guest_context {
+    struct pv_fpu_ctxt fpu_ctxt;
+    uint64_t flags;
+    struct pv_cpu_user_regs user_regs;
+    struct pv_trap_info trap_ctxt[256];
+    uint64_t ldt_base, ldt_ents;
+    uint64_t gdt_frames[16], gdt_ents;
+    uint64_t kernel_ss, kernel_sp;
+    uint64_t ctrlreg[8];
+    uint64_t debugreg[8];
+    uint64_t event_callback_eip;
+    uint64_t failsafe_callback_eip;
+    uint64_t syscall_callback_eip;
+    uint64_t vm_assist;
+    uint64_t fs_base;
+    uint64_t gs_base_kernel;
+    uint64_t gs_base_user;
+};
+PV_CHECK_SIZE(pv_vcpu_guest_context, 5168);
+
+struct pv_arch_vcpu_info {
+    uint64_t cr2;
+    uint64_t pad;
+};
+PV_CHECK_SIZE(pv_arch_vcpu_info, 16);
+
+struct pv_vcpu_info {
+    uint8_t evtchn_upcall_pending;
+    uint8_t evtchn_upcall_mask;
+    uint8_t hole0[6];
+    uint64_t evtchn_pending_sel;
+    struct pv_arch_vcpu_info arch;
+    struct pv_vcpu_time_info time;
+};
+PV_CHECK_SIZE(pv_vcpu_info, 64);
+
+struct pv_arch_shared_info {
+    uint64_t max_pfn;
+    uint64_t pfn_to_mfn_frame_list_list;
+    uint64_t nmi_reason;
+    uint64_t p2m_cr3;
+    uint64_t p2m_vaddr;
+    uint64_t p2m_generation;
+};
+PV_CHECK_SIZE(pv_arch_shared_info, 48);
+
+struct pv_shared_info {
+    struct pv_vcpu_info vcpu_info[PV_LEGACY_MAX_VCPUS];
+    uint64_t evtchn_pending[64];
+    uint64_t evtchn_mask[64];
+    uint32_t wc_version;
+    uint32_t wc_sec;
+    uint32_t wc_nsec;
+    uint32_t wc_sec_hi;
+    struct pv_arch_shared_info arch;
+};
+PV_CHECK_SIZE(pv_shared_info, 3136);
+
+struct pv_vcpu_runstate_info {
+    int32_t state;
+    uint32_t hole0;
+    uint64_t state_entry_time;
+    uint64_t time[4];
+};
+PV_CHECK_SIZE(pv_vcpu_runstate_info, 48);
+
+struct pv_vcpu_register_runstate_memory_area {
+    union {
+        uint64_t h, v, p;
+    } addr;
+};
+PV_CHECK_SIZE(pv_vcpu_register_runstate_memory_area, 8);
+
+struct pv_vcpu_register_time_memory_area {
+    union {
+        uint64_t h, v, p;
+    } addr;
+};
+PV_CHECK_SIZE(pv_vcpu_register_time_memory_area, 8);
+
+struct pv_vcpu_set_periodic_timer {
+    uint64_t period_ns;
+};
+PV_CHECK_SIZE(pv_vcpu_set_periodic_timer, 8);
+
+struct pv_vcpu_set_singleshot_timer {
+    uint64_t timeout_abs_ns;
+    uint32_t flags;
+    uint32_t hole0;
+};
+PV_CHECK_SIZE(pv_vcpu_set_singleshot_timer, 16);
+
+struct pv_vcpu_register_vcpu_info {
+    uint64_t mfn;
+    uint32_t offset;
+    uint32_t rsvd;
+};
+PV_CHECK_SIZE(pv_vcpu_register_vcpu_info, 16);
+
+struct pv_vcpu_get_physid {
+    uint64_t phys_id;
+};
+PV_CHECK_SIZE(pv_vcpu_get_physid, 8);
+
+#endif

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+//
+// xen_version: who the hypervisor is and what it can do; and the CPUID leaves that say the same.
+#pragma once
+#include "pv-abi/features.h"
+#include "pv-abi/types.h"
+
+#define PV_XENVER_VERSION 0
+#define PV_XENVER_EXTRAVERSION 1
+#define PV_XENVER_COMPILE_INFO 2
+#define PV_XENVER_CAPABILITIES 3
+#define PV_XENVER_CHANGESET 4
+#define PV_XENVER_PLATFORM_PARAMETERS 5
+#define PV_XENVER_GET_FEATURES 6
+#define PV_XENVER_PAGESIZE 7
+#define PV_XENVER_GUEST_HANDLE 8
+#define PV_XENVER_COMMANDLINE 9
+#define PV_XENVER_BUILD_ID 10
+
+#define PV_EXTRAVERSION_LEN 16
+#define PV_CAPABILITIES_INFO_LEN 1024
+#define PV_CHANGESET_INFO_LEN 64
+#define PV_COMMANDLINE_LEN 1024
+
+#define PV_CPUID_FIRST_LEAF 0x40000000
+#define PV_CPUID_SIGNATURE_EBX 0x566e6558
+#define PV_CPUID_SIGNATURE_ECX 0x65584d4d
+#define PV_CPUID_SIGNATURE_EDX 0x4d4d566e
+#define PV_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD 0x1
+#define PV_CPUID_MACHINE_ADDRESS_WIDTH_MASK 0xff
+#define PV_CPUID_MAX_NUM_LEAVES 5
+
+#ifndef __ASSEMBLER__
+
+struct pv_extraversion {
+    char text[PV_EXTRAVERSION_LEN];
+};
+PV_CHECK_SIZE(pv_extraversion, 16);
+
+struct pv_compile_info {
+    char compiler[64];
+    char compile_by[16];
+    char compile_domain[32];
+    char compile_date[32];
+};
+PV_CHECK_SIZE(pv_compile_info, 144);
+
+struct pv_capabilities_info {
+    char text[PV_CAPABILITIES_INFO_LEN];
+};
+PV_CHECK_SIZE(pv_capabilities_info, 1024);
+
+struct pv_changeset_info {
+    char text[PV_CHANGESET_INFO_LEN];
+};
+PV_CHECK_SIZE(pv_changeset_info, 64);
+
+struct pv_platform_parameters {
+    uint64_t virt_start;
+};
+PV_CHECK_SIZE(pv_platform_parameters, 8);
+
+struct pv_feature_info {
+    uint32_t submap_idx;
+    uint32_t submap;
+};
+PV_CHECK_SIZE(pv_feature_info, 8);
+
+struct pv_domain_handle {
+    uint8_t a[16];
+};
+PV_CHECK_SIZE(pv_domain_handle, 16);
+
+struct pv_commandline {
+    char text[PV_COMMANDLINE_LEN];
+};
+PV_CHECK_SIZE(pv_commandline, 1024);
+
+// The bytes of the id follow; len is the room for them on the way in.
+struct pv_build_id {
+    uint32_t len;
+};
+PV_CHECK_SIZE(pv_build_id, 4);
+
+#endif

@@ -190,5 +190,7 @@ void upcall_msi(unsigned cookie);
 void upcall_console_input();         ///< console_read() has something.
 /// The fault address of an iret or selector load that failed on the way back into the guest: regs are the guest's.
 void upcall_return_fault(GuestRegs& regs, unsigned vector, std::uint32_t error_code);
+/// Resets the stack, runs upcall_before_guest() and restores what it left in cpu_info(). The way into the first guest.
+[[noreturn]] void enter_guest();
 
 } // namespace hv::arch

@@ -4,7 +4,7 @@
 // integer lives only from a register to its decode.
 #pragma once
 #include "base/strong.hpp"
-#include "pv-abi/types.h"
+#include "pv-abi/mmu.h"
 
 namespace hv {
 

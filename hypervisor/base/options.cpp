@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+//
+// A table of words, each with a function that reads its value. See base/options.hpp.
+#include "base/options.hpp"
+#include <array>
+
+namespace hv {
+Options options;
+namespace {
+
+/// A part of the command line.
+struct Text {
+    const char* data;
+    std::size_t size;
+
+    [[nodiscard]] bool is(const char* s) const
+    {
+        std::size_t i = 0;
+        for (; i < size && s[i] != 0; ++i)
+            if (s[i] != data[i]) return false;
+        return i == size && s[i] == 0;
+    }
+    /// Cuts off and returns everything before the first @p separator (all of it if there is none).
+    Text cut(char separator)
+    {
+        std::size_t n = 0;
+        while (n < size && data[n] != separator)
+            ++n;
+        const Text head{data, n};
+        const std::size_t skip = n < size ? n + 1 : n;
+        data += skip;
+        size -= skip;
+        return head;
+    }
+};
+
+bool read_number(Text t, std::uint64_t& out)
+{
+    const bool hex = t.size > 2 && t.data[0] == '0' && (t.data[1] | 0x20) == 'x';
+    std::size_t i = hex ? 2 : 0;
+    if (i == t.size) return false;
+    std::uint64_t value = 0;
+    for (; i < t.size; ++i) {
+        const unsigned c = static_cast<unsigned char>(t.data[i]) | 0x20U;
+        const unsigned digit = c - '0' < 10 ? c - '0' : c - 'a' < 6 && hex ? c - 'a' + 10 : 99;
+        if (digit == 99 || __builtin_mul_overflow(value, hex ? 16U : 10U, &value)) return false;
+        if (__builtin_add_overflow(value, digit, &value)) return false;
+    }
+    out = value;
+    return true;
+}
+
+/// Number with an optional suffix B K M G T; without one the unit is KiB, as Xen has it.
+bool read_size(Text t, std::uint64_t& out)
+{
+    if (t.size == 0) return false;
+    unsigned shift = 10;
+    switch (t.data[t.size - 1] | 0x20) {
+    case 'b': shift = 0; break;
+    case 'k': shift = 10; break;
+    case 'm': shift = 20; break;
+    case 'g': shift = 30; break;
+    case 't': shift = 40; break;
+    default: ++t.size; // no suffix: keep the last digit
+    }
+    --t.size;
+    std::uint64_t n = 0;
+    if (!read_number(t, n) || n > (~0ULL >> shift)) return false;
+    out = n << shift;
+    return true;
+}
+
+template <typename T> bool read_into(Text v, T& out, std::uint64_t limit)
+{
+    std::uint64_t n = 0;
+    if (!read_number(v, n) || n > limit) return false;
+    out = static_cast<T>(n);
+    return true;
+}
+
+bool read_choice(Text v, Choice& out)
+{
+    if (v.is("on") || v.is("1") || v.is("yes") || v.is("true")) return out = Choice::on, true;
+    if (v.is("off") || v.is("0") || v.is("no") || v.is("false")) return out = Choice::off, true;
+    if (v.is("default") || v.is("auto")) return out = Choice::automatic, true;
+    return false;
+}
+
+bool read_level(Text v, log::Level& out)
+{
+    const Text first = v.cut('/'); // Xen allows "limited/always"; the first decides
+    if (first.is("none") || first.is("error")) return out = log::Level::error, true;
+    if (first.is("warning")) return out = log::Level::warning, true;
+    if (first.is("info")) return out = log::Level::info, true;
+    if (first.is("debug") || first.is("all")) return out = log::Level::debug, true;
+    return false;
+}
+
+bool read_console(Text v, Options& o)
+{
+    while (v.size != 0) {
+        const Text device = v.cut(',');
+        if (device.is("com1"))
+            o.console_com1 = true;
+        else if (device.is("vga"))
+            o.console_vga = true;
+        else if (!device.is("none"))
+            return false;
+    }
+    return true;
+}
+
+bool read_com1(Text v, Options& o) // BAUD[,FRAME[,PORT]]; only 8n1 frames exist here
+{
+    const Text baud = v.cut(','), frame = v.cut(','), port = v.cut(',');
+    if (baud.is("auto"))
+        o.com1_baud = 0;
+    else if (!read_into(baud, o.com1_baud, 115200) || o.com1_baud == 0 || 115200 % o.com1_baud != 0)
+        return false;
+    if (frame.size != 0 && !frame.is("8n1")) return false;
+    return port.size == 0 || read_into(port, o.com1_port, 0xfff8);
+}
+
+bool read_dom0_mem(Text v, Options& o) // SIZE[,min:SIZE][,max:SIZE]
+{
+    while (v.size != 0) {
+        Text value = v.cut(',');
+        Text key = value;
+        const Text name = key.cut(':');
+        if (name.is("max")) {
+            if (!read_size(key, o.dom0_max_bytes)) return false;
+        } else if (name.is("min")) {
+            std::uint64_t ignored = 0; // an exact size is given or everything: a minimum adds nothing
+            if (!read_size(key, ignored)) return false;
+        } else if (!read_size(value, o.dom0_bytes)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool read_flag(Text v, bool present, bool& out)
+{
+    if (!present) return out = true, true;
+    Choice c{};
+    if (!read_choice(v, c) || c == Choice::automatic) return false;
+    return out = c == Choice::on, true;
+}
+
+enum class Outcome : std::uint8_t { used, bad_value, unknown };
+
+Outcome apply(Options& o, Text name, Text value, bool has_value)
+{
+    const auto used = [](bool ok) { return ok ? Outcome::used : Outcome::bad_value; };
+    if (name.is("console")) return used(read_console(value, o));
+    if (name.is("com1")) return used(read_com1(value, o));
+    if (name.is("dom0_mem")) return used(read_dom0_mem(value, o));
+    if (name.is("dom0_max_vcpus")) return used(read_into(value, o.dom0_max_vcpus, 64) && o.dom0_max_vcpus != 0);
+    if (name.is("maxcpus")) return used(read_into(value, o.maxcpus, 256));
+    if (name.is("loglvl")) return used(read_level(value, o.log_level));
+    if (name.is("guest_loglvl")) return used(read_level(value, o.guest_log_level));
+    if (name.is("noreboot")) return used(read_flag(value, has_value, o.noreboot));
+    if (name.is("spec-ctrl")) return used(read_choice(value, o.spec_ctrl));
+    if (name.is("xpti")) return used(read_choice(value, o.xpti));
+    if (name.is("fastpath")) return used(read_flag(value, has_value, o.fastpath));
+    if (name.is("sched") || name.is("cpufreq")) return Outcome::used; // accepted: one scheduler, no governor
+    if (name.is("placeholder") || name.is("no-real-mode") || name.is("edd")) return Outcome::used; // Debian's GRUB script
+    return Outcome::unknown;
+}
+
+} // namespace
+
+Options parse_options(const char* line, void (*complain)(const char*, const char*))
+{
+    Options o;
+    o.command_line = line;
+    Text rest{line, __builtin_strlen(line)};
+    while (rest.size != 0) {
+        const Text word = rest.cut(' ');
+        if (word.size == 0) continue;
+        Text value = word;
+        const Text name = value.cut('=');
+        const Outcome outcome = apply(o, name, value, name.size != word.size);
+        if (outcome == Outcome::used) continue;
+        std::array<char, 64> copy{};
+        for (std::size_t i = 0; i < word.size && i + 1 < copy.size(); ++i)
+            copy[i] = word.data[i];
+        complain(copy.data(), outcome == Outcome::unknown ? "unknown option, ignored" : "bad value, default kept");
+    }
+    return o;
+}
+
+} // namespace hv

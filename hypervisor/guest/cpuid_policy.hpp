@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+//
+// What CPUID says to guests: the hardware's leaves cut down to an allow-list, and the hypervisor's own leaves.
+// Pure functions of the hardware (arch::cpuid) and of the guest state passed in; any CPU, no lock.
+#pragma once
+#include "arch/arch.hpp"
+
+namespace hv::guest {
+
+/// The parts of a vCPU's state that CPUID reflects.
+struct CpuidView {
+    std::uint64_t xcr0 = 0;        ///< Current XCR0; 0 = not enabled by the guest.
+    std::uint64_t cr4 = 0;         ///< Virtual CR4: OSXSAVE.
+    std::uint32_t vcpu = 0;        ///< APIC id = 2 * vcpu.
+    bool hardware_domain = false;
+};
+arch::CpuidLeaf guest_cpuid(const CpuidView& view, std::uint32_t leaf, std::uint32_t subleaf);
+/// The leaves there are, for domctl/sysctl: calls @p fn(leaf, subleaf or PV_CPUID_NO_SUBLEAF) for each in order.
+template <typename Fn> void for_each_leaf(Fn&& fn);
+
+inline constexpr std::uint32_t cpuid_hypervisor_base = 0x40000000;
+inline constexpr std::uint32_t cpuid_last_basic = 0xd;
+inline constexpr std::uint32_t cpuid_last_extended = 0x80000008;
+
+/// How many sub-leaves @p leaf has; 0 = it takes none.
+constexpr std::uint32_t cpuid_subleaves(std::uint32_t leaf)
+{
+    return leaf == 4 ? 6 : leaf == 7 ? 2 : leaf == 0xb ? 2 : leaf == 0xd ? 3 : 0;
+}
+
+template <typename Fn> void for_each_leaf(Fn&& fn)
+{
+    const auto range = [&](std::uint32_t first, std::uint32_t last) {
+        for (std::uint32_t leaf = first; leaf <= last; ++leaf)
+            if (const std::uint32_t n = cpuid_subleaves(leaf); n == 0)
+                fn(leaf, 0xffffffffU);
+            else
+                for (std::uint32_t s = 0; s < n; ++s)
+                    fn(leaf, s);
+    };
+    range(0, cpuid_last_basic);
+    range(cpuid_hypervisor_base, cpuid_hypervisor_base + 5);
+    range(0x80000000, cpuid_last_extended);
+}
+
+} // namespace hv::guest

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+//
+// The guest-visible state of one virtual CPU and the only place that decides which root is in CR3 for it. Base class
+// of domain::Vcpu. Touched by the CPU the vCPU is loaded on; while it is not loaded, by whoever paused it.
+#pragma once
+#include "arch/arch.hpp"
+#include "mm/frame.hpp"
+#include "mm/heap.hpp"
+#include "mm/owner.hpp"
+#include "pv-abi/callback.h"
+#include "pv-abi/vcpu.h"
+#include <array>
+#include <optional>
+
+namespace hv::guest {
+
+/// What a domain's kernel believes about legacy devices that the hypervisor keeps; all vCPUs share it.
+struct PortLatches {
+    Atomic<std::uint8_t> pic_mask[2], pic_command[2];
+    Atomic<std::uint8_t> cmos_index;
+    Atomic<std::uint32_t> pci_address; ///< Port cf8.
+};
+
+/// Per-domain facts the guest layer needs; owned by domain::Domain, outlives its vCPUs.
+struct DomainPolicy {
+    bool hardware_domain = false;
+    Atomic<std::uint64_t> vm_assist; ///< Bit n = PV_VMASST_TYPE n enabled.
+    PortLatches ports;
+};
+
+enum class CallbackKind : std::uint8_t { event, failsafe, syscall, nmi, sysenter, syscall32, count };
+struct Callback {
+    std::uint64_t address = 0; ///< 0 = not registered.
+    std::uint8_t mask_events = 0;
+};
+
+/// FPU area and trap table: one heap object, so that a vCPU needs one allocation here.
+struct VcpuMemory {
+    alignas(64) std::byte fpu[4096];
+    std::array<pv_trap_info, 256> traps;
+};
+
+class VcpuState {
+public:
+    VcpuState(VcpuId id, mm::MemoryOwner& owner, DomainPolicy& policy) : id_{id}, owner_{owner}, policy_{policy} {}
+    VcpuState(const VcpuState&) = delete;
+    VcpuState& operator=(const VcpuState&) = delete;
+
+    /// Allocates trap table and FPU area and sets the reset state; before anything else is called.
+    /// The caller then sets hot.info (never null while the vCPU can run).
+    Result<> allocate();
+
+    [[nodiscard]] VcpuId id() const { return id_; }
+    [[nodiscard]] mm::MemoryOwner& owner() const { return owner_; }
+    [[nodiscard]] DomainPolicy& policy() const { return policy_; }
+    [[nodiscard]] bool kernel_mode() const { return hot.kernel_mode != 0; }
+
+    /// Is this vCPU's state in the registers of the calling CPU?
+    [[nodiscard]] bool loaded() const { return arch::cpu_info().current == this; }
+    /// The registers the guest will resume with: the CPU's entry frame while loaded, else the saved copy.
+    arch::GuestRegs& regs() { return loaded() ? arch::cpu_info().regs : saved_regs_; }
+    /// Moves the state into / out of the calling CPU (registers, hardware state, root, cpu_info().current and hot).
+    void load();
+    void unload();
+
+    /// Takes over a validated root. A loaded vCPU that uses the replaced root switches at once, so that the old
+    /// reference can be dropped.
+    void set_kernel_root(mm::RootRef root);
+    void set_user_root(std::optional<mm::RootRef> root);
+    /// Drops roots, GDT and LDT (domain teardown; not loaded).
+    void drop_references();
+    [[nodiscard]] bool has_user_root() const { return hot.user_root != 0; }
+    [[nodiscard]] Mfn kernel_root() const { return mfn_of(Maddr{hot.kernel_root}); } ///< Meaningful once set.
+    [[nodiscard]] Mfn user_root() const { return mfn_of(Maddr{hot.user_root}); }
+    /// The CR3 value this vCPU must run with in its current mode: the only source of it.
+    [[nodiscard]] Maddr hw_root() const { return Maddr{kernel_mode() ? hot.kernel_root : hot.user_root}; }
+    /// Between guest kernel and guest user: flag, GS base and root. No-ops when already there.
+    void enter_kernel_mode();
+    void enter_user_mode();
+
+    /// set_gdt: @p frames must all be usable as descriptor pages of the owner; replaces the old table or fails whole.
+    Result<> set_gdt(std::span<const Mfn> frames, std::uint32_t entries);
+    /// MMUEXT_SET_LDT: @p base is page-aligned and mapped in the kernel root; entries 0 removes it.
+    Result<> set_ldt(GuestVa base, std::uint32_t entries);
+    [[nodiscard]] GuestVa ldt_base() const { return ldt_base_; }
+
+    /// Segment bases of FS, kernel GS and user GS whether loaded or not.
+    void set_base(std::uint32_t which, std::uint64_t value); ///< PV_SEGBASE_FS, _GS_USER or _GS_KERNEL; canonical.
+    [[nodiscard]] std::uint64_t base(std::uint32_t which) const;
+    /// set_debugreg semantics: einval for a bad register, a reserved bit or an address that is not the guest's.
+    Result<> set_debug_register(unsigned index, std::uint64_t value);
+    [[nodiscard]] std::uint64_t debug_register(unsigned index) const;
+    void set_task_switched(arch::TaskSwitched ts);
+
+    [[nodiscard]] Callback callback(CallbackKind k) const { return callbacks_[static_cast<unsigned>(k)]; }
+    void set_callback(CallbackKind k, Callback c);
+
+    /// A preempted hypercall's arguments for its next run; the dispatcher stores them into the registers.
+    template <typename... A> void set_continuation(A... args)
+    {
+        static_assert(sizeof...(A) <= 5);
+        continuation_ = {static_cast<std::uint64_t>(args)...};
+        continuation_count_ = sizeof...(A);
+    }
+    void clear_continuation() { continuation_count_ = 0; }
+    [[nodiscard]] std::span<const std::uint64_t> continuation() const { return {continuation_.data(), continuation_count_}; }
+
+    /// For crash reports.
+    void note_hypercall(std::uint8_t number) { recent_calls_[recent_++ % recent_calls_.size()] = number; }
+    [[nodiscard]] std::uint8_t recent_call(unsigned ago) const { return recent_calls_[(recent_ - 1 - ago) % 8]; }
+    [[nodiscard]] unsigned recent_count() const { return recent_ < 8 ? recent_ : 8; }
+
+    arch::VcpuHot hot{};
+    arch::GuestCpu cpu{};
+    std::uint64_t kernel_ss = 0;      ///< As given to stack_switch; frames always carry the flat selector.
+    std::uint64_t virtual_cr4 = 0;
+    std::uint8_t iopl = 0;            ///< PHYSDEVOP_set_iopl.
+    GuestVa port_bitmap{};            ///< PHYSDEVOP_set_iobitmap: bit set = refused; read at each use.
+    std::uint32_t port_bitmap_ports = 0;
+
+private:
+    void reload_root();
+
+    VcpuId id_;
+    mm::MemoryOwner& owner_;
+    DomainPolicy& policy_;
+    arch::GuestRegs saved_regs_{};
+    std::optional<mm::RootRef> kernel_root_, user_root_;
+    std::array<std::optional<mm::SegDescRef>, 14> gdt_;
+    std::array<std::optional<mm::SegDescRef>, 16> ldt_;
+    GuestVa ldt_base_{};
+    std::array<Callback, static_cast<unsigned>(CallbackKind::count)> callbacks_{};
+    mm::Box<VcpuMemory> memory_{};
+    std::array<std::uint64_t, 5> continuation_{};
+    std::size_t continuation_count_ = 0;
+    std::array<std::uint8_t, 8> recent_calls_{};
+    unsigned recent_ = 0;
+};
+
+} // namespace hv::guest

@@ -29,6 +29,8 @@ struct CpuInfo {
     std::uint32_t pad;
 };
 CpuInfo& cpu_info();
+/// Upcall: where CPU number @p cpu keeps its per-CPU data; the machine stores it in cpu_info() when the CPU comes up.
+cpu::PerCpu& upcall_percpu(std::uint32_t cpu);
 
 // ---- machine memory -------------------------------------------------------------------------------------------
 /// Hypervisor address of a RAM frame (direct map; host: fake RAM). Only mm::FrameWindow and the heap call these.

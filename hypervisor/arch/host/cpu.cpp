@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+//
+// CPU state of the fake machine: roots, segment bases, debug registers, identification. A "load" is a copy into the
+// calling thread's hardware() record; a TLB operation is a line in flushes().
+#include "arch/host/state.hpp"
+#include <cstring>
+
+namespace hv::arch {
+using host::Flush;
+using host::state;
+using host::thread_state;
+
+namespace {
+GuestCpu& hw() { return thread_state().hardware; }
+std::uint64_t& active_gs() { return hw().kernel_mode_gs != 0 ? hw().kernel_gs_base : hw().user_gs_base; }
+std::uint64_t& inactive_gs() { return hw().kernel_mode_gs != 0 ? hw().user_gs_base : hw().kernel_gs_base; }
+constexpr std::size_t fpu_bytes = 576;
+} // namespace
+
+void load_root(Maddr root_pa)
+{
+    thread_state().root = root_pa;
+    state().flushes.push_back({Flush::Kind::root, root_pa.raw()});
+}
+Maddr current_root() { return thread_state().root; }
+void load_idle_root() { load_root(Maddr{}); }
+void invalidate_page(std::uint64_t va) { state().flushes.push_back({Flush::Kind::page, va}); }
+void flush_tlb_local() { state().flushes.push_back({Flush::Kind::local, 0}); }
+
+void call_on_cpus(std::uint64_t cpus, void (*fn)(void*), void* arg)
+{
+    const std::uint32_t self = cpu_info().cpu;
+    cpus &= ~(1ULL << (self & 63));
+    if (cpus == 0) return;
+    state().flushes.push_back({Flush::Kind::remote, cpus});
+    for (std::uint32_t cpu = 0; cpu < 64; ++cpu) {
+        if ((cpus >> cpu & 1) == 0) continue;
+        host::become_cpu(cpu);
+        fn(arg);
+    }
+    host::become_cpu(self);
+}
+
+std::size_t fpu_area_bytes() { return fpu_bytes; }
+void init_fpu_area(std::byte* fpu)
+{
+    std::memset(fpu, 0, fpu_bytes);
+    const std::uint16_t control = 0x37f;
+    const std::uint32_t mxcsr = 0x1f80;
+    std::memcpy(fpu, &control, sizeof control);
+    std::memcpy(fpu + 24, &mxcsr, sizeof mxcsr);
+}
+
+void save_guest_cpu(GuestCpu& s)
+{
+    s.fs_base = hw().fs_base;
+    s.kernel_gs_base = hw().kernel_gs_base;
+    s.user_gs_base = hw().user_gs_base;
+    s.ds = hw().ds;
+    s.es = hw().es;
+    s.fs = hw().fs;
+    s.gs = hw().gs;
+    s.kernel_mode_gs = hw().kernel_mode_gs;
+}
+void load_guest_cpu(const GuestCpu& s) { hw() = s; }
+void swap_gs() { hw().kernel_mode_gs ^= 1; }
+void write_fs_base(std::uint64_t v) { hw().fs_base = v; }
+void write_active_gs_base(std::uint64_t v) { active_gs() = v; }
+void write_inactive_gs_base(std::uint64_t v) { inactive_gs() = v; }
+std::uint64_t read_fs_base() { return hw().fs_base; }
+std::uint64_t read_active_gs_base() { return active_gs(); }
+std::uint64_t read_inactive_gs_base() { return inactive_gs(); }
+void load_user_gs_selector(std::uint16_t selector)
+{
+    hw().gs = selector;
+    inactive_gs() = 0;
+}
+void load_gdt_window(const GuestCpu& s)
+{
+    hw().gdt_frames = s.gdt_frames;
+    hw().gdt_entries = s.gdt_entries;
+}
+void load_ldt_window(const GuestCpu& s)
+{
+    hw().ldt_frames = s.ldt_frames;
+    hw().ldt_entries = s.ldt_entries;
+}
+void write_debug_register(unsigned index, std::uint64_t v) { hw().debug.at(index) = v; }
+std::uint64_t read_debug_register(unsigned index) { return hw().debug.at(index); }
+void set_task_switched(TaskSwitched ts) { hw().task_switched = ts; }
+void write_xcr0(std::uint64_t v) { hw().xcr0 = v; }
+
+/// A small plausible CPU: "GenuineIntel", family 6, SSE2, XSAVE, NX, long mode, every hidden feature present too, so
+/// that a policy that forgets to hide one is seen.
+CpuidLeaf cpuid(std::uint32_t leaf, std::uint32_t subleaf)
+{
+    switch (leaf) {
+    case 0: return {0xd, 0x756e6547, 0x6c65746e, 0x49656e69};
+    case 1: return {0x000206a7, 0x00100800, 0xffffffff, 0xffffffff};
+    case 7: return subleaf == 0 ? CpuidLeaf{0, ~0U, ~0U, ~0U} : CpuidLeaf{};
+    case 0xd: return subleaf == 0 ? CpuidLeaf{7, 832, 832, 0} : subleaf == 2 ? CpuidLeaf{256, 576, 0, 0} : CpuidLeaf{};
+    case 0x80000000: return {0x80000008, 0, 0, 0};
+    case 0x80000001: return {0, 0, 0xffffffff, 0xffffffff};
+    case 0x80000007: return {0, 0, 0, 0x100};
+    case 0x80000008: return {0x3028, 0, 0, 0};
+    default: return {};
+    }
+}
+const CpuFeatures& cpu_features()
+{
+    static constexpr CpuFeatures features{.xcr0_supported = 7, .pat = 0x0000050100070406, .apic_base = 0xfee00900,
+                                          .physical_bits = 40, .rdtscp = true, .invariant_tsc = true, .tcg = false};
+    return features;
+}
+Result<std::uint64_t> read_msr(std::uint32_t index)
+{
+    const auto it = state().planted_msrs.find(index);
+    if (it == state().planted_msrs.end()) return Error::einval;
+    return it->second;
+}
+
+std::uint64_t read_tsc() { return state().now; }
+TscScale tsc_scale() { return {.mul = 0x80000000, .shift = 1, .khz = 1'000'000}; }
+void arm_timer(std::uint64_t ns_from_now) { state().deadline = state().now + ns_from_now; }
+void disarm_timer() { state().deadline = 0; }
+std::uint64_t boot_wallclock_seconds() { return 1'700'000'000; }
+
+} // namespace hv::arch

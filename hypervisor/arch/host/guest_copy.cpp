@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+//
+// Guest memory of the fake machine: a page walk of the loaded root in fake RAM with the checks hardware makes for a
+// ring 3 guest, or the flat buffer while no root is loaded.
+#include "arch/host/state.hpp"
+#include <algorithm>
+#include <cstring>
+
+namespace hv::arch {
+using host::state;
+using host::thread_state;
+namespace {
+
+enum class Access : std::uint8_t { read, write };
+
+std::byte* translate_flat(std::uint64_t va, std::size_t& span)
+{
+    auto& flat = state().flat;
+    if (va < host::flat_guest_base || va - host::flat_guest_base >= flat.size()) return nullptr;
+    const std::size_t offset = va - host::flat_guest_base;
+    span = std::min(span, flat.size() - offset);
+    return flat.data() + offset;
+}
+
+std::byte* translate(std::uint64_t va, Access access, std::size_t& span)
+{
+    const Maddr root = thread_state().root;
+    if (root == Maddr{}) return translate_flat(va, span);
+    Mfn table = mfn_of(root);
+    for (unsigned shift = 39;; shift -= 9) {
+        if (table.raw() >= state().frames) return nullptr;
+        auto* entry = reinterpret_cast<std::uint64_t*>(frame_address(table)) + ((va >> shift) & 511);
+        const std::uint64_t e = __atomic_load_n(entry, __ATOMIC_ACQUIRE);
+        const std::uint64_t need = access == Access::write ? 7 : 5;
+        if ((e & need) != need) return nullptr;
+        table = Mfn{(e & 0x000f'ffff'ffff'f000ULL) >> page_shift};
+        __atomic_fetch_or(entry, access == Access::write && shift == page_shift ? 0x60 : 0x20, __ATOMIC_RELAXED);
+        if (shift == page_shift) break;
+    }
+    if (table.raw() >= state().frames) return nullptr;
+    const std::size_t offset = va & (page_size - 1);
+    span = std::min<std::size_t>(span, page_size - offset);
+    return frame_address(table) + offset;
+}
+
+/// Calls move(memory, offset, count) for each contiguous piece; returns the bytes not reached.
+template <typename Move> std::size_t for_each_piece(std::uint64_t va, std::size_t bytes, Access access, Move move)
+{
+    std::size_t done = 0;
+    while (done < bytes) {
+        std::size_t span = std::min(bytes - done, state().fault_budget);
+        if (span == 0) break;
+        std::byte* at = translate(va + done, access, span);
+        if (at == nullptr) break;
+        move(at, done, span);
+        done += span;
+        if (state().fault_budget != host::no_fault) state().fault_budget -= span;
+    }
+    return bytes - done;
+}
+
+} // namespace
+
+std::size_t copy_from_guest(void* dst, GuestVa src, std::size_t bytes)
+{
+    return for_each_piece(src.raw(), bytes, Access::read, [&](std::byte* at, std::size_t offset, std::size_t n) {
+        std::memcpy(static_cast<std::byte*>(dst) + offset, at, n);
+    });
+}
+
+std::size_t copy_to_guest(GuestVa dst, const void* src, std::size_t bytes)
+{
+    return for_each_piece(dst.raw(), bytes, Access::write, [&](std::byte* at, std::size_t offset, std::size_t n) {
+        std::memcpy(at, static_cast<const std::byte*>(src) + offset, n);
+    });
+}
+
+std::size_t clear_guest(GuestVa dst, std::size_t bytes)
+{
+    return for_each_piece(dst.raw(), bytes, Access::write,
+                          [](std::byte* at, std::size_t, std::size_t n) { std::memset(at, 0, n); });
+}
+
+} // namespace hv::arch

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+//
+// The fake machine's interrupts: the only file of arch/host that makes upcalls into the core.
+#include "arch/host/state.hpp"
+
+namespace hv::arch::host {
+
+void advance(std::uint64_t ns)
+{
+    State& s = state();
+    s.now += ns;
+    if (s.deadline == 0 || s.deadline > s.now) return;
+    s.deadline = 0;
+    upcall_timer();
+}
+void raise_gsi(unsigned gsi)
+{
+    GsiState& g = gsi_state(gsi);
+    if (g.masked || g.awaiting_end) return;
+    g.awaiting_end = g.trigger == Trigger::level;
+    upcall_gsi(gsi);
+}
+void raise_msi(unsigned cookie)
+{
+    if (msi_bound(cookie)) upcall_msi(cookie);
+}
+
+} // namespace hv::arch::host
+
+namespace hv::arch {
+
+void wait_for_interrupt()
+{
+    host::State& s = host::state();
+    ++s.waits;
+    if (s.deadline > s.now)
+        host::advance(s.deadline - s.now);
+    else
+        serve_interrupts();
+}
+void serve_interrupts()
+{
+    if (!host::state().typed.empty()) upcall_console_input();
+    host::advance(0);
+}
+
+} // namespace hv::arch

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// The whole guest ABI.
+// The whole ABI: guest calls, toolstack control, shared rings.
 #pragma once
+#include "pv-abi/blkif.h"
 #include "pv-abi/callback.h"
 #include "pv-abi/console.h"
+#include "pv-abi/domctl.h"
+#include "pv-abi/domctl_cmd.h"
 #include "pv-abi/elfnote.h"
 #include "pv-abi/errno.h"
 #include "pv-abi/event.h"
@@ -12,11 +15,15 @@
 #include "pv-abi/hypercall.h"
 #include "pv-abi/memory.h"
 #include "pv-abi/mmu.h"
+#include "pv-abi/netif.h"
 #include "pv-abi/physdev.h"
 #include "pv-abi/platform.h"
+#include "pv-abi/ring.h"
 #include "pv-abi/sched.h"
 #include "pv-abi/start_info.h"
+#include "pv-abi/sysctl.h"
 #include "pv-abi/time.h"
 #include "pv-abi/types.h"
 #include "pv-abi/vcpu.h"
 #include "pv-abi/version.h"
+#include "pv-abi/xenstore.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Grant tables, version 1: the shared entry and its operations. Each operation's record carries its own status.
+// Grant tables, version 1: the shared entry and its operations. Every operation carries its own status.
 #pragma once
 #include "pv-abi/types.h"
 

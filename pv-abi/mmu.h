@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Page-table updates: mmu_update, mmuext_op, update_va_mapping flags; the hypervisor's part of an address space.
+// Page-table updates: mmu_update, mmuext_op, update_va_mapping; the hypervisor's part of an address space.
 #pragma once
 #include "pv-abi/types.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Common ground of the guest ABI: domain ids, bitmaps, CPUID and MSR records, and the macros that keep layouts
+// Common ground of the guest ABI: domain ids, bitmaps, CPUID and MSR records, the macros that keep layouts
 // honest. Like every header here it is clean as C11, C++ and preprocessed assembly, and holds no code.
 // A guest pointer is a uint64_t, an implicit hole is a field named hole<N>: no byte of a type goes unnamed.
 #pragma once

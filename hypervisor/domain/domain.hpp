@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+//
+// A domain and the list of all domains. A domain is created paused, lives until `destroy` has run to its end, and its
+// memory goes when the last DomainRef and the last frame somebody else still maps are gone. Life-cycle state changes
+// under the domain's lock; the list has its own. Any CPU.
+#pragma once
+#include "base/list.hpp"
+#include "domain/events.hpp"
+#include "domain/vcpu.hpp"
+#include "mm/heap.hpp"
+#include "mm/owner.hpp"
+#include "mm/shared_page.hpp"
+#include "pv-abi/memory.h"
+#include "pv-abi/sched.h"
+
+namespace hv::domain {
+
+class GrantTable; // domain/grants.hpp: static Result<mm::Box<GrantTable>> create(Domain&, max_frames, max_maptrack);
+                  //                    Result<> GrantTable::release_all()  preemptible, the domain dies
+
+inline constexpr unsigned max_vcpus_per_domain = 128;
+inline constexpr DomainId no_domain{PV_DOMID_INVALID};
+
+enum class Role : std::uint8_t { ordinary, hardware };
+
+struct DomainConfig {
+    DomainId id = no_domain; ///< no_domain: choose one.
+    Role role = Role::ordinary;
+    std::uint32_t max_vcpus = 1;
+    std::uint32_t max_event_port = PV_EVTCHN_2L_NR_CHANNELS - 1;
+    std::uint32_t max_grant_frames = 64;
+    std::uint32_t max_maptrack_frames = 1024;
+    std::array<std::uint8_t, 16> handle{};
+};
+
+enum class Life : std::uint8_t { alive, dying, dead };
+
+class Domain final : public mm::MemoryOwner, public ListNode<Domain> {
+public:
+    /// Creates it, lists it, paused once by the controller, without vCPUs.
+    static Result<Domain*> create(const DomainConfig& config);
+    Domain(DomainId id, const DomainConfig& config);
+    ~Domain();
+
+    [[nodiscard]] bool is_hardware_domain() const { return role_ == Role::hardware; }
+
+    // ---- vCPUs ----
+    /// domctl max_vcpus: creates vCPUs 0..count-1 that do not exist yet. Einval above the configured maximum.
+    Result<> create_vcpus(std::uint32_t count);
+    [[nodiscard]] std::uint32_t vcpu_count() const { return vcpu_count_; }
+    [[nodiscard]] std::uint32_t max_vcpus() const { return max_vcpus_; }
+    /// Null if it does not exist.
+    [[nodiscard]] Vcpu* vcpu(VcpuId id) const { return id.raw() < vcpu_count_ ? vcpus_[id.raw()].get() : nullptr; }
+
+    // ---- life cycle ----
+    void pause();                    ///< Counted; none of its vCPUs runs on return.
+    void unpause();
+    Result<> controller_unpause();   ///< domctl unpausedomain: einval if the controller has not paused it.
+    Result<> controller_pause();     ///< domctl pausedomain.
+    [[nodiscard]] bool paused() const { return pause_count_.load(Order::acquire) != 0; }
+    [[nodiscard]] bool controller_paused() const { return controller_pauses_ != 0; }
+    /// The guest asked (PV_SHUTDOWN_*): its vCPUs stop and the hardware domain learns of it. The hardware domain's own
+    /// shutdown takes the machine with it and does not return.
+    void shutdown(std::uint32_t reason);
+    /// A guest's fault that ends only this domain (guest::crash has printed the report).
+    void crash(const char* why);
+    /// domctl resumedomain, after a suspend.
+    void resume();
+    [[nodiscard]] bool is_shut_down() const { return shut_down_; }
+    [[nodiscard]] std::uint32_t shutdown_reason() const { return shutdown_reason_; }
+    void set_shutdown_code(std::uint32_t reason) { shutdown_reason_ = reason; }
+    /// Preemptible: restart until all it can give back is given back. Einval for the caller's own domain.
+    Result<> destroy();
+    [[nodiscard]] Life life() const { return life_; }
+    [[nodiscard]] bool is_dying() const { return life_ != Life::alive; }
+    /// SCHEDOP_watchdog.
+    Result<std::uint64_t> set_watchdog(std::uint32_t id, std::uint32_t seconds);
+
+    [[nodiscard]] pv_shared_info& shared_info() { return *shared_page_->as<pv_shared_info>(); }
+    [[nodiscard]] Mfn shared_info_frame() const { return shared_page_->mfn(); }
+    [[nodiscard]] GrantTable& grants() { return *grants_; }
+    [[nodiscard]] cpu::SpinLock& lock() { return lock_; }
+
+    guest::DomainPolicy policy;
+    EventChannels events{*this};
+    std::array<std::uint8_t, 16> handle{};
+    std::uint32_t weight = default_weight; ///< Change through set_weight.
+    void set_weight(std::uint32_t weight);
+    Atomic<std::uint32_t> pollers;         ///< vCPUs in SCHEDOP_poll.
+    /// XENMEM_set_memory_map of the builder; guarded by lock().
+    struct MemoryMapEntry {
+        std::uint64_t address, bytes;
+        std::uint32_t type;
+    };
+    std::array<MemoryMapEntry, 32> memory_map{};
+    std::uint32_t memory_map_entries = 0;
+
+private:
+    friend class DomainRef;
+    friend class DomainList;
+    struct Watchdog : cpu::Timer {
+        Watchdog() : Timer{&Domain::on_watchdog} {}
+        Domain* domain = nullptr;
+    };
+    static void on_watchdog(cpu::Timer& t);
+    void settle_vcpus();
+    void begin_death();
+
+    const Role role_;
+    const std::uint32_t max_vcpus_;
+    std::uint32_t vcpu_count_ = 0;
+    mm::Array<mm::Box<Vcpu>> vcpus_;
+    std::optional<mm::SharedPage> shared_page_;
+    mm::Box<GrantTable> grants_;
+    mm::Box<Domain> self_;              ///< Owns itself from listing to the last reference.
+    cpu::SpinLock lock_{cpu::Rank::domain};
+    Atomic<std::uint32_t> pause_count_;
+    Atomic<std::uint32_t> references_;  ///< DomainRefs, and one while listed as alive or dying.
+    std::uint32_t controller_pauses_ = 0;
+    std::uint32_t shutdown_reason_ = ~0U;
+    std::uint32_t death_step_ = 0;
+    bool shut_down_ = false;
+    Life life_ = Life::alive;
+    std::array<Watchdog, 2> watchdogs_;
+    Domain* hash_next_ = nullptr;
+};
+
+/// Keeps a domain's memory from being freed; not the domain from dying.
+class DomainRef {
+public:
+    DomainRef() = default;
+    explicit DomainRef(Domain& d);
+    DomainRef(DomainRef&& o) noexcept : domain_{o.domain_} { o.domain_ = nullptr; }
+    DomainRef& operator=(DomainRef&& o) noexcept;
+    ~DomainRef() { reset(); }
+    void reset();
+    explicit operator bool() const { return domain_ != nullptr; }
+    Domain& operator*() const { return *domain_; }
+    Domain* operator->() const { return domain_; }
+    [[nodiscard]] Domain* get() const { return domain_; }
+
+private:
+    Domain* domain_ = nullptr;
+};
+
+/// Null reference if there is none. Finds dying domains too.
+DomainRef find_domain(DomainId id);
+/// As find_domain, PV_DOMID_SELF meaning the caller's; esrch if there is none or it is dying.
+Result<DomainRef> resolve(DomainId id, Vcpu& caller);
+/// The domain with the lowest id >= @p id, null at the end: `for (d = next_domain(DomainId{0}); d; d = ...)`.
+DomainRef next_domain(DomainId id);
+template <typename F> void for_each_domain(F&& f)
+{
+    for (DomainRef d = next_domain(DomainId{0}); d; d = next_domain(DomainId{static_cast<std::uint16_t>(d->id().raw() + 1)}))
+        f(*d);
+}
+/// Null until it is created.
+Domain* hardware_domain();
+
+/// The vCPU that runs on this CPU; there must be one.
+Vcpu& current();
+
+/// `noreboot` on the command line: a dead hardware domain halts the machine rather than resetting it.
+enum class AfterCrash : std::uint8_t { reset, halt };
+void set_after_crash(AfterCrash what);
+
+} // namespace hv::domain

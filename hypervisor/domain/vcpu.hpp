@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+//
+// A virtual CPU: guest state plus what this layer adds: life cycle, scheduling, timers, registered areas. Scheduling
+// fields change under the run lock of the CPU the vCPU belongs to; areas are the vCPU's own and change while it runs.
+#pragma once
+#include "cpu/timer.hpp"
+#include "domain/runstate.hpp"
+#include "domain/scheduler.hpp"
+#include "guest/vcpu_state.hpp"
+#include "mm/shared_page.hpp"
+#include "pv-abi/event.h"
+#include <optional>
+
+namespace hv::domain {
+
+class Domain;
+class Vcpu;
+
+/// A timer that knows its vCPU.
+class VcpuTimer : public cpu::Timer {
+public:
+    VcpuTimer(Vcpu& v, Callback fn) : Timer{fn}, vcpu{v} {}
+    Vcpu& vcpu;
+};
+
+class Vcpu final : public guest::VcpuState, public Runnable {
+public:
+    /// Allocated, with a place for its vcpu_info, offline.
+    static Result<mm::Box<Vcpu>> create(Domain& d, VcpuId id);
+    Vcpu(Domain& d, VcpuId id);
+    ~Vcpu();
+
+    [[nodiscard]] Domain& domain() { return domain_; }
+    [[nodiscard]] bool runnable() const;
+    /// Initialised and not taken down.
+    [[nodiscard]] bool online() const { return online_; }
+    [[nodiscard]] bool initialised() const { return initialised_; }
+    [[nodiscard]] bool blocked() const { return blocked_; }
+
+    // ---- life cycle (vcpu_init.cpp) ----
+    /// VCPUOP_initialise, setvcpucontext and dom0's first vCPU: everything in @p c is checked or sanitised here.
+    /// Eexist if already initialised. May return restart while it validates the root.
+    Result<> initialise(const pv_vcpu_guest_context& c);
+    /// The guest's view of its state, for getvcpucontext; the vCPU must not be running.
+    void context(pv_vcpu_guest_context& out);
+    Result<> up();   ///< Einval before initialise.
+    void down();     ///< From the vCPU itself, or any time while it does not run.
+    /// Drops every reference it holds into guest memory; the domain dies and the vCPU never runs again.
+    void release();
+
+    // ---- scheduling (vcpu.cpp) ----
+    void pause();    ///< Counted. Not running on return.
+    void unpause();
+    /// Waits for an event; does not touch the upcall mask. No effect if one is already deliverable.
+    void block();
+    void wake();     ///< Ends a block or a poll.
+    void yield();
+    /// After `online`, a pause count or the domain's state changed: puts the vCPU on or off the run queue.
+    void settle_runnable();
+    [[nodiscard]] bool event_deliverable() const;
+    /// Blocks until one of @p ports is pending or @p deadline (0 = none) passes. Einval for a bad port.
+    Result<> poll(std::span<const EventPort> ports, Nanoseconds deadline);
+
+    // ---- areas (vcpu_areas.cpp) ----
+    Result<> register_info(Mfn frame, std::uint32_t offset);
+    Result<> register_runstate(GuestVa area);
+    Result<> register_time(GuestVa area); ///< GuestVa{0} unregisters.
+    /// Writes the runstate area through the kernel root, which must be loaded. A fault is ignored.
+    void publish_runstate();
+
+    // ---- timers (vcpu_timers.cpp) ----
+    void set_singleshot(Nanoseconds deadline);
+    void stop_singleshot();
+    Result<> set_periodic(Nanoseconds period);
+    void stop_periodic();
+
+    RunstateClock runstate;
+    std::array<Atomic<std::uint32_t>, PV_NR_VIRQS> virq_ports; ///< 0 = not bound. Written under the event lock.
+    Atomic<std::int32_t> poll_port{no_poll};                   ///< Port polled for, any_port, or no_poll.
+    static constexpr std::int32_t no_poll = -1;
+    static constexpr std::int32_t any_port = 0;
+
+private:
+    static void on_singleshot(cpu::Timer& t);
+    static void on_periodic(cpu::Timer& t);
+    static void on_poll_timeout(cpu::Timer& t);
+    void use_info(pv_vcpu_info* place);
+
+    Domain& domain_;
+    bool initialised_ = false, online_ = false, blocked_ = false;
+    std::uint32_t pause_count_ = 0;
+    Nanoseconds period_ = 0;
+    VcpuTimer singleshot_, periodic_, poll_timer_;
+    GuestVa runstate_area_{}, time_area_{};
+    std::optional<mm::MappedPage> info_page_;
+    mm::Box<pv_vcpu_info> private_info_; ///< vCPUs beyond the legacy 32, until they register their own place.
+};
+
+} // namespace hv::domain

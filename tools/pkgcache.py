@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Guest software as Debian packages, unpacked into a cache; nothing is installed on this machine.
+
+  pkgcache.py NAME...     make sure each package is in the cache and print its folder, one a line
+  pkgcache.py --kernel [VERSION]   the real kernel package behind linux-image-amd64 (or linux-image-VERSION-amd64)
+
+The cache is ${XDG_CACHE_HOME:-~/.cache}/parapet/<package>_<version>/. A package that apt can no longer
+fetch is still served from the cache. PARAPET_PKG_OFFLINE=1 never asks apt.
+"""
+import fcntl, os, pathlib, re, shutil, subprocess, sys, tempfile
+
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "parapet"
+OFFLINE = os.environ.get("PARAPET_PKG_OFFLINE") == "1"
+
+
+def run(*cmd, cwd=None):
+    return subprocess.run(cmd, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+_shown = {}
+
+
+def ask(names):
+    """Ask apt for the candidates of all these packages in one go."""
+    out = "" if OFFLINE else run("apt-cache", "show", "--no-all-versions", *names).stdout
+    for stanza in out.split("\n\n"):
+        fields = dict(re.findall(r"^([A-Za-z-]+): (.*)$", stanza, re.M))
+        if fields:
+            _shown[fields["Package"]] = fields
+
+
+def show(name):
+    """The candidate's fields as apt knows them, or {} when apt knows no such package."""
+    if name not in _shown:
+        ask([name])
+    return _shown.get(name, {})
+
+
+def cached(name):
+    """The newest unpacked version of a package, or None."""
+    found = [p for p in CACHE.glob(f"{name}_*") if (p / ".complete").exists()]
+    return max(found, key=lambda p: p.stat().st_mtime, default=None)
+
+
+def unpack(name, version):
+    dest = CACHE / f"{name}_{version.replace(':', '%3a')}"
+    if (dest / ".complete").exists():
+        return dest
+    print(f"fetching {name} {version}", file=sys.stderr)
+    with tempfile.TemporaryDirectory(dir=CACHE) as tmp:
+        got = subprocess.run(["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", f"{name}={version}"],
+                             cwd=tmp, capture_output=True, text=True)
+        debs = list(pathlib.Path(tmp).glob("*.deb"))
+        if got.returncode or not debs:
+            raise SystemExit(f"pkgcache: cannot download {name}={version}: {got.stderr.strip()}")
+        root = pathlib.Path(tmp) / "root"
+        subprocess.run(["dpkg", "-x", debs[0], root], check=True)
+        (root / ".complete").touch()
+        shutil.rmtree(dest, ignore_errors=True)
+        root.rename(dest)
+    return dest
+
+
+_updated = False
+
+
+def fetch(name):
+    """The folder of a package, downloading and unpacking it when needed."""
+    global _updated
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        info = show(name)
+        if not info and not OFFLINE and not cached(name) and not _updated:
+            _updated = True
+            subprocess.run(["apt-get", "update", "-q"], stdout=subprocess.DEVNULL)
+            info = show(name)
+        if not info:
+            if old := cached(name):
+                return old
+            raise SystemExit(f"pkgcache: no package {name}")
+        return unpack(name, info["Version"])
+
+
+def kernel_package(version=""):
+    """linux-image-[6.12-]amd64 is a metapackage: the package it depends on holds the kernel."""
+    meta = f"linux-image-{version + '-' if version else ''}amd64"
+    prefix = version or "6.1"
+    if m := re.search(r"linux-image-[0-9][^ ,]*-amd64", show(meta).get("Depends", "")):
+        return m[0]
+    old = [p.name.split("_")[0] for p in CACHE.glob(f"linux-image-{prefix}.*-amd64_*")]
+    if not old and not OFFLINE and fetch(meta):
+        return kernel_package(version)
+    if not old:
+        raise SystemExit(f"pkgcache: no {meta}")
+    return sorted(old)[-1]
+
+
+def main(args):
+    if args[:1] == ["--kernel"]:
+        args = [kernel_package(*args[1:])]
+    ask(args)
+    for name in args:
+        print(fetch(name))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

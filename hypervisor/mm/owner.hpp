@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+//
+// Who frames belong to: the part of a domain that memory management knows. Counts are atomic; the registry by
+// id is read without a lock by any CPU. An owner may be destroyed only when held() is zero: frames name it by
+// id.
+#pragma once
+#include "base/atomic.hpp"
+#include "base/result.hpp"
+#include "base/units.hpp"
+#include <array>
+
+namespace hv::mm {
+
+enum class Privilege : std::uint8_t { none, hardware };
+
+/// Owner ids that are no domain's.
+inline constexpr DomainId hypervisor_id{PV_DOMID_XEN}; ///< Hypervisor memory.
+inline constexpr DomainId device_id{PV_DOMID_IO};      ///< Not RAM.
+inline constexpr DomainId free_id{PV_DOMID_INVALID};   ///< RAM on the allocator's free lists.
+
+class MemoryOwner {
+public:
+    MemoryOwner(DomainId id, Privilege privilege);
+    ~MemoryOwner();
+    MemoryOwner(const MemoryOwner&) = delete;
+    MemoryOwner& operator=(const MemoryOwner&) = delete;
+
+    [[nodiscard]] DomainId id() const { return id_; }
+    /// May map frames that are not RAM, and choose their memory type.
+    [[nodiscard]] bool hardware_domain() const { return privilege_ == Privilege::hardware; }
+
+    [[nodiscard]] std::uint64_t page_count() const { return page_count_.load(Order::relaxed); }
+    [[nodiscard]] std::uint64_t max_pages() const { return max_pages_.load(Order::relaxed); }
+    void set_max_pages(std::uint64_t n) { max_pages_.store(n, Order::relaxed); }
+    /// Frames that still name this owner: its reservation, its shared pages, and what others keep alive.
+    [[nodiscard]] std::uint64_t held() const { return held_.load(Order::acquire); }
+
+    [[nodiscard]] bool dying() const { return dying_.load(Order::acquire) != 0; }
+    /// From now on no frame is allocated to this owner and no new reference to its frames is given out.
+    void set_dying() { dying_.store(1, Order::release); }
+
+    /// CPUs that may hold translations of this owner's address spaces. Bits are set before a root is loaded.
+    Atomic<std::uint64_t> cpus;
+
+private:
+    friend struct OwnerAccess;
+    DomainId id_;
+    Privilege privilege_;
+    Atomic<std::uint8_t> dying_;
+    Atomic<std::uint64_t> page_count_, max_pages_, held_, claimed_;
+    Atomic<std::uint64_t> sweep_; ///< relinquish(): next frame to look at.
+    /// Tables whose last reference went while there was no time to take them apart: mfn + 1, 0 = empty.
+    std::array<Atomic<std::uint64_t>, 8> deferred_;
+};
+
+/// The live owner with this id, or null.
+MemoryOwner* find_owner(DomainId id);
+
+} // namespace hv::mm

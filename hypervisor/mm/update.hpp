@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+//
+// The update engine: every write of a guest page-table entry goes through here and is validated by the level
+// of the table it lands in. Nothing here flushes for the guest's sake; before a frame changes type or owner
+// the stamps do. Runs on the vCPU's CPU; tables are locked one at a time from the root downwards.
+#pragma once
+#include "mm/frame.hpp"
+#include <optional>
+
+namespace hv::mm {
+
+struct Owners {
+    MemoryOwner& table; ///< Whose page tables are written.
+    MemoryOwner& frame; ///< Whose frames the entries may name. Differs for dom0's foreign mappings.
+};
+
+/// A run of mmu_update requests. The table page is looked up and locked once for each run of equal tables.
+class UpdateBatch {
+public:
+    UpdateBatch(Owners owners, Work& work) : owners_{owners}, work_{work} {}
+    ~UpdateBatch() { close(); }
+    UpdateBatch(const UpdateBatch&) = delete;
+    UpdateBatch& operator=(const UpdateBatch&) = delete;
+    /// One request as the ABI carries it: command in the low two bits of @p ptr. restart: nothing done, call
+    /// again later.
+    Result<> apply(std::uint64_t ptr, std::uint64_t value);
+
+private:
+    Result<> open(Mfn table);
+    void close();
+    Owners owners_;
+    Work& work_;
+    Mfn table_ = invalid_mfn; ///< Held with a type reference, and locked if a page table.
+    PageType type_ = PageType::none;
+};
+
+struct L1Slot {
+    Mfn table;
+    unsigned index;
+};
+/// The L1 entry that maps @p va under @p root; einval when there is no L1 table. Valid while the root is
+/// held.
+Result<L1Slot> find_l1(Mfn root, GuestVa va);
+/// The L1 slot at machine address @p entry (grant tables' contains_pte); einval if not an aligned entry of an
+/// L1 table.
+Result<L1Slot> l1_slot_at(Maddr entry, const MemoryOwner& owner);
+/// Writes one L1 entry, returns the old one.
+Result<std::uint64_t> write_l1(L1Slot slot, std::uint64_t entry, Owners owners);
+/// update_va_mapping without its flush.
+Result<> update_va(Mfn root, GuestVa va, std::uint64_t entry, Owners owners);
+
+/// One type reference that the guest holds by name. May return restart.
+Result<> pin(MemoryOwner& owner, Mfn m, unsigned level, Work& work);
+Result<> pin(MemoryOwner& owner, Mfn m, unsigned level);
+Result<> unpin(MemoryOwner& owner, Mfn m, Work& work);
+Result<> unpin(MemoryOwner& owner, Mfn m);
+/// Takes apart what earlier operations of @p owner left parked. restart until all is done; call it first.
+Result<> finish_deferred(MemoryOwner& owner, Work& work);
+
+enum class GrantAccess : std::uint8_t { read_only, read_write };
+struct GrantEntry {
+    GrantAccess access;
+    std::uint64_t extra_flags; ///< Software bits (9-11, 52-58) and NX to set; others are ignored.
+};
+/// Maps @p frame, of whichever owner, for a grant; the entry takes references of its own. The slot's old
+/// entry goes.
+Result<> install_grant_pte(L1Slot slot, GrantEntry entry, const PageRef& frame, MemoryOwner& table_owner);
+/// Clears the entry if it still maps @p expected, else einval and nothing changes.
+Result<> remove_grant_pte(L1Slot slot, Mfn expected, MemoryOwner& table_owner);
+
+enum class EntryOp : std::uint8_t { store, exchange, compare_exchange, bit_and, bit_or, bit_reset, bit_set };
+struct EntryAccess {
+    EntryOp op;
+    unsigned size; ///< 1, 4 or 8 bytes, inside one aligned entry (the bit operations take 8: size = 8).
+    std::uint64_t operand;  ///< New value, mask, or bit number.
+    std::uint64_t expected; ///< compare_exchange only.
+};
+/// A trapped store of the guest into one of its L1 tables, through the mapping of @p va under @p root:
+/// returns the old value of the accessed bytes (bit operations: of the entry). enoent when @p va does not map
+/// an L1 table of the owner read-only: the fault is the guest's. einval when the entry is refused.
+Result<std::uint64_t> emulate_l1_access(Mfn root, GuestVa va, const EntryAccess& access, MemoryOwner& owner);
+
+} // namespace hv::mm

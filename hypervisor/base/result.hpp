@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // Result<T>: the only way a fallible function reports failure. One error domain, values fixed by the ABI.
-// Results of trivially copyable types are themselves trivial, so that they travel in registers.
+// Results of register-sized types are themselves trivial, so that they travel in registers.
 #pragma once
+#include "base/strong.hpp"
 #include <cstdint>
 #include <new>
 #include <type_traits>
@@ -40,8 +41,12 @@ enum class Error : std::int32_t {
 
 struct Ok {};
 
-template <typename T = Ok, bool trivial = std::is_trivially_copyable_v<T> && std::is_default_constructible_v<T>>
-class [[nodiscard]] Result;
+/// Scalars, Ok and Strong: their results are trivial. Asks nothing of T, which may still be incomplete (a create()).
+template <typename T> inline constexpr bool is_register_sized = std::is_scalar_v<T>;
+template <> inline constexpr bool is_register_sized<Ok> = true;
+template <typename Tag, typename Rep> inline constexpr bool is_register_sized<Strong<Tag, Rep>> = true;
+
+template <typename T = Ok, bool trivial = is_register_sized<T>> class [[nodiscard]] Result;
 
 template <typename T> class [[nodiscard]] Result<T, true> {
 public:
@@ -73,6 +78,7 @@ public:
     [[nodiscard]] constexpr bool ok() const { return error_ == Error{}; }
     [[nodiscard]] constexpr Error error() const { return error_; }
     [[nodiscard]] constexpr T take() && { return std::move(value_); }
+    [[nodiscard]] constexpr T take() const& requires std::is_copy_constructible_v<T> { return value_; }
 
 private:
     union {

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+//
+// See boot/dom0_layout.hpp.
+#include "boot/dom0_layout.hpp"
+
+namespace hv::boot {
+namespace {
+
+constexpr std::uint64_t default_p2m_va = 0x8000000000; ///< Root slot 1: what Linux asks for, free in every guest.
+constexpr std::uint64_t mapping_granule = 4ULL << 20;
+constexpr std::uint64_t minimum_slack = 512ULL << 10;
+
+constexpr std::uint64_t round_up(std::uint64_t v, std::uint64_t to) { return (v + to - 1) / to * to; }
+constexpr std::uint64_t frames_of(std::uint64_t bytes) { return round_up(bytes, page_size) / page_size; }
+
+/// Tables of one level whose span is 2^shift bytes.
+constexpr std::uint64_t spans(std::uint64_t va, std::uint64_t bytes, unsigned shift)
+{
+    return bytes == 0 ? 0 : ((va + bytes - 1) >> shift) - (va >> shift) + 1;
+}
+
+} // namespace
+
+std::uint64_t tables_for(std::uint64_t va, std::uint64_t bytes)
+{
+    return spans(va, bytes, 21) + spans(va, bytes, 30) + spans(va, bytes, 39);
+}
+
+Result<Dom0Layout> lay_out_dom0(const image::KernelImage& kernel, std::uint64_t initrd_bytes, std::uint64_t pages)
+{
+    Dom0Layout l{};
+    l.virt_base = kernel.virt_base;
+    l.p2m_va = kernel.init_p2m.value_or(default_p2m_va);
+    l.initrd_bytes = initrd_bytes;
+    l.initrd_frames = frames_of(initrd_bytes);
+
+    l.start_info = Pfn{frames_of(kernel.paddr_end)};
+    std::uint64_t at = l.start_info.raw() + 1;
+    if (initrd_bytes != 0 && !kernel.mod_start_pfn) { // the kernel wants its initrd inside the mapping
+        l.initrd = Pfn{at};
+        at += l.initrd_frames;
+    }
+    l.tables = Pfn{at};
+    std::uint64_t bytes = 0;
+    for (std::uint64_t count = 0; count != l.table_count || bytes == 0;) { // the tables map themselves
+        l.table_count = count;
+        l.stack = l.tables + l.table_count;
+        bytes = round_up((l.stack.raw() + 1) * page_size + minimum_slack, mapping_granule);
+        count = 1 + tables_for(l.virt_base, bytes);
+    }
+    l.map_end = Pfn{bytes / page_size};
+    at = l.map_end.raw();
+    if (l.virt_base + bytes - 1 < l.virt_base || !is_guest_va(l.virt_base) || !is_guest_va(l.virt_base + bytes - 1))
+        return Error::einval;
+
+    if (initrd_bytes != 0 && kernel.mod_start_pfn) {
+        l.initrd = Pfn{at};
+        at += l.initrd_frames;
+    }
+    l.p2m = Pfn{at};
+    l.p2m_list_frames = round_up(pages, page_size / sizeof(std::uint64_t)) * sizeof(std::uint64_t) / page_size;
+    const std::uint64_t list_bytes = l.p2m_list_frames * page_size;
+    l.p2m_table_count = tables_for(l.p2m_va, list_bytes);
+    const bool same_slot = (l.p2m_va >> 39) == (l.virt_base >> 39);
+    if (same_slot || !is_guest_va(l.p2m_va) || !is_guest_va(l.p2m_va + list_bytes - 1)) return Error::einval;
+    l.end = l.p2m + l.p2m_frames();
+    if (l.end.raw() > pages) return Error::enomem;
+    return l;
+}
+
+} // namespace hv::boot

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+//
+// The C library the decompressors expect is a bump allocator over scratch frames that live as long as one unpack().
+#include "boot/unpack.hpp"
+#include "arch/arch.hpp"
+#include "base/assert.hpp"
+#include "base/log.hpp"
+#include "mm/allocator.hpp"
+#include <lzma.h>
+#include <zlib.h>
+
+namespace hv::boot {
+namespace {
+
+/// liblzma keeps a dictionary (32 MiB in Debian's kernels) beside its state.
+constexpr unsigned scratch_order = 14; // 64 MiB
+
+class Frames {
+public:
+    static Result<Frames> create(unsigned order)
+    {
+        const Mfn first = TRY(mm::alloc_frames(order));
+        return Frames{first, order};
+    }
+    Frames(Frames&& o) noexcept : first_{o.first_}, order_{o.order_} { o.first_ = invalid_mfn; }
+    Frames& operator=(Frames&&) = delete;
+    ~Frames()
+    {
+        if (first_ != invalid_mfn) mm::free_frames_at(first_);
+    }
+    [[nodiscard]] std::span<std::byte> bytes() const
+    {
+        return {arch::frame_address(first_), page_size << order_};
+    }
+    /// Hands the frames to another owner.
+    Mfn release() { return std::exchange(first_, invalid_mfn); }
+
+private:
+    Frames(Mfn first, unsigned order) : first_{first}, order_{order} {}
+    Mfn first_;
+    unsigned order_;
+};
+
+std::span<std::byte> arena; // what malloc hands out from; empty outside of unpack()
+
+/// Code built for user space finds its stack-protector value at %fs:0x28.
+class ThreadBlock {
+public:
+    ThreadBlock() { arch::write_fs_base(reinterpret_cast<std::uintptr_t>(block_)); }
+    ~ThreadBlock() { arch::write_fs_base(0); }
+    ThreadBlock(const ThreadBlock&) = delete;
+    ThreadBlock& operator=(const ThreadBlock&) = delete;
+
+private:
+    alignas(64) std::uint64_t block_[16]{};
+};
+
+const std::uint8_t* input(image::Bytes b) { return reinterpret_cast<const std::uint8_t*>(b.data()); }
+
+/// Each decoder returns the number of bytes produced, or 0.
+std::size_t unpack_xz(image::Bytes in, std::span<std::byte> out)
+{
+    std::uint64_t memory_limit = ~0ULL;
+    std::size_t at = 0, produced = 0;
+    const lzma_ret r = lzma_stream_buffer_decode(&memory_limit, 0, nullptr, input(in), &at, in.size(),
+                                                 reinterpret_cast<std::uint8_t*>(out.data()), &produced, out.size());
+    return r == LZMA_OK ? produced : 0;
+}
+
+std::size_t unpack_gzip(image::Bytes in, std::span<std::byte> out)
+{
+    z_stream s{};
+    s.next_in = const_cast<Bytef*>(input(in)); // zlib's interface predates const
+    s.avail_in = static_cast<uInt>(in.size());
+    s.next_out = reinterpret_cast<Bytef*>(out.data());
+    s.avail_out = static_cast<uInt>(out.size());
+    constexpr int gzip_window = 15 + 16;
+    if (inflateInit2(&s, gzip_window) != Z_OK) return 0;
+    return inflate(&s, Z_FINISH) == Z_STREAM_END ? out.size() - s.avail_out : 0;
+}
+
+unsigned order_for(std::uint64_t bytes)
+{
+    unsigned order = 0;
+    while ((page_size << order) < bytes)
+        ++order;
+    return order;
+}
+
+} // namespace
+
+Unpacked::~Unpacked()
+{
+    if (bytes_ != 0) mm::free_frames_at(first_);
+}
+
+image::Bytes Unpacked::bytes() const { return {arch::frame_address(first_), bytes_}; }
+
+Result<Unpacked> unpack(const image::Payload& payload, const char* name)
+{
+    const bool gzip = payload.format == image::Format::gzip;
+    if (!gzip && payload.format != image::Format::xz) {
+        log::error("{}: {} compression is not supported here; use xz, gzip or a plain ELF", name,
+                   image::name(payload.format));
+        return Error::einval;
+    }
+    if (payload.unpacked_bytes == 0) {
+        log::error("{}: the payload does not tell its unpacked size", name);
+        return Error::einval;
+    }
+    const unsigned order = order_for(payload.unpacked_bytes);
+    auto scratch = Frames::create(scratch_order);
+    auto target = Frames::create(order);
+    if (!scratch.ok() || !target.ok()) {
+        log::error("{}: no room to unpack {} bytes", name, payload.unpacked_bytes);
+        return Error::enomem;
+    }
+    const Frames scratch_frames = std::move(scratch).take();
+    Frames frames = std::move(target).take();
+    arena = scratch_frames.bytes();
+    std::size_t produced = 0;
+    {
+        const ThreadBlock thread_block;
+        produced = gzip ? unpack_gzip(payload.bytes, frames.bytes()) : unpack_xz(payload.bytes, frames.bytes());
+    }
+    arena = {};
+    if (produced == 0) {
+        log::error("{}: the {} stream is damaged", name, image::name(payload.format));
+        return Error::einval;
+    }
+    return Unpacked{frames.release(), produced};
+}
+
+} // namespace hv::boot
+
+extern "C" {
+
+void* malloc(std::size_t n)
+{
+    using hv::boot::arena;
+    n = (n + 63) & ~std::size_t{63};
+    if (n > arena.size()) return nullptr;
+    void* const p = arena.data();
+    arena = arena.subspan(n);
+    return p;
+}
+void* calloc(std::size_t n, std::size_t each)
+{
+    std::size_t bytes = 0;
+    if (__builtin_mul_overflow(n, each, &bytes)) return nullptr;
+    void* const p = malloc(bytes);
+    return p == nullptr ? p : __builtin_memset(p, 0, bytes);
+}
+void free(void*) {} // the arena goes as a whole
+[[noreturn]] void __stack_chk_fail() { hv::assertion_failed("stack intact", "decompressor", 0); }
+}

@@ -3,6 +3,7 @@
 // comes next, and anything else is a failed test with the frame printed. Runs with events masked on one vCPU.
 #include "tests/guest/lib/trap.hpp"
 
+#include "tests/guest/lib/event.hpp"
 #include "tests/guest/lib/memory.hpp"
 #include "tests/guest/lib/test.hpp"
 
@@ -67,6 +68,7 @@ void set_handler(Handler new_handler) { handler = new_handler; }
 
 void install_traps()
 {
+    static_cast<void>(&shared_info());
     pv_trap_info table[21] = {};
     unsigned n = 0;
     for (u8 vector = 0; vector < 20; ++vector) {
@@ -103,6 +105,9 @@ void trap_dispatch(guest::TrapFrame* frame)
     using namespace guest;
     last_trap = *frame;
     last_rip_slot = addr(&frame->rip);
+    if (frame->vector == kPageFault) {
+        last_cr2 = vcpu_info().arch.cr2;
+    }
     if (excursion) {
         excursion = false;
         leave_frame();

@@ -63,7 +63,9 @@ inline u64 entry_stack_top() { return addr(entry_stack) + kEntryStackSize; }
 #define GUARDED(instruction, ...)                                                                                    \
     do {                                                                                                             \
         ::guest::last_trap.vector = ::guest::kNone;                                                                  \
+        asm volatile("" ::: "memory");                                                                               \
         asm volatile("movq $91f, resume_at\n\t" instruction "\n91:\tmovq $0, resume_at" __VA_ARGS__);                 \
+        asm volatile("" ::: "memory");                                                                               \
     } while (0)
 
 } // namespace guest

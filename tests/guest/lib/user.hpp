@@ -3,6 +3,8 @@
 // NEW_USER_BASEPTR. Kernel and user share nothing else, as in stock Linux. One vCPU, no locking.
 #pragma once
 
+#include <new>
+
 #include "tests/guest/lib/memory.hpp"
 #include "tests/guest/lib/trap.hpp"
 

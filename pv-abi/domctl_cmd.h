@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// domctl command numbers, all of version 4.17, also those Parapet refuses.
+// domctl command numbers: all a caller may use in version 4.17, also those Parapet refuses.
 #pragma once
 
 #define PV_DOMCTL_CREATEDOMAIN 1
@@ -22,7 +22,6 @@
 #define PV_DOMCTL_IOMEM_PERMISSION 20
 #define PV_DOMCTL_IOPORT_PERMISSION 21
 #define PV_DOMCTL_HYPERCALL_INIT 22
-#define PV_DOMCTL_SOFT_RESET_CONT 23
 #define PV_DOMCTL_SETTIMEOFFSET 24
 #define PV_DOMCTL_GETVCPUAFFINITY 25
 #define PV_DOMCTL_REAL_MODE_AREA 26

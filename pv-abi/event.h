@@ -49,6 +49,7 @@
 #define PV_VIRQ_ARCH_5 21
 #define PV_VIRQ_ARCH_6 22
 #define PV_VIRQ_ARCH_7 23
+#define PV_VIRQ_MCA PV_VIRQ_ARCH_0
 #define PV_NR_VIRQS 24
 
 #define PV_EVTCHN_2L_NR_CHANNELS 4096

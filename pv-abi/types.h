@@ -24,17 +24,17 @@
 
 // Stands under each struct: its size, and in C++ also that no byte of it is padding.
 #ifdef __cplusplus
-#define PV_CHECK_SIZE(type, bytes) \
+#define PV_CHECK_SIZE(type, bytes)                                                                           \
     static_assert(sizeof(struct type) == (bytes) && __has_unique_object_representations(struct type), #type)
 #else
 #define PV_CHECK_SIZE(type, bytes) _Static_assert(sizeof(struct type) == (bytes), #type)
 #endif
 
 // One arm of a union, filled up to the size of the union so that no arm leaves bytes unnamed.
-#define PV_ARM(type, name, bytes) \
-    __extension__ struct { \
-        type name; \
-        uint8_t name##_fill[(bytes) - sizeof(type)]; \
+#define PV_ARM(type, name, bytes)                                                                            \
+    __extension__ struct {                                                                                   \
+        type name;                                                                                           \
+        uint8_t name##_fill[(bytes) - sizeof(type)];                                                         \
     }
 
 struct pv_xenctl_bitmap {

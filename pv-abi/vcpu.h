@@ -35,6 +35,9 @@
 #define PV_FIRST_RESERVED_GDT_BYTE 57344
 #define PV_FIRST_RESERVED_GDT_ENTRY 7168
 
+// Bytes that ask for the instruction after them (cpuid) to be emulated; for .byte or an initialiser list.
+#define PV_EMULATE_PREFIX 0x0f, 0x0b, 0x78, 0x65, 0x6e
+
 #define PV_SEGBASE_FS 0
 #define PV_SEGBASE_GS_USER 1
 #define PV_SEGBASE_GS_KERNEL 2

@@ -96,6 +96,9 @@ def base(busybox):
     cpio.file("bin/busybox", busybox, 0o755)
     for verb in ("poweroff", "reboot", "halt"):
         cpio.entry(f"sbin/{verb}", stat.S_IFREG | 0o755, f"#!/bin/sh\nexec /bin/busybox {verb} -f\n".encode())
+    # busybox's shell prefers its own applets, which ask an init that we do not have
+    cpio.entry("etc/profile", stat.S_IFREG | 0o644, b"".join(
+        b"%s() { /sbin/%s; }\n" % (v, v) for v in (b"poweroff", b"reboot", b"halt")))
     for applet in subprocess.run([busybox, "--list"], capture_output=True, text=True).stdout.split():
         if applet not in ("busybox", "poweroff", "reboot", "halt", "init"):
             cpio.link(f"bin/{applet}", "busybox")

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+//
+// Physical interrupts of the hardware domain. A pirq is a name: equal to the global system interrupt for lines of an
+// IOAPIC, chosen here for MSIs. Lines are level or edge; a level line stays blocked from its delivery until the
+// domain's end-of-interrupt. All state under one lock of rank pirq. Who may call is checked by the hypercall layer.
+#pragma once
+#include "arch/arch.hpp"
+#include "domain/domain.hpp"
+#include "pv-abi/physdev.h"
+
+namespace hv::domain {
+
+inline constexpr std::uint32_t max_pirqs = 256;
+
+/// PHYSDEVOP_setup_gsi. eexist if it was set up before with the same parameters.
+Result<> setup_gsi(unsigned gsi, arch::Trigger trigger, arch::Polarity polarity);
+/// Names GSI @p gsi; the pirq is the gsi. ebusy for a line the hypervisor uses.
+Result<Pirq> map_gsi(Domain& d, unsigned gsi);
+/// A fresh pirq of MSIs for @p d, above the GSIs; enospc when all are taken.
+Result<Pirq> allocate_msi_pirq(Domain& d);
+/// Einval if @p d does not have it, ebusy while a port is bound to it.
+Result<> unmap_pirq(Domain& d, Pirq pirq);
+/// End of interrupt: opens a level line again.
+Result<> pirq_eoi(Pirq pirq);
+/// PV_XENIRQSTAT_ flags; einval beyond the pirqs.
+Result<std::uint32_t> pirq_status(Pirq pirq);
+/// Lowest unused pirq above the GSIs, without taking it.
+Result<Pirq> free_pirq();
+/// PHYSDEVOP_pirq_eoi_gmfn: a page of @p d in which bit n tells that pirq n needs an end-of-interrupt call.
+Result<> set_eoi_page(Domain& d, Mfn frame);
+
+} // namespace hv::domain

@@ -21,43 +21,51 @@ GTEST_LIBS := -lgmock -lgtest -lgtest_main -pthread
 
 # a test folder's name: tests/unit/mm/frame_test.cpp -> unit_mm; tests/model/x_test.cpp -> model
 group_of = $(subst /,_,$(patsubst tests/%/,%,$(dir $(1))))
-# folders whose tests link the dom0 tools' library instead of the hypervisor
-is_tools = $(filter unit_tools% unit_dom0-tools% unit_libparapet% unit_vmctl%,$(1))
-libs_for = $(if $(call is_tools,$(1)),$(BUILD)/$(2)/libtools.a $(TOOL_LIBS),$(BUILD)/$(2)/libhv.a)
-lib_dep = $(if $(call is_tools,$(1)),$(BUILD)/$(2)/libtools.a,$(BUILD)/$(2)/libhv.a)
+# What a folder's tests link: a layer's tests that layer and the lower ones, the tools' tests the tools' library
+# (which parses kernels with base/image), pv_abi nothing, any other folder everything. One archive a layer.
+HLAYERS := base arch cpu mm guest domain hypercall
+upto = $(if $(2),$(firstword $(2)) $(if $(filter $(1),$(firstword $(2))),,$(call upto,$(1),$(wordlist 2,9,$(2)))))
+second = $(word 2,$(subst _, ,$(1)))
+libs_of = $(strip $(if $(filter tools dom0-tools libparapet vmctl,$(call second,$(1))),tools base arch,\
+  $(if $(filter pv,$(call second,$(1))),,\
+  $(if $(filter unit_%,$(1)),$(if $(filter $(HLAYERS),$(call second,$(1))),$(call upto,$(call second,$(1)),$(HLAYERS)),$(HLAYERS)),$(HLAYERS)))))
+archives = $(patsubst %,$(BUILD)/$(1)/lib%.a,$(2))
+layer_src = $(filter hypervisor/$(1)/%,$(H_SRC))
 
+define host_archive
+$$(BUILD)/$(1)/lib$(2).a: $$(patsubst %.cpp,$$(BUILD)/$(1)/%.o,$(3))
+	@rm -f $$@; mkdir -p $$(@D); $$(AR) rcsD $$@ $$^
+endef
 define host_variant
 $$(eval $$(call flagfile,$(1),$$(HOST_CXX_$(1)) $$(HOST_COMMON) $$(HOST_FLAGS_$(1))))
 $$(BUILD)/$(1)/%.o: %.cpp $$(BUILD)/.flags/$(1)
 	$$(call say,CXX,[$(1)] $$<)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CCACHE) $$(HOST_CXX_$(1)) $$(HOST_COMMON) $$(HOST_FLAGS_$(1)) -MMD -MP -c -o $$@ $$<
-$$(BUILD)/$(1)/libhv.a: $$(H_SRC:%.cpp=$$(BUILD)/$(1)/%.o)
-	@rm -f $$@; mkdir -p $$(@D); $$(AR) rcsD $$@ $$^
-$$(BUILD)/$(1)/libtools.a: $$(T_SRC:%.cpp=$$(BUILD)/$(1)/%.o)
-	@rm -f $$@; mkdir -p $$(@D); $$(AR) rcsD $$@ $$^
+$$(foreach l,$$(HLAYERS),$$(eval $$(call host_archive,$(1),$$(l),$$(call layer_src,$$(l)))))
+$$(eval $$(call host_archive,$(1),tools,$$(T_SRC)))
 -include $$(patsubst %.cpp,$$(BUILD)/$(1)/%.d,$$(H_SRC) $$(T_SRC) $$(UNIT_SRC) $$(HELP_SRC) $$(FUZZ_SRC))
 endef
 $(foreach v,asan tsan fuzz,$(eval $(call host_variant,$(v))))
 
 # $(1) variant, $(2) group, $(3) its sources; helpers (other .cpp of the same folders) are linked in
 define host_binary
-$$(BUILD)/$(1)/bin/$(2): $$(patsubst %.cpp,$$(BUILD)/$(1)/%.o,$(3) $$(filter $$(addsuffix %,$$(sort $$(dir $(3)))),$$(HELP_SRC))) $$(call lib_dep,$(2),$(1))
+$$(BUILD)/$(1)/bin/$(2): $$(patsubst %.cpp,$$(BUILD)/$(1)/%.o,$(3) $$(filter $$(addsuffix %,$$(sort $$(dir $(3)))),$$(HELP_SRC))) $$(call archives,$(1),$$(call libs_of,$(2)))
 	$$(call say,LINK,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(HOST_CXX_$(1)) $$(HOST_FLAGS_$(1)) -o $$@ $$(filter %.o,$$^) $$(call libs_for,$(2),$(1)) $$(GTEST_LIBS)
+	$$(Q)$$(HOST_CXX_$(1)) $$(HOST_FLAGS_$(1)) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(if $$(filter %/libtools.a,$$^),$$(TOOL_LIBS)) $$(GTEST_LIBS)
 endef
 ST_GROUPS := $(sort $(foreach s,$(ST_SRC),$(call group_of,$(s))))
 MT_GROUPS := $(sort $(foreach s,$(MT_SRC),$(call group_of,$(s))))
 $(foreach g,$(ST_GROUPS),$(eval $(call host_binary,asan,$(g),$(foreach s,$(ST_SRC),$(if $(filter $(g),$(call group_of,$(s))),$(s))))))
 $(foreach g,$(MT_GROUPS),$(eval $(call host_binary,tsan,$(g)_mt,$(foreach s,$(MT_SRC),$(if $(filter $(g),$(call group_of,$(s))),$(s))))))
 
-# fuzz targets: tests/fuzz/hv_x_fuzz.cpp links the hypervisor, tests/fuzz/tools_x_fuzz.cpp the tools' library; default both
+# fuzz targets link every layer and the tools' library
 FUZZ_NAMES := $(notdir $(FUZZ_SRC:.cpp=))
-$(FUZZ_NAMES:%=$(BUILD)/fuzz/bin/%): $(BUILD)/fuzz/bin/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/libhv.a $(BUILD)/fuzz/libtools.a
+$(FUZZ_NAMES:%=$(BUILD)/fuzz/bin/%): $(BUILD)/fuzz/bin/%: $(BUILD)/fuzz/tests/fuzz/%.o $(call archives,fuzz,$(HLAYERS) tools)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CXX) -fsanitize=fuzzer,address -o $@ $^ $(TOOL_LIBS)
+	$(Q)$(FUZZ_CXX) -fsanitize=fuzzer,address -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(TOOL_LIBS)
 
 HOST_BINS := $(ST_GROUPS:%=$(BUILD)/asan/bin/%) $(MT_GROUPS:%=$(BUILD)/tsan/bin/%_mt)
 FUZZ_BINS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/bin/%)
@@ -65,7 +73,7 @@ HOST_RUNS := $(HOST_BINS:%=%.ok)
 
 %.ok: %
 	$(call say,TEST,$(notdir $<))
-	$(Q)timeout 300 env ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 ./$< --gtest_brief=1 > $<.log 2>&1 \
+	$(Q)timeout 300 env ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 $(abspath $<) --gtest_brief=1 > $<.log 2>&1 \
 	  || { tail -n 60 $<.log; echo "FAIL $(notdir $<)"; exit 1; }
 	@touch $@
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 # dom0 tools: every dom0-tools/NAME/ that has a main.cpp becomes $(BUILD)/NAME; all link dom0-tools/libparapet.
 TOOL_NAMES := $(sort $(patsubst dom0-tools/%/main.cpp,%,$(wildcard dom0-tools/*/main.cpp)))
-TOOL_LIB_SRC := $(call rfind,dom0-tools/libparapet,-name '*.cpp')
-TOOL_CXXFLAGS := -std=c++20 -O2 -g1 -Wall -Wextra -Werror -Idom0-tools -I. -fstack-protector-strong -D_FORTIFY_SOURCE=2
+# the kernel-file parsers are the hypervisor's own, in base/image
+TOOL_LIB_SRC := $(call rfind,dom0-tools/libparapet hypervisor/base/image,-name '*.cpp')
+TOOL_CXXFLAGS := -std=c++20 -O2 -g1 -Wall -Wextra -Werror -Idom0-tools -Ihypervisor -I. -fstack-protector-strong -D_FORTIFY_SOURCE=2
 TOOL_LDFLAGS := -Wl,--as-needed -Wl,-z,relro,-z,now
 $(eval $(call flagfile,tools,$(CXX) $(TOOL_CXXFLAGS)))
 

@@ -4,6 +4,7 @@
 // All functions work on the vCPU loaded on this CPU, whose registers are in cpu_info().regs.
 #pragma once
 #include "guest/vcpu_state.hpp"
+#include <optional>
 
 namespace hv::guest {
 

@@ -10,7 +10,6 @@ namespace hv::guest {
 /// The parts of a vCPU's state that CPUID reflects.
 struct CpuidView {
     std::uint64_t xcr0 = 0;        ///< Current XCR0; 0 = not enabled by the guest.
-    std::uint64_t cr4 = 0;         ///< Virtual CR4: OSXSAVE.
     std::uint32_t vcpu = 0;        ///< APIC id = 2 * vcpu.
     bool hardware_domain = false;
 };
@@ -23,10 +22,7 @@ inline constexpr std::uint32_t cpuid_last_basic = 0xd;
 inline constexpr std::uint32_t cpuid_last_extended = 0x80000008;
 
 /// How many sub-leaves @p leaf has; 0 = it takes none.
-constexpr std::uint32_t cpuid_subleaves(std::uint32_t leaf)
-{
-    return leaf == 4 ? 6 : leaf == 7 ? 2 : leaf == 0xb ? 2 : leaf == 0xd ? 3 : 0;
-}
+std::uint32_t cpuid_subleaves(std::uint32_t leaf);
 
 template <typename Fn> void for_each_leaf(Fn&& fn)
 {

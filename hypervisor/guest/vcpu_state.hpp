@@ -8,11 +8,18 @@
 #include "mm/heap.hpp"
 #include "mm/owner.hpp"
 #include "pv-abi/callback.h"
+#include "pv-abi/hypercall.h"
 #include "pv-abi/vcpu.h"
 #include <array>
-#include <optional>
 
 namespace hv::guest {
+
+/// The VM assists there are; all but runstate_update_flag and architectural_iopl describe what is always so.
+inline constexpr std::uint64_t valid_assists =
+    1ULL << PV_VMASST_TYPE_4GB_SEGMENTS | 1ULL << PV_VMASST_TYPE_4GB_SEGMENTS_NOTIFY |
+    1ULL << PV_VMASST_TYPE_WRITABLE_PAGETABLES | 1ULL << PV_VMASST_TYPE_PAE_EXTENDED_CR3 |
+    1ULL << PV_VMASST_TYPE_ARCHITECTURAL_IOPL | 1ULL << PV_VMASST_TYPE_RUNSTATE_UPDATE_FLAG |
+    1ULL << PV_VMASST_TYPE_M2P_STRICT;
 
 /// What a domain's kernel believes about legacy devices that the hypervisor keeps; all vCPUs share it.
 struct PortLatches {
@@ -66,7 +73,7 @@ public:
     /// Takes over a validated root. A loaded vCPU that uses the replaced root switches at once, so that the old
     /// reference can be dropped.
     void set_kernel_root(mm::RootRef root);
-    void set_user_root(std::optional<mm::RootRef> root);
+    void set_user_root(mm::RootRef root); ///< Empty: none.
     /// Drops roots, GDT and LDT (domain teardown; not loaded).
     void drop_references();
     [[nodiscard]] bool has_user_root() const { return hot.user_root != 0; }
@@ -119,15 +126,15 @@ public:
     std::uint32_t port_bitmap_ports = 0;
 
 private:
-    void reload_root();
+    void reload_root() const;
 
     VcpuId id_;
     mm::MemoryOwner& owner_;
     DomainPolicy& policy_;
     arch::GuestRegs saved_regs_{};
-    std::optional<mm::RootRef> kernel_root_, user_root_;
-    std::array<std::optional<mm::SegDescRef>, 14> gdt_;
-    std::array<std::optional<mm::SegDescRef>, 16> ldt_;
+    mm::RootRef kernel_root_, user_root_; ///< Empty: none.
+    std::array<mm::SegDescRef, 14> gdt_;
+    std::array<mm::SegDescRef, 16> ldt_;
     GuestVa ldt_base_{};
     std::array<Callback, static_cast<unsigned>(CallbackKind::count)> callbacks_{};
     mm::Box<VcpuMemory> memory_{};

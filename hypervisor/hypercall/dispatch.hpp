@@ -7,6 +7,6 @@
 namespace hv::hypercall {
 
 /// Runs one hypercall; restart may come back, with v.continuation() filled if the arguments changed.
-Result<std::uint64_t> dispatch(domain::Vcpu& v, std::uint32_t number, const Args& args);
+Result<std::uint64_t> dispatch(domain::Vcpu& v, std::uint64_t number, const Args& args);
 
 } // namespace hv::hypercall

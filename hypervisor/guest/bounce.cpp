@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+//
+// See bounce.hpp. The frame, low to high: rcx r11 [extra words] rip cs rflags rsp ss; docs/traps.md draws it.
+#include "guest/bounce.hpp"
+#include "guest/crash_report.hpp"
+#include "guest/flags.hpp"
+#include "guest/guest_ptr.hpp"
+
+namespace hv::guest {
+
+namespace {
+
+constexpr std::size_t fixed_words = 7, max_extra_words = 4;
+
+/// Where control goes, and what lies between r11 and rip in the frame.
+struct Entry {
+    std::uint64_t address;
+    bool mask_events;
+    std::uint64_t clear_flags = flags::tf | flags::nt | flags::rf | flags::vm | flags::ac;
+    std::span<const std::uint64_t> extra{};
+};
+
+/// The flags a guest kernel sees: IF is its own, IOPL is its own only if it asked for that.
+std::uint64_t visible_flags(const VcpuState& v, std::uint64_t rflags, std::uint8_t mask)
+{
+    std::uint64_t f = rflags & ~(flags::intr | flags::iopl);
+    if (mask == 0) f |= flags::intr;
+    const auto assists = v.policy().vm_assist.load(Order::relaxed);
+    if ((assists >> PV_VMASST_TYPE_ARCHITECTURAL_IOPL & 1) != 0) f |= std::uint64_t{v.iopl} << 12;
+    return f;
+}
+
+Outcome enter(VcpuState& v, const Entry& e)
+{
+    arch::GuestRegs& r = v.regs();
+    const bool was_kernel = v.kernel_mode();
+    v.enter_kernel_mode();
+    std::uint8_t& mask = v.hot.info->evtchn_upcall_mask;
+    const std::uint8_t old_mask = shared::load(&mask);
+
+    std::array<std::uint64_t, fixed_words + max_extra_words> frame;
+    std::size_t n = 0;
+    frame[n++] = r.rcx;
+    frame[n++] = r.r11;
+    for (const std::uint64_t word : e.extra)
+        frame[n++] = word;
+    frame[n++] = r.rip;
+    frame[n++] = (was_kernel ? r.cs & ~3ULL : r.cs) | std::uint64_t{old_mask} << 32;
+    frame[n++] = visible_flags(v, r.rflags, old_mask);
+    frame[n++] = r.rsp;
+    frame[n++] = r.ss;
+
+    const std::uint64_t sp = ((was_kernel ? r.rsp : v.hot.kernel_sp) & ~15ULL) - n * 8;
+    if (!Out<std::uint64_t>{GuestVa{sp}}.write_array(std::span{frame.data(), n}).ok())
+        return crash(v, "its kernel stack cannot take a frame");
+    if (e.mask_events) shared::store(&mask, std::uint8_t{1});
+    r.rip = e.address;
+    r.rsp = sp;
+    r.cs = PV_FLAT_KERNEL_CS64;
+    r.ss = PV_FLAT_KERNEL_SS64;
+    r.rflags = (r.rflags & ~e.clear_flags) | flags::intr | flags::fixed;
+    return Outcome::resume;
+}
+
+Outcome enter_callback(VcpuState& v, CallbackKind kind, std::uint64_t clear_more)
+{
+    const Callback c = v.callback(kind);
+    Entry e{c.address, c.mask_events != 0};
+    e.clear_flags |= clear_more;
+    return enter(v, e);
+}
+
+} // namespace
+
+Outcome deliver_trap(VcpuState& v, unsigned vector, std::optional<std::uint32_t> error_code)
+{
+    const pv_trap_info& t = v.hot.traps[vector];
+    if (t.address == 0) return crash(v, "a trap has no handler");
+    const std::uint64_t error = error_code.value_or(0);
+    Entry e{t.address, (t.flags & PV_TI_IF) != 0};
+    if (error_code) e.extra = std::span{&error, 1};
+    return enter(v, e);
+}
+
+Outcome deliver_page_fault(VcpuState& v, std::uint64_t address, std::uint32_t error)
+{
+    constexpr std::uint32_t user_bit = 4;
+    v.hot.info->arch.cr2 = address;
+    return deliver_trap(v, 14, (error & ~user_bit) | (v.kernel_mode() ? 0 : user_bit));
+}
+
+Outcome deliver_event(VcpuState& v)
+{
+    if (v.callback(CallbackKind::event).address == 0) return crash(v, "an event has no callback");
+    return enter_callback(v, CallbackKind::event, 0);
+}
+
+Outcome deliver_syscall(VcpuState& v)
+{
+    arch::GuestRegs& r = v.regs();
+    if (v.callback(CallbackKind::syscall).address == 0) {
+        r.rip -= 2;
+        return deliver_trap(v, 6, std::nullopt);
+    }
+    r.cs = PV_FLAT_USER_CS64;
+    r.ss = PV_FLAT_USER_SS64;
+    return enter_callback(v, CallbackKind::syscall, flags::df);
+}
+
+Outcome deliver_compat_syscall(VcpuState& v, arch::CompatEntry how)
+{
+    const bool sysenter = how == arch::CompatEntry::sysenter;
+    const auto kind = sysenter ? CallbackKind::sysenter : CallbackKind::syscall32;
+    if (v.callback(kind).address == 0) {
+        if (sysenter) return deliver_trap(v, 13, 0);
+        v.regs().rip -= 2;
+        return deliver_trap(v, 6, std::nullopt);
+    }
+    v.regs().cs = PV_FLAT_USER_CS32;
+    v.regs().ss = PV_FLAT_USER_SS32;
+    return enter_callback(v, kind, flags::df);
+}
+
+Outcome deliver_return_fault(VcpuState& v, unsigned vector, std::uint32_t error_code)
+{
+    const Callback c = v.callback(CallbackKind::failsafe);
+    if (c.address == 0) return deliver_trap(v, vector, error_code);
+    v.cpu.kernel_mode_gs = v.hot.kernel_mode;
+    arch::save_guest_cpu(v.cpu); // for the selectors in force
+    const std::array<std::uint64_t, max_extra_words> selectors{v.cpu.ds, v.cpu.es, v.cpu.fs, v.cpu.gs};
+    Entry e{c.address, c.mask_events != 0};
+    e.extra = selectors;
+    return enter(v, e);
+}
+
+Outcome iret(VcpuState& v)
+{
+    arch::GuestRegs& r = v.regs();
+    const auto read = In<pv_iret_context>{GuestVa{r.rsp}}.read();
+    if (!read.ok()) return crash(v, "its iret frame cannot be read");
+    const pv_iret_context f = read.take();
+    if ((f.cs & 3) == 3) {
+        if (!v.has_user_root()) return crash(v, "it returns to user mode without a user page table");
+        v.enter_user_mode();
+    }
+    r.rip = f.rip;
+    r.cs = static_cast<std::uint16_t>(f.cs | 3);
+    r.rflags = (f.rflags & flags::guest_may_load) | flags::intr | flags::fixed;
+    r.rsp = f.rsp;
+    r.ss = static_cast<std::uint16_t>(f.ss | 3);
+    const bool as_sysret = (f.flags & PV_VGCF_IN_SYSCALL) != 0; // what sysret leaves in these two
+    r.rcx = as_sysret ? f.rip : f.rcx;
+    r.r11 = as_sysret ? r.rflags : f.r11;
+    r.rax = f.rax;
+    if ((v.policy().vm_assist.load(Order::relaxed) >> PV_VMASST_TYPE_ARCHITECTURAL_IOPL & 1) != 0)
+        v.iopl = f.rflags >> 12 & 3;
+    shared::store(&v.hot.info->evtchn_upcall_mask, static_cast<std::uint8_t>((f.rflags & flags::intr) == 0));
+    return Outcome::resume;
+}
+
+} // namespace hv::guest

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+//
+// See vcpu_state.hpp. What is in the hardware while the vCPU is loaded is changed in both places at once.
+#include "guest/vcpu_state.hpp"
+#include "mm/tlb.hpp"
+
+namespace hv::guest {
+
+namespace {
+constexpr std::uint64_t dr6_fixed = 0xffff0ff0, dr6_writable = 0xe00f;
+constexpr std::uint64_t dr7_fixed = 0x400, dr7_writable = 0xffff03ff; // not GD, not RTM
+
+/// Every enabled breakpoint must be one a guest may set: no I/O breakpoints (type 2).
+bool breakpoints_ok(std::uint64_t dr7)
+{
+    for (unsigned i = 0; i < 4; ++i)
+        if ((dr7 >> (2 * i) & 3) != 0 && (dr7 >> (16 + 4 * i) & 3) == 2) return false;
+    return true;
+}
+} // namespace
+
+Result<> VcpuState::allocate()
+{
+    memory_ = TRY(mm::make_box<VcpuMemory>());
+    hot.traps = memory_->traps.data();
+    hot.kernel_mode = 1;
+    hot.fast_paths = 1;
+    cpu.fpu = memory_->fpu;
+    arch::init_fpu_area(cpu.fpu);
+    cpu.xcr0 = arch::cpu_features().xcr0_supported != 0 ? 1 : 0;
+    cpu.debug[6] = dr6_fixed;
+    cpu.debug[7] = dr7_fixed;
+    cpu.kernel_mode_gs = 1;
+    cpu.gdt_frames.fill(invalid_mfn);
+    cpu.ldt_frames.fill(invalid_mfn);
+    return Ok{};
+}
+
+void VcpuState::load()
+{
+    arch::CpuInfo& info = arch::cpu_info();
+    ASSERT(info.current == nullptr);
+    owner_.cpus.fetch_or(1ULL << info.cpu, Order::seq_cst);
+    info.regs = saved_regs_;
+    info.current = this;
+    info.hot = &hot;
+    reload_root();
+    cpu.kernel_mode_gs = hot.kernel_mode;
+    arch::load_guest_cpu(cpu);
+}
+
+void VcpuState::unload()
+{
+    arch::CpuInfo& info = arch::cpu_info();
+    ASSERT(info.current == this);
+    cpu.kernel_mode_gs = hot.kernel_mode;
+    arch::save_guest_cpu(cpu);
+    saved_regs_ = info.regs;
+    info.current = nullptr;
+    info.hot = nullptr;
+}
+
+void VcpuState::reload_root() const
+{
+    arch::load_root(hw_root());
+    mm::note_root_loaded();
+}
+
+void VcpuState::set_kernel_root(mm::RootRef root)
+{
+    const mm::RootRef old = std::exchange(kernel_root_, std::move(root));
+    hot.kernel_root = maddr_of(kernel_root_.mfn()).raw();
+    if (loaded() && kernel_mode()) reload_root();
+}
+
+void VcpuState::set_user_root(mm::RootRef root)
+{
+    const mm::RootRef old = std::exchange(user_root_, std::move(root));
+    hot.user_root = user_root_ ? maddr_of(user_root_.mfn()).raw() : 0;
+    if (loaded() && !kernel_mode() && user_root_) reload_root();
+}
+
+void VcpuState::drop_references()
+{
+    ASSERT(!loaded());
+    hot.kernel_root = hot.user_root = 0;
+    kernel_root_.reset();
+    user_root_.reset();
+    cpu.gdt_entries = cpu.ldt_entries = 0;
+    cpu.gdt_frames.fill(invalid_mfn);
+    cpu.ldt_frames.fill(invalid_mfn);
+    for (auto& r : gdt_)
+        r.reset();
+    for (auto& r : ldt_)
+        r.reset();
+}
+
+void VcpuState::enter_kernel_mode()
+{
+    if (kernel_mode()) return;
+    hot.kernel_mode = 1;
+    if (!loaded()) return;
+    arch::swap_gs();
+    arch::load_root(hw_root());
+}
+
+void VcpuState::enter_user_mode()
+{
+    if (!kernel_mode()) return;
+    hot.kernel_mode = 0;
+    if (!loaded()) return;
+    arch::swap_gs();
+    arch::load_root(hw_root());
+}
+
+void VcpuState::set_base(std::uint32_t which, std::uint64_t value)
+{
+    const bool active = (which == PV_SEGBASE_GS_KERNEL) == kernel_mode();
+    switch (which) {
+    case PV_SEGBASE_FS:
+        cpu.fs_base = value;
+        if (loaded()) arch::write_fs_base(value);
+        break;
+    case PV_SEGBASE_GS_USER:
+    case PV_SEGBASE_GS_KERNEL:
+        (which == PV_SEGBASE_GS_USER ? cpu.user_gs_base : cpu.kernel_gs_base) = value;
+        if (loaded()) active ? arch::write_active_gs_base(value) : arch::write_inactive_gs_base(value);
+        break;
+    default: ASSERT(false);
+    }
+}
+
+std::uint64_t VcpuState::base(std::uint32_t which) const
+{
+    if (which == PV_SEGBASE_FS) return loaded() ? arch::read_fs_base() : cpu.fs_base;
+    const bool kernel = which == PV_SEGBASE_GS_KERNEL;
+    if (!loaded()) return kernel ? cpu.kernel_gs_base : cpu.user_gs_base;
+    return kernel == kernel_mode() ? arch::read_active_gs_base() : arch::read_inactive_gs_base();
+}
+
+Result<> VcpuState::set_debug_register(unsigned index, std::uint64_t value)
+{
+    switch (index) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+        if (!is_guest_va(value) || !is_guest_va(value + 7)) return Error::eperm;
+        break;
+    case 6: value = (value & dr6_writable) | dr6_fixed; break;
+    case 7:
+        value = (value & dr7_writable) | dr7_fixed;
+        if (!breakpoints_ok(value)) return Error::eperm;
+        break;
+    default: return Error::enodev;
+    }
+    cpu.debug[index] = value;
+    if (loaded()) arch::write_debug_register(index, value);
+    return Ok{};
+}
+
+std::uint64_t VcpuState::debug_register(unsigned index) const
+{
+    return index == 6 && loaded() ? arch::read_debug_register(6) : cpu.debug[index];
+}
+
+void VcpuState::set_task_switched(arch::TaskSwitched ts)
+{
+    cpu.task_switched = ts;
+    if (loaded()) arch::set_task_switched(ts);
+}
+
+void VcpuState::set_callback(CallbackKind k, Callback c)
+{
+    callbacks_[static_cast<unsigned>(k)] = c;
+    if (k != CallbackKind::syscall) return;
+    hot.syscall_entry = c.address;
+    hot.syscall_masks = c.mask_events;
+}
+
+} // namespace hv::guest

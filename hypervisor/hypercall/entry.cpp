@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+//
+// `syscall` from a guest: a hypercall if its kernel issued it, else a system call for its kernel. The decision is the
+// tracked mode, never the privilege level: both are ring 3. Runs on the vCPU's CPU.
+#include "domain/domain.hpp"
+#include "guest/bounce.hpp"
+#include "hypercall/dispatch.hpp"
+
+namespace hv::arch {
+
+/// A preempted call: the guest re-executes `syscall` (two bytes) with the arguments the handler asked for.
+static void rewind(GuestRegs& r, std::span<const std::uint64_t> args)
+{
+    std::uint64_t* const to[] = {&r.rdi, &r.rsi, &r.rdx, &r.r10, &r.r8};
+    for (std::size_t i = 0; i < args.size(); ++i)
+        *to[i] = args[i];
+    r.rip -= 2;
+}
+
+void upcall_syscall(GuestRegs& r)
+{
+    domain::Vcpu& v = domain::current();
+    if (!v.kernel_mode()) {
+        if (guest::deliver_syscall(v) == guest::Outcome::crash) v.domain().crash("system call");
+        return;
+    }
+    const auto result = hypercall::dispatch(v, r.rax, {r.rdi, r.rsi, r.rdx, r.r10, r.r8});
+    if (result.error() == Error::restart) [[unlikely]]
+        return rewind(r, v.continuation());
+    r.rax = to_register(result);
+}
+
+} // namespace hv::arch

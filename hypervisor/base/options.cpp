@@ -123,6 +123,7 @@ bool read_com1(Text v, Options& o) // BAUD[,FRAME[,PORT]]; only 8n1 frames exist
 
 bool read_dom0_mem(Text v, Options& o) // SIZE[,min:SIZE][,max:SIZE]
 {
+    if (v.size == 0) return false;
     while (v.size != 0) {
         Text value = v.cut(',');
         Text key = value;

@@ -42,7 +42,7 @@ public:
     Domain(DomainId id, const DomainConfig& config);
     ~Domain();
 
-    [[nodiscard]] bool is_hardware_domain() const { return role_ == Role::hardware; }
+    [[nodiscard]] bool is_hardware_domain() const { return MemoryOwner::hardware_domain(); }
 
     // ---- vCPUs ----
     /// domctl max_vcpus: creates vCPUs 0..count-1 that do not exist yet. Einval above the configured maximum.
@@ -77,7 +77,8 @@ public:
     Result<std::uint64_t> set_watchdog(std::uint32_t id, std::uint32_t seconds);
 
     [[nodiscard]] pv_shared_info& shared_info() { return *shared_page_->as<pv_shared_info>(); }
-    [[nodiscard]] Mfn shared_info_frame() const { return shared_page_->mfn(); }
+    /// invalid_mfn late in the domain's death.
+    [[nodiscard]] Mfn shared_info_frame() const { return shared_page_ ? shared_page_->mfn() : invalid_mfn; }
     [[nodiscard]] GrantTable& grants() { return *grants_; }
     [[nodiscard]] cpu::SpinLock& lock() { return lock_; }
 
@@ -97,16 +98,19 @@ public:
 
 private:
     friend class DomainRef;
-    friend class DomainList;
-    struct Watchdog : cpu::Timer {
-        Watchdog() : Timer{&Domain::on_watchdog} {}
-        Domain* domain = nullptr;
+    friend struct DomainListAccess;
+    struct DomainTimer : cpu::Timer {
+        DomainTimer(Domain& d, Callback fn) : Timer{fn}, domain{d} {}
+        Domain& domain;
     };
     static void on_watchdog(cpu::Timer& t);
+    static void on_reap(cpu::Timer& t);
+    Result<> prepare(const DomainConfig& config);
     void settle_vcpus();
-    void begin_death();
+    Result<> begin_death();
+    Result<> give_back();
+    [[noreturn]] void end_machine(std::uint32_t reason);
 
-    const Role role_;
     const std::uint32_t max_vcpus_;
     std::uint32_t vcpu_count_ = 0;
     mm::Array<mm::Box<Vcpu>> vcpus_;
@@ -118,11 +122,10 @@ private:
     Atomic<std::uint32_t> references_;  ///< DomainRefs, and one while listed as alive or dying.
     std::uint32_t controller_pauses_ = 0;
     std::uint32_t shutdown_reason_ = ~0U;
-    std::uint32_t death_step_ = 0;
     bool shut_down_ = false;
     Life life_ = Life::alive;
-    std::array<Watchdog, 2> watchdogs_;
-    Domain* hash_next_ = nullptr;
+    DomainTimer watchdogs_[2], reaper_;
+    Domain* hash_next_ = nullptr;       ///< Guarded by the list's lock.
 };
 
 /// Keeps a domain's memory from being freed; not the domain from dying.

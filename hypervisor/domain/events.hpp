@@ -69,7 +69,6 @@ private:
     Result<Channel*> find_open(EventPort port);
     Result<EventPort> allocate();
     void release(EventPort port, Channel& c);
-    Result<> close_locked(EventPort port);
     void notify(EventPort port, const Channel& c);
     void wake_pollers(EventPort port);
 

@@ -6,6 +6,7 @@
 // `wake_credit`; every operation is O(log n) amortised.
 #pragma once
 #include "base/units.hpp"
+#include <utility>
 
 namespace hv::domain {
 
@@ -46,6 +47,9 @@ public:
     /// When the running one's slice ends; `no_deadline` while nobody waits.
     [[nodiscard]] Nanoseconds deadline() const;
     [[nodiscard]] Runnable* running() const { return running_; }
+    [[nodiscard]] bool waiting() const { return root_ != nullptr; }
+    /// Charges the running one up to @p now; before its weight changes.
+    void settle(Nanoseconds now) { charge(now); }
 
     static constexpr Nanoseconds no_deadline = ~0ULL;
 

@@ -65,6 +65,9 @@ public:
     Result<> register_info(Mfn frame, std::uint32_t offset);
     Result<> register_runstate(GuestVa area);
     Result<> register_time(GuestVa area); ///< GuestVa{0} unregisters.
+    /// Has the guest a place where it sees this vCPU's vcpu_info? vCPUs beyond the legacy 32 must register one first.
+    [[nodiscard]] bool has_info_place() const { return hot.info != private_info_.get(); }
+    [[nodiscard]] bool has_runstate_area() const { return runstate_area_.raw() != 0; }
     /// Writes the runstate area through the kernel root, which must be loaded. A fault is ignored.
     void publish_runstate();
 
@@ -85,13 +88,14 @@ private:
     static void on_periodic(cpu::Timer& t);
     static void on_poll_timeout(cpu::Timer& t);
     void use_info(pv_vcpu_info* place);
+    void end_poll();
 
     Domain& domain_;
-    bool initialised_ = false, online_ = false, blocked_ = false;
+    bool initialised_ = false, online_ = false, blocked_ = false, polling_ = false;
     std::uint32_t pause_count_ = 0;
     Nanoseconds period_ = 0;
     VcpuTimer singleshot_, periodic_, poll_timer_;
-    GuestVa runstate_area_{}, time_area_{};
+    GuestVa runstate_area_{};
     std::optional<mm::MappedPage> info_page_;
     mm::Box<pv_vcpu_info> private_info_; ///< vCPUs beyond the legacy 32, until they register their own place.
 };

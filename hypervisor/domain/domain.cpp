@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+//
+// Construction of a domain, pausing, and its vCPUs. Life and death are in domain_death.cpp.
+#include "domain/domain.hpp"
+#include "base/log.hpp"
+#include "domain/grants.hpp"
+#include "domain/run.hpp"
+#include "domain/time.hpp"
+
+namespace hv::domain {
+
+Domain::Domain(DomainId id, const DomainConfig& config)
+    : MemoryOwner{id, config.role == Role::hardware ? mm::Privilege::hardware : mm::Privilege::none},
+      handle{config.handle}, max_vcpus_{config.max_vcpus}, pause_count_{1}, references_{1}, controller_pauses_{1},
+      watchdogs_{{*this, &on_watchdog}, {*this, &on_watchdog}}, reaper_{*this, &on_reap}
+{
+    policy.hardware_domain = config.role == Role::hardware;
+    events.set_limit(config.max_event_port);
+}
+
+Domain::~Domain() = default;
+
+Result<> Domain::prepare(const DomainConfig& config)
+{
+    shared_page_.emplace(TRY(mm::SharedPage::create(*this)));
+    for (pv_vcpu_info& v : shared_info().vcpu_info)
+        v.evtchn_upcall_mask = 1;
+    publish_wallclock(shared_info());
+    vcpus_ = TRY(mm::make_array<mm::Box<Vcpu>>(config.max_vcpus));
+    grants_ = TRY(GrantTable::create(*this, config.max_grant_frames, config.max_maptrack_frames));
+    return Ok{};
+}
+
+Result<> Domain::create_vcpus(std::uint32_t count)
+{
+    if (count == 0 || count > max_vcpus_ || is_dying()) return Error::einval;
+    while (vcpu_count_ < count) {
+        vcpus_[vcpu_count_] = TRY(Vcpu::create(*this, VcpuId{vcpu_count_}));
+        ++vcpu_count_;
+    }
+    return Ok{};
+}
+
+void Domain::settle_vcpus()
+{
+    for (std::uint32_t i = 0; i < vcpu_count_; ++i)
+        requeue(*vcpus_[i]);
+}
+
+void Domain::pause()
+{
+    pause_count_.fetch_add(1, Order::acq_rel);
+    settle_vcpus();
+}
+
+void Domain::unpause()
+{
+    const std::uint32_t before = pause_count_.fetch_sub(1, Order::acq_rel);
+    ASSERT(before != 0);
+    settle_vcpus();
+}
+
+Result<> Domain::controller_pause()
+{
+    {
+        const cpu::Guard guard{lock_};
+        if (controller_pauses_ == 255) return Error::eoverflow;
+        ++controller_pauses_;
+    }
+    pause();
+    return Ok{};
+}
+
+Result<> Domain::controller_unpause()
+{
+    {
+        const cpu::Guard guard{lock_};
+        if (controller_pauses_ == 0) return Error::einval;
+        --controller_pauses_;
+    }
+    // The builder may have cleared shared_info after it was filled.
+    if (!is_dying() && paused()) {
+        publish_wallclock(shared_info());
+        for (std::uint32_t i = 0; i < vcpu_count_; ++i)
+            publish_time(vcpus_[i]->hot.info->time);
+    }
+    unpause();
+    return Ok{};
+}
+
+void Domain::set_weight(std::uint32_t w)
+{
+    weight = w;
+    for (std::uint32_t i = 0; i < vcpu_count_; ++i)
+        reweigh(*vcpus_[i], w);
+}
+
+} // namespace hv::domain

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+//
+// Port table: allocating, binding, closing. Cold paths; delivery is in events_deliver.cpp. Lock order: binding, event.
+#include "domain/events.hpp"
+#include "domain/domain.hpp"
+#include "domain/upcalls.hpp"
+
+namespace hv::domain {
+namespace {
+
+/// Serialises whatever pairs or unpairs domains; see events.hpp.
+cpu::SpinLock binding_lock{cpu::Rank::binding};
+
+} // namespace
+
+void EventChannels::set_limit(std::uint32_t max_port)
+{
+    limit_ = max_port < PV_EVTCHN_2L_NR_CHANNELS ? max_port + 1 : PV_EVTCHN_2L_NR_CHANNELS;
+}
+
+EventChannels::Channel* EventChannels::find(EventPort port)
+{
+    if (port.raw() == 0 || port.raw() >= limit_) return nullptr;
+    Bucket* const bucket = buckets_[port.raw() / per_bucket].get();
+    return bucket == nullptr ? nullptr : &bucket->channels[port.raw() % per_bucket];
+}
+
+Result<EventChannels::Channel*> EventChannels::find_open(EventPort port)
+{
+    Channel* const c = find(port);
+    if (c == nullptr || c->state == PortState::closed) return Error::einval;
+    return c;
+}
+
+/// The lowest free port. The caller, under lock_, gives it a state.
+Result<EventPort> EventChannels::allocate()
+{
+    if (closing_) return Error::einval;
+    for (std::uint32_t port = lowest_free_; port < limit_; ++port) {
+        mm::Box<Bucket>& bucket = buckets_[port / per_bucket];
+        if (!bucket) bucket = TRY(mm::make_box<Bucket>());
+        if (bucket->channels[port % per_bucket].state != PortState::closed) continue;
+        lowest_free_ = port + 1;
+        return EventPort{port};
+    }
+    return Error::enospc;
+}
+
+void EventChannels::release(EventPort port, Channel& c)
+{
+    c.state = PortState::closed;
+    c.vcpu.store(0, Order::relaxed);
+    c.remote = nullptr;
+    shared::fetch_and(&owner_.shared_info().evtchn_pending[port.raw() / 64], ~(1ULL << port.raw() % 64));
+    if (port.raw() < lowest_free_) lowest_free_ = port.raw();
+}
+
+Result<EventPort> EventChannels::alloc_unbound(DomainId remote)
+{
+    const cpu::Guard guard{lock_};
+    const EventPort port = TRY(allocate());
+    Channel& c = *find(port);
+    c.state = PortState::unbound;
+    c.remote_id = remote.raw();
+    return port;
+}
+
+Result<EventPort> EventChannels::bind_interdomain(Domain& remote, EventPort remote_port)
+{
+    const cpu::Guard binding{binding_lock};
+    Channel* peer = nullptr;
+    {
+        const cpu::Guard guard{remote.events.lock_};
+        peer = TRY(remote.events.find_open(remote_port));
+        if (peer->state != PortState::unbound || peer->remote_id != owner_.id().raw()) return Error::einval;
+    }
+    EventPort port;
+    {
+        const cpu::Guard guard{lock_};
+        port = TRY(allocate());
+        Channel& c = *find(port);
+        c.state = PortState::interdomain;
+        c.remote = &remote;
+        c.number = remote_port.raw();
+    }
+    {
+        const cpu::Guard guard{remote.events.lock_};
+        peer->state = PortState::interdomain;
+        peer->remote = &owner_;
+        peer->number = port.raw();
+    }
+    raise(port); // whatever the peer sent before is not lost
+    return port;
+}
+
+Result<EventPort> EventChannels::bind_virq(std::uint32_t virq, VcpuId vcpu)
+{
+    if (virq >= PV_NR_VIRQS || (is_global_virq(virq) && vcpu.raw() != 0)) return Error::einval;
+    Vcpu* const v = owner_.vcpu(vcpu);
+    if (v == nullptr) return Error::enoent;
+    const cpu::Guard guard{lock_};
+    if (v->virq_ports[virq].load(Order::relaxed) != 0) return Error::eexist;
+    const EventPort port = TRY(allocate());
+    Channel& c = *find(port);
+    c.state = PortState::virq;
+    c.virq = static_cast<std::uint8_t>(virq);
+    c.vcpu.store(vcpu.raw(), Order::relaxed);
+    v->virq_ports[virq].store(port.raw(), Order::release);
+    return port;
+}
+
+Result<EventPort> EventChannels::bind_ipi(VcpuId vcpu)
+{
+    if (owner_.vcpu(vcpu) == nullptr) return Error::enoent;
+    const cpu::Guard guard{lock_};
+    const EventPort port = TRY(allocate());
+    Channel& c = *find(port);
+    c.state = PortState::ipi;
+    c.vcpu.store(vcpu.raw(), Order::relaxed);
+    return port;
+}
+
+Result<EventPort> EventChannels::bind_pirq(Pirq pirq, Sharing sharing)
+{
+    EventPort port;
+    {
+        const cpu::Guard guard{lock_};
+        port = TRY(allocate());
+        Channel& c = *find(port);
+        c.state = PortState::pirq;
+        c.number = pirq.raw();
+    }
+    if (const Result<> attached = attach_pirq(owner_, pirq, port, sharing); !attached.ok()) {
+        const cpu::Guard guard{lock_};
+        release(port, *find(port));
+        return attached.error();
+    }
+    return port;
+}
+
+Result<> EventChannels::close(EventPort port)
+{
+    const cpu::Guard binding{binding_lock};
+    Channel* const c = find(port);
+    if (c == nullptr || c->state == PortState::closed) return Error::einval;
+    // Pairing cannot change under the binding lock. The peer is unbound first: it can then no longer reach this port.
+    if (c->state == PortState::interdomain) {
+        const cpu::Guard guard{c->remote->events.lock_};
+        Channel& peer = *c->remote->events.find(EventPort{c->number});
+        peer.state = PortState::unbound;
+        peer.remote_id = owner_.id().raw();
+        peer.remote = nullptr;
+    }
+    if (c->state == PortState::pirq) detach_pirq(owner_, Pirq{c->number});
+    const cpu::Guard guard{lock_};
+    if (c->state == PortState::virq) {
+        const VcpuId holder = is_global_virq(c->virq) ? VcpuId{0} : VcpuId{c->vcpu.load(Order::relaxed)};
+        owner_.vcpu(holder)->virq_ports[c->virq].store(0, Order::release);
+    }
+    release(port, *c);
+    return Ok{};
+}
+
+Result<> EventChannels::close_all()
+{
+    static constexpr unsigned batch = 256;
+    {
+        const cpu::Guard guard{lock_};
+        closing_ = true;
+    }
+    unsigned closed = 0;
+    for (std::uint32_t port = 1; port < limit_; ++port) {
+        if (!buckets_[port / per_bucket]) {
+            port |= per_bucket - 1; // nothing in this bucket
+            continue;
+        }
+        if (close(EventPort{port}).ok() && ++closed == batch) return Error::restart;
+    }
+    return Ok{};
+}
+
+Result<pv_evtchn_status> EventChannels::status(EventPort port)
+{
+    if (port.raw() >= limit_) return Error::einval;
+    const cpu::Guard guard{lock_};
+    pv_evtchn_status s{};
+    s.dom = owner_.id().raw();
+    s.port = port.raw();
+    const Channel* const c = find(port);
+    if (c == nullptr || c->state == PortState::closed) return s;
+    s.status = static_cast<std::uint32_t>(c->state);
+    s.vcpu = c->vcpu.load(Order::relaxed);
+    switch (c->state) {
+    case PortState::unbound: s.u.unbound.dom = c->remote_id; break;
+    case PortState::interdomain:
+        s.u.interdomain.dom = c->remote->id().raw();
+        s.u.interdomain.port = c->number;
+        break;
+    case PortState::pirq: s.u.pirq = c->number; break;
+    case PortState::virq: s.u.virq = c->virq; break;
+    default: break;
+    }
+    return s;
+}
+
+Result<> EventChannels::bind_vcpu(EventPort port, VcpuId vcpu)
+{
+    if (owner_.vcpu(vcpu) == nullptr) return Error::enoent;
+    const cpu::Guard guard{lock_};
+    Channel* const c = TRY(find_open(port));
+    if (c->state == PortState::ipi || (c->state == PortState::virq && !is_global_virq(c->virq))) return Error::einval;
+    c->vcpu.store(vcpu.raw(), Order::relaxed);
+    return Ok{};
+}
+
+} // namespace hv::domain

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+//
+// pvclock records and the wallclock. The wallclock's base is guarded by its lock; readers of shared_info follow the
+// version protocol.
+#include "domain/time.hpp"
+#include "cpu/clock.hpp"
+#include "cpu/lock.hpp"
+#include "domain/domain.hpp"
+
+namespace hv::domain {
+namespace {
+
+constexpr std::uint64_t ns_per_second = 1'000'000'000;
+cpu::SpinLock wallclock_lock{cpu::Rank::wallclock};
+std::uint64_t base_seconds;
+std::uint32_t base_nanoseconds;
+
+/// An odd version marks a write in progress; the fences keep the fields inside.
+template <typename Write> void versioned(std::uint32_t& version, Write&& write)
+{
+    const std::uint32_t odd = shared::load(&version) | 1;
+    shared::store(&version, odd);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    write();
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    shared::store(&version, odd + 1 == 0 ? 2 : odd + 1);
+}
+
+} // namespace
+
+pv_vcpu_time_info time_record()
+{
+    const arch::TscScale scale = arch::tsc_scale();
+    pv_vcpu_time_info t{};
+    t.version = 2;
+    t.tsc_timestamp = cpu::clock_origin();
+    t.system_time = 0;
+    t.tsc_to_system_mul = scale.mul;
+    t.tsc_shift = scale.shift;
+    // One CPU runs guests today, so its TSC is as stable as time itself.
+    t.flags = PV_PVCLOCK_TSC_STABLE_BIT;
+    return t;
+}
+
+void publish_time(pv_vcpu_time_info& to)
+{
+    versioned(to.version, [&] {
+        pv_vcpu_time_info record = time_record();
+        record.version = to.version;
+        to = record;
+    });
+}
+
+Wallclock wallclock_base()
+{
+    const cpu::Guard guard{wallclock_lock};
+    return {base_seconds, base_nanoseconds};
+}
+
+Result<> set_wallclock(Wallclock at, Nanoseconds system_time)
+{
+    if (at.nanoseconds >= ns_per_second) return Error::einval;
+    const Nanoseconds system_seconds = system_time / ns_per_second, rest = system_time % ns_per_second;
+    if (at.seconds < system_seconds + 1) return Error::einval; // before 1970 at system time 0
+    {
+        const cpu::Guard guard{wallclock_lock};
+        const std::uint64_t nanoseconds = at.nanoseconds + ns_per_second - rest;
+        base_seconds = at.seconds - system_seconds - 1 + nanoseconds / ns_per_second;
+        base_nanoseconds = static_cast<std::uint32_t>(nanoseconds % ns_per_second);
+    }
+    for_each_domain([](Domain& d) { publish_wallclock(d.shared_info()); });
+    return Ok{};
+}
+
+void start_wallclock()
+{
+    const Nanoseconds now = cpu::now();
+    const cpu::Guard guard{wallclock_lock};
+    base_seconds = arch::boot_wallclock_seconds() - now / ns_per_second;
+    base_nanoseconds = 0;
+}
+
+void publish_wallclock(pv_shared_info& to)
+{
+    const Wallclock base = wallclock_base();
+    versioned(to.wc_version, [&] {
+        to.wc_sec = static_cast<std::uint32_t>(base.seconds);
+        to.wc_sec_hi = static_cast<std::uint32_t>(base.seconds >> 32);
+        to.wc_nsec = base.nanoseconds;
+    });
+}
+
+} // namespace hv::domain

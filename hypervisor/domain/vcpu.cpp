@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+//
+// Life cycle and scheduling of a vCPU: blocked, paused, online, polling. Changes happen on the CPU it belongs to.
+#include "domain/vcpu.hpp"
+#include "cpu/clock.hpp"
+#include "cpu/percpu.hpp"
+#include "domain/domain.hpp"
+#include "domain/run.hpp"
+#include "domain/time.hpp"
+#include "guest/bounce.hpp"
+#include "guest/context.hpp"
+
+namespace hv::domain {
+namespace {
+
+/// Where hot.info points once a dying vCPU has lost its place: never delivered from, never shown to anyone.
+pv_vcpu_info nowhere{.evtchn_upcall_pending = 0, .evtchn_upcall_mask = 1, .hole0 = {}, .evtchn_pending_sel = 0,
+                     .arch = {}, .time = {}};
+
+} // namespace
+
+Vcpu::Vcpu(Domain& d, VcpuId id)
+    : VcpuState{id, d, d.policy}, domain_{d}, singleshot_{*this, &on_singleshot}, periodic_{*this, &on_periodic},
+      poll_timer_{*this, &on_poll_timeout}
+{
+    weight = d.weight;
+    runstate.start(cpu::now());
+}
+
+Vcpu::~Vcpu() = default;
+
+Result<mm::Box<Vcpu>> Vcpu::create(Domain& d, VcpuId id)
+{
+    mm::Box<Vcpu> v = TRY(mm::make_box<Vcpu>(d, id));
+    TRY(v->allocate());
+    if (id.raw() < PV_LEGACY_MAX_VCPUS) {
+        v->use_info(&d.shared_info().vcpu_info[id.raw()]);
+    } else {
+        v->private_info_ = TRY(mm::make_box<pv_vcpu_info>());
+        v->use_info(v->private_info_.get());
+    }
+    v->hot.info->evtchn_upcall_mask = 1;
+    return v;
+}
+
+bool Vcpu::runnable() const
+{
+    return online_ && !blocked_ && pause_count_ == 0 && !domain_.paused() && !domain_.is_shut_down() &&
+           !domain_.is_dying();
+}
+
+Result<> Vcpu::initialise(const pv_vcpu_guest_context& c)
+{
+    TRY(guest::set_context(*this, c));
+    publish_time(hot.info->time);
+    initialised_ = true;
+    online_ = (c.flags & PV_VGCF_ONLINE) != 0;
+    requeue(*this);
+    return Ok{};
+}
+
+void Vcpu::context(pv_vcpu_guest_context& out)
+{
+    guest::get_context(*this, out);
+    if (online_) out.flags |= PV_VGCF_ONLINE;
+}
+
+Result<> Vcpu::up()
+{
+    if (!initialised_) return Error::einval;
+    online_ = true;
+    requeue(*this);
+    return Ok{};
+}
+
+void Vcpu::down()
+{
+    online_ = false;
+    requeue(*this);
+}
+
+void Vcpu::release()
+{
+    ASSERT(!loaded() && domain_.is_dying());
+    stop_singleshot();
+    stop_periodic();
+    poll_timer_.stop();
+    hot.info = &nowhere;
+    info_page_.reset();
+    drop_references();
+}
+
+void Vcpu::pause()
+{
+    ++pause_count_;
+    requeue(*this);
+}
+
+void Vcpu::unpause()
+{
+    ASSERT(pause_count_ != 0);
+    --pause_count_;
+    requeue(*this);
+}
+
+void Vcpu::settle_runnable() { requeue(*this); }
+
+bool Vcpu::event_deliverable() const { return guest::event_deliverable(*this); }
+
+void Vcpu::block()
+{
+    blocked_ = true;
+    // Looked at after the store: a sender that came in between has seen blocked_ and called wake.
+    if (event_deliverable())
+        blocked_ = false;
+    else
+        requeue(*this);
+}
+
+void Vcpu::wake()
+{
+    if (!blocked_) return;
+    blocked_ = false;
+    end_poll();
+    requeue(*this);
+}
+
+void Vcpu::yield() { yield_cpu(); }
+
+void Vcpu::end_poll()
+{
+    if (!polling_) return;
+    polling_ = false;
+    poll_timer_.stop();
+    poll_port.store(no_poll, Order::release);
+    domain_.pollers.fetch_sub(1, Order::acq_rel);
+}
+
+Result<> Vcpu::poll(std::span<const EventPort> ports, Nanoseconds deadline)
+{
+    blocked_ = polling_ = true;
+    const std::int32_t watched = ports.size() == 1 ? static_cast<std::int32_t>(ports[0].raw()) : any_port;
+    poll_port.store(ports.empty() ? no_poll : watched, Order::release);
+    domain_.pollers.fetch_add(1, Order::acq_rel);
+    Result<bool> ready = event_deliverable() || (deadline != 0 && deadline <= cpu::now());
+    for (const EventPort p : ports) {
+        const Result<bool> pending = domain_.events.pending(p);
+        if (!pending.ok() || pending.take()) ready = pending;
+        if (!pending.ok()) break;
+    }
+    if (!ready.ok() || ready.take()) {
+        blocked_ = false;
+        end_poll();
+        return ready.ok() ? Result<>{Ok{}} : ready.error();
+    }
+    if (deadline != 0) poll_timer_.start(cpu::this_cpu().timers, deadline);
+    requeue(*this);
+    return Ok{};
+}
+
+} // namespace hv::domain

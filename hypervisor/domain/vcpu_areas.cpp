@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+//
+// The places in guest memory a vCPU has registered: vcpu_info by frame, runstate and time by guest address. Addresses
+// are written through the vCPU's own kernel page tables; one that no longer maps is skipped, as the ABI has it.
+#include "domain/domain.hpp"
+#include "domain/run.hpp"
+#include "domain/time.hpp"
+#include "guest/guest_ptr.hpp"
+
+namespace hv::domain {
+namespace {
+
+/// The guest unmapped the area it registered: its loss, as the ABI has it.
+void ignore_fault(const Result<>&) {}
+
+} // namespace
+void Vcpu::use_info(pv_vcpu_info* place)
+{
+    hot.info = place;
+    publish_time(place->time);
+}
+
+Result<> Vcpu::register_info(Mfn frame, std::uint32_t offset)
+{
+    if (info_page_) return Error::einval;
+    if (offset > page_size - sizeof(pv_vcpu_info) || offset % alignof(pv_vcpu_info) != 0) return Error::einval;
+    info_page_.emplace(TRY(mm::MappedPage::map(frame, domain_)));
+    auto* const place = info_page_->at<pv_vcpu_info>(offset);
+    const pv_vcpu_info& old = *hot.info;
+    place->evtchn_upcall_mask = shared::load(&old.evtchn_upcall_mask);
+    place->evtchn_pending_sel = shared::load(&old.evtchn_pending_sel);
+    place->arch = old.arch;
+    use_info(place);
+    // Whoever raised something meanwhile may have marked the old place: look at everything once.
+    shared::store<std::uint64_t>(&place->evtchn_pending_sel, ~0ULL);
+    shared::store<std::uint8_t>(&place->evtchn_upcall_pending, 1);
+    return Ok{};
+}
+
+Result<> Vcpu::register_runstate(GuestVa area)
+{
+    if (!is_guest_va(area.raw())) return Error::efault;
+    runstate_area_ = area;
+    if (area.raw() != 0) ignore_fault(guest::Out<pv_vcpu_runstate_info>{area}.write(runstate_now(*this)));
+    return Ok{};
+}
+
+Result<> Vcpu::register_time(GuestVa area)
+{
+    if (!is_guest_va(area.raw())) return Error::efault;
+    // The record never changes, so writing it now is all there is to keep up to date.
+    if (area.raw() != 0) ignore_fault(guest::Out<pv_vcpu_time_info>{area}.write(time_record()));
+    return Ok{};
+}
+
+void Vcpu::publish_runstate()
+{
+    pv_vcpu_runstate_info info = runstate.at_last_change();
+    const guest::Out<pv_vcpu_runstate_info> area{runstate_area_};
+    const bool flag = (policy().vm_assist.load(Order::relaxed) & 1ULL << PV_VMASST_TYPE_RUNSTATE_UPDATE_FLAG) != 0;
+    const guest::Out<std::uint64_t> entry_time{runstate_area_ + offsetof(pv_vcpu_runstate_info, state_entry_time)};
+    if (!flag) {
+        ignore_fault(area.write(info));
+        return;
+    }
+    const std::uint64_t settled = info.state_entry_time;
+    info.state_entry_time |= PV_RUNSTATE_UPDATE;
+    if (!entry_time.write(info.state_entry_time).ok()) return;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!area.write(info).ok()) return;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    ignore_fault(entry_time.write(settled));
+}
+
+} // namespace hv::domain

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+//
+// sched_op and set_timer_op. Giving up the CPU takes effect on the way back to the guest, when rax already holds 0.
+#include "domain/domain.hpp"
+#include "guest/guest_ptr.hpp"
+#include "hypercall/handlers.hpp"
+
+namespace hv::hypercall {
+namespace {
+
+constexpr std::uint32_t max_polled_ports = 128;
+
+Return poll(Vcpu& v, GuestVa arg)
+{
+    const auto op = TRY(guest::In<pv_sched_poll>{arg}.read());
+    if (op.nr_ports > max_polled_ports) return Error::einval;
+    std::array<std::uint32_t, max_polled_ports> raw;
+    TRY(guest::In<std::uint32_t>{GuestVa{op.ports}}.read_array(std::span{raw}.first(op.nr_ports)));
+    std::array<EventPort, max_polled_ports> ports;
+    for (std::uint32_t i = 0; i < op.nr_ports; ++i)
+        ports[i] = EventPort{raw[i]};
+    TRY(v.poll(std::span{ports}.first(op.nr_ports), op.timeout));
+    return 0;
+}
+
+Return remote_shutdown(Vcpu& v, GuestVa arg)
+{
+    const auto op = TRY(guest::In<pv_sched_remote_shutdown>{arg}.read());
+    if (!v.domain().is_hardware_domain()) return Error::eperm;
+    const domain::DomainRef d = TRY(domain::resolve(DomainId{op.domain_id}, v));
+    d->shutdown(op.reason & 0xff);
+    return 0;
+}
+
+} // namespace
+
+Return sched_op(Vcpu& v, std::uint32_t cmd, GuestVa arg)
+{
+    switch (cmd) {
+    case PV_SCHEDOP_YIELD: v.yield(); return 0;
+    case PV_SCHEDOP_BLOCK:
+        shared::store<std::uint8_t>(&v.hot.info->evtchn_upcall_mask, 0);
+        v.block();
+        return 0;
+    case PV_SCHEDOP_POLL: return poll(v, arg);
+    case PV_SCHEDOP_SHUTDOWN: {
+        const auto op = TRY(guest::In<pv_sched_shutdown>{arg}.read());
+        v.domain().shutdown(op.reason & 0xff);
+        return 0;
+    }
+    case PV_SCHEDOP_SHUTDOWN_CODE: {
+        const auto op = TRY(guest::In<pv_sched_shutdown>{arg}.read());
+        v.domain().set_shutdown_code(op.reason & 0xff);
+        return 0;
+    }
+    case PV_SCHEDOP_REMOTE_SHUTDOWN: return remote_shutdown(v, arg);
+    case PV_SCHEDOP_WATCHDOG: {
+        const auto op = TRY(guest::In<pv_sched_watchdog>{arg}.read());
+        return v.domain().set_watchdog(op.id, op.timeout);
+    }
+    default: return Error::enosys;
+    }
+}
+
+Return set_timer_op(Vcpu& v, std::uint64_t deadline)
+{
+    if (deadline == 0)
+        v.stop_singleshot();
+    else
+        v.set_singleshot(deadline);
+    return 0;
+}
+
+} // namespace hv::hypercall

@@ -14,8 +14,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 import pkgcache  # noqa: E402
 
-XEN_PACKAGES = """xen-utils-4.17 xenstore-utils libxenmisc4.17 libxencall1 libxenevtchn1 libxenforeignmemory1 libxengnttab1
-    libxenstore4 libxentoollog1 libxentoolcore1 libxendevicemodel1 libxenhypfs1 libyajl2 libnl-route-3-200 libnl-3-200""".split()
+XEN_PACKAGES = """xen-utils-4.17 xenstore-utils libxenmisc4.17 libxencall1 libxenevtchn1 libxenforeignmemory1
+    libxengnttab1 libxenstore4 libxentoollog1 libxentoolcore1 libxendevicemodel1 libxenhypfs1 libyajl2
+    libnl-route-3-200 libnl-3-200""".split()
 MODULES = "xen-evtchn xen-privcmd xen-gntdev xen-gntalloc xenfs".split()
 XEN_TOOLS = "xl xenstored xenconsoled xenconsole xen-init-dom0 lsevtchn xenctx".split()
 STORE_VERBS = "chmod exists list ls read rm watch write".split()

@@ -1,8 +1,29 @@
 # SPDX-License-Identifier: MIT
 # The checks: lint, host tests, fuzz smoke, booted tests; `make test` sums them up in its last line.
-.PHONY: check test lint fuzz
-lint: ## Layers, headers, sizes, format, security map
+.PHONY: check test lint fuzz headers format-check
+lint: headers format-check ## Layers, headers, sizes, format, security map
 	$(Q)$(PYTHON) tools/lint.py
+
+format-check:
+	$(Q)$(PYTHON) tools/format.py --check
+
+# every header compiles alone
+HDR_HV := $(call rfind,hypervisor,-name '*.hpp' -not -path '*/arch/host/*')
+HDR_HOST := $(call rfind,hypervisor/arch/host,-name '*.hpp')
+HDR_ABI := $(call rfind,pv-abi,-name '*.h')
+HDR_TOOL := $(call rfind,dom0-tools,-name '*.hpp')
+headers: $(patsubst %,$(BUILD)/hdr/%.ok,$(HDR_HV) $(HDR_HOST) $(HDR_ABI) $(HDR_TOOL))
+header_check = @mkdir -p $(@D); $(1) -fsyntax-only -MMD -MP -MT $@ -MF $@.d -include $< -x $(2) /dev/null && touch $@
+$(HDR_HV:%=$(BUILD)/hdr/%.ok): $(BUILD)/hdr/%.ok: % $(BUILD)/.flags/hv
+	$(call header_check,$(CXX) $(HV_CXXFLAGS),c++)
+$(HDR_HOST:%=$(BUILD)/hdr/%.ok): $(BUILD)/hdr/%.ok: %
+	$(call header_check,$(CXX) $(HOST_COMMON),c++)
+$(HDR_TOOL:%=$(BUILD)/hdr/%.ok): $(BUILD)/hdr/%.ok: %
+	$(call header_check,$(CXX) $(TOOL_CXXFLAGS),c++)
+$(HDR_ABI:%=$(BUILD)/hdr/%.ok): $(BUILD)/hdr/%.ok: %
+	$(call header_check,$(CC_ABI) -std=c11 -Wall -Wextra -Werror -I.,c)
+-include $(patsubst %,$(BUILD)/hdr/%.ok.d,$(HDR_HV) $(HDR_HOST) $(HDR_ABI) $(HDR_TOOL))
+CC_ABI = $(if $(HV_CLANG),clang,gcc)
 
 check: lint host-tests ## Lint and host tests, incremental
 

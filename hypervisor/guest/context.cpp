@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+//
+// See context.hpp. Everything that can fail happens first, on references held in locals; then nothing fails.
+#include "guest/context.hpp"
+#include "guest/flags.hpp"
+
+namespace hv::guest {
+
+namespace {
+
+constexpr std::uint64_t cr0_ts = 8, cr4_settable = 0x4004c;
+
+bool addresses_ok(const pv_vcpu_guest_context& c)
+{
+    for (const pv_trap_info& t : c.trap_ctxt)
+        if (!is_canonical(t.address)) return false;
+    for (const std::uint64_t a : {c.event_callback_eip, c.failsafe_callback_eip, c.syscall_callback_eip, c.fs_base,
+                                  c.gs_base_kernel, c.gs_base_user})
+        if (!is_canonical(a)) return false;
+    return true;
+}
+
+void set_registers(VcpuState& v, const pv_cpu_user_regs& from)
+{
+    arch::GuestRegs& r = v.regs();
+    r = from;
+    r.entry_vector = r.error_code = 0;
+    r.cs |= 3; // a guest runs in ring 3, whatever it calls its kernel's ring
+    r.ss |= 3;
+    r.rflags = (from.rflags & flags::guest_may_load) | flags::intr | flags::fixed;
+    v.cpu.ds = from.ds;
+    v.cpu.es = from.es;
+    v.cpu.fs = from.fs;
+    v.cpu.gs = from.gs;
+}
+
+/// The legacy area as FXRSTOR takes it; reserved MXCSR bits would fault there.
+void set_fpu(VcpuState& v, const pv_vcpu_guest_context& c)
+{
+    arch::init_fpu_area(v.cpu.fpu);
+    if ((c.flags & PV_VGCF_I387_VALID) == 0) return;
+    constexpr std::size_t mxcsr_at = 24, mxcsr_mask_at = 28, xstate_header = 512, xmm_and_x87 = 3;
+    std::uint32_t mask, mxcsr;
+    __builtin_memcpy(&mask, v.cpu.fpu + mxcsr_mask_at, sizeof mask);
+    if (mask == 0) mask = 0xffbf; // SDM volume 1, 11.6.6
+    __builtin_memcpy(&mxcsr, c.fpu_ctxt.x + mxcsr_at, sizeof mxcsr);
+    mxcsr &= mask;
+    __builtin_memcpy(v.cpu.fpu, c.fpu_ctxt.x, sizeof c.fpu_ctxt.x);
+    __builtin_memcpy(v.cpu.fpu + mxcsr_at, &mxcsr, sizeof mxcsr);
+    __builtin_memcpy(v.cpu.fpu + mxcsr_mask_at, &mask, sizeof mask);
+    if (arch::fpu_area_bytes() > xstate_header) v.cpu.fpu[xstate_header] = std::byte{xmm_and_x87};
+}
+
+void set_callbacks(VcpuState& v, const pv_vcpu_guest_context& c)
+{
+    const bool failsafe = (c.flags & PV_VGCF_FAILSAFE_DISABLES_EVENTS) != 0;
+    const bool syscall = (c.flags & PV_VGCF_SYSCALL_DISABLES_EVENTS) != 0;
+    v.set_callback(CallbackKind::event, {c.event_callback_eip, 1});
+    v.set_callback(CallbackKind::failsafe, {c.failsafe_callback_eip, failsafe});
+    v.set_callback(CallbackKind::syscall, {c.syscall_callback_eip, syscall});
+    for (unsigned i = 0; i < 256; ++i) {
+        v.hot.traps[i] = c.trap_ctxt[i];
+        v.hot.traps[i].vector = static_cast<std::uint8_t>(i);
+    }
+}
+
+Result<> set_gdt(VcpuState& v, const pv_vcpu_guest_context& c)
+{
+    if (c.gdt_ents > PV_FIRST_RESERVED_GDT_ENTRY) return Error::einval;
+    std::array<Mfn, 14> frames;
+    const std::size_t pages = (c.gdt_ents + 511) / 512;
+    for (std::size_t i = 0; i < pages; ++i)
+        frames[i] = Mfn{c.gdt_frames[i]};
+    return v.set_gdt(std::span{frames}.first(pages), static_cast<std::uint32_t>(c.gdt_ents));
+}
+
+Result<> set_debug(VcpuState& v, const pv_vcpu_guest_context& c)
+{
+    for (const unsigned i : {0U, 1U, 2U, 3U, 6U, 7U})
+        TRY(v.set_debug_register(i, c.debugreg[i]));
+    return Ok{};
+}
+
+} // namespace
+
+Result<> set_context(VcpuState& v, const pv_vcpu_guest_context& c)
+{
+    const bool kernel = (c.flags & PV_VGCF_IN_KERNEL) != 0;
+    if (!addresses_ok(c) || c.ldt_ents > 8192 || (!kernel && c.ctrlreg[1] == 0)) return Error::einval;
+    auto root = TRY(mm::get_root(mfn_of(Maddr{c.ctrlreg[3]}), v.owner()));
+    mm::RootRef user;
+    if (c.ctrlreg[1] != 0) user = TRY(mm::get_root(mfn_of(Maddr{c.ctrlreg[1]}), v.owner()));
+    TRY(set_debug(v, c));
+    TRY(set_gdt(v, c));
+    v.set_kernel_root(std::move(root));
+    v.set_user_root(std::move(user));
+    TRY(v.set_ldt(GuestVa{c.ldt_base}, static_cast<std::uint32_t>(c.ldt_ents)));
+
+    set_registers(v, c.user_regs);
+    set_fpu(v, c);
+    set_callbacks(v, c);
+    v.hot.kernel_mode = kernel;
+    v.kernel_ss = c.kernel_ss;
+    v.hot.kernel_sp = c.kernel_sp;
+    v.virtual_cr4 = c.ctrlreg[4] & cr4_settable;
+    v.set_task_switched((c.ctrlreg[0] & cr0_ts) != 0 ? arch::TaskSwitched::set : arch::TaskSwitched::clear);
+    v.set_base(PV_SEGBASE_FS, c.fs_base);
+    v.set_base(PV_SEGBASE_GS_KERNEL, c.gs_base_kernel);
+    v.set_base(PV_SEGBASE_GS_USER, c.gs_base_user);
+    if (v.id() == VcpuId{0}) v.policy().vm_assist.store(c.vm_assist & valid_assists, Order::release);
+    return Ok{};
+}
+
+void get_context(VcpuState& v, pv_vcpu_guest_context& out)
+{
+    out = {};
+    __builtin_memcpy(out.fpu_ctxt.x, v.cpu.fpu, sizeof out.fpu_ctxt.x);
+    const Callback event = v.callback(CallbackKind::event), failsafe = v.callback(CallbackKind::failsafe),
+                   syscall = v.callback(CallbackKind::syscall);
+    out.flags = PV_VGCF_I387_VALID | (v.kernel_mode() ? PV_VGCF_IN_KERNEL : 0U) |
+                (failsafe.mask_events != 0 ? PV_VGCF_FAILSAFE_DISABLES_EVENTS : 0U) |
+                (syscall.mask_events != 0 ? PV_VGCF_SYSCALL_DISABLES_EVENTS : 0U);
+    out.user_regs = v.regs();
+    out.user_regs.ds = v.cpu.ds;
+    out.user_regs.es = v.cpu.es;
+    out.user_regs.fs = v.cpu.fs;
+    out.user_regs.gs = v.cpu.gs;
+    for (unsigned i = 0; i < 256; ++i)
+        out.trap_ctxt[i] = v.hot.traps[i];
+    out.ldt_base = v.ldt_base().raw();
+    out.ldt_ents = v.cpu.ldt_entries;
+    out.gdt_ents = v.cpu.gdt_entries;
+    for (unsigned i = 0; i < v.cpu.gdt_frames.size(); ++i)
+        out.gdt_frames[i] = v.cpu.gdt_frames[i] == invalid_mfn ? 0 : v.cpu.gdt_frames[i].raw();
+    out.kernel_ss = v.kernel_ss;
+    out.kernel_sp = v.hot.kernel_sp;
+    out.ctrlreg[0] = 0x80050033 | (v.cpu.task_switched == arch::TaskSwitched::set ? cr0_ts : 0);
+    out.ctrlreg[1] = v.hot.user_root;
+    out.ctrlreg[3] = v.hot.kernel_root;
+    out.ctrlreg[4] = v.virtual_cr4;
+    for (const unsigned i : {0U, 1U, 2U, 3U, 6U, 7U})
+        out.debugreg[i] = v.debug_register(i);
+    out.event_callback_eip = event.address;
+    out.failsafe_callback_eip = failsafe.address;
+    out.syscall_callback_eip = syscall.address;
+    out.vm_assist = v.policy().vm_assist.load(Order::acquire);
+    out.fs_base = v.base(PV_SEGBASE_FS);
+    out.gs_base_kernel = v.base(PV_SEGBASE_GS_KERNEL);
+    out.gs_base_user = v.base(PV_SEGBASE_GS_USER);
+}
+
+} // namespace hv::guest

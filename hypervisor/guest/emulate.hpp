@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+//
+// The emulators behind triage.hpp. Each answers nothing when the trap is not its own and then has changed nothing:
+// the caller gives the fault to the guest. All work on the vCPU loaded on this CPU.
+#pragma once
+#include "guest/bounce.hpp"
+#include "guest/decode.hpp"
+
+namespace hv::guest {
+
+/// The bytes at rip that could be read, at most one instruction's worth.
+struct Fetched {
+    std::array<std::uint8_t, max_instruction_bytes> bytes;
+    std::size_t count;
+    [[nodiscard]] std::span<const std::uint8_t> span() const { return {bytes.data(), count}; }
+};
+Fetched fetch(VcpuState& v);
+/// The instruction is done: steps over it, single-steps if the guest asked for that.
+Outcome retire(VcpuState& v, unsigned length);
+
+/// A write by the guest kernel that faulted at @p address, if it hit one of its L1 tables.
+std::optional<Outcome> emulate_page_table_write(VcpuState& v, std::uint64_t address);
+/// An instruction that raised #GP(0).
+std::optional<Outcome> emulate_privileged(VcpuState& v);
+/// in, out, ins, outs.
+std::optional<Outcome> emulate_port_io(VcpuState& v, const Instruction& i);
+/// CPUID with the vCPU's registers; does not move rip.
+void emulate_cpuid(VcpuState& v);
+
+} // namespace hv::guest

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+//
+// Stores of the guest kernel into its own L1 tables, which are mapped read-only: decoded here, validated and applied
+// by mm's update engine as one read-modify-write of the entry. See docs/traps.md.
+#include "guest/emulate.hpp"
+#include "guest/flags.hpp"
+#include "mm/update.hpp"
+
+namespace hv::guest {
+
+namespace {
+
+constexpr std::uint64_t cf = 1, pf = 4, af = 0x10, zf = 0x40, sf = 0x80, of = 0x800;
+
+std::uint64_t value_mask(unsigned size) { return size == 8 ? ~0ULL : (1ULL << (8 * size)) - 1; }
+
+/// ZF, SF and PF of a result.
+std::uint64_t result_flags(std::uint64_t value, unsigned size)
+{
+    value &= value_mask(size);
+    return (value == 0 ? zf : 0) | ((value >> (8 * size - 1) & 1) != 0 ? sf : 0) |
+           (__builtin_parityll(value & 0xff) == 0 ? pf : 0);
+}
+
+/// All arithmetic flags of a - b.
+std::uint64_t compare_flags(std::uint64_t a, std::uint64_t b, unsigned size)
+{
+    const std::uint64_t d = a - b, sign = 8 * size - 1;
+    return result_flags(d, size) | ((a & value_mask(size)) < (b & value_mask(size)) ? cf : 0) |
+           (((a ^ b ^ d) & 0x10) != 0 ? af : 0) | ((((a ^ b) & (a ^ d)) >> sign & 1) != 0 ? of : 0);
+}
+
+std::optional<mm::EntryAccess> access_of(const Instruction& i, const arch::GuestRegs& r)
+{
+    const std::uint64_t source = i.has_immediate ? i.immediate & value_mask(i.size) : read_operand(r, i, i.reg);
+    using mm::EntryOp;
+    switch (i.op) {
+    case Op::mov_store:
+    case Op::mov_store_imm: return mm::EntryAccess{EntryOp::store, i.size, source, 0};
+    case Op::xchg: return mm::EntryAccess{EntryOp::exchange, i.size, source, 0};
+    case Op::cmpxchg: return mm::EntryAccess{EntryOp::compare_exchange, i.size, source, read_operand(r, i, 0)};
+    case Op::and_store: return mm::EntryAccess{EntryOp::bit_and, i.size, source, 0};
+    case Op::or_store: return mm::EntryAccess{EntryOp::bit_or, i.size, source, 0};
+    case Op::btr:
+    case Op::bts:
+        // A register's bit number may reach beyond the entry; none of ours would. Only whole entries.
+        if (i.size != 8 || (!i.has_immediate && source > 63)) return std::nullopt;
+        return mm::EntryAccess{i.op == Op::btr ? EntryOp::bit_reset : EntryOp::bit_set, 8, source & 63, 0};
+    default: return std::nullopt;
+    }
+}
+
+void set_flags(arch::GuestRegs& r, std::uint64_t which, std::uint64_t values)
+{
+    r.rflags = (r.rflags & ~which) | (values & which);
+}
+
+/// What the instruction leaves in registers and flags, given the old contents.
+void write_back(arch::GuestRegs& r, const Instruction& i, const mm::EntryAccess& a, std::uint64_t old)
+{
+    constexpr std::uint64_t all = cf | pf | af | zf | sf | of;
+    switch (i.op) {
+    case Op::xchg: write_operand(r, i, i.reg, old); break;
+    case Op::cmpxchg:
+        set_flags(r, all, compare_flags(a.expected, old, i.size));
+        if (old != a.expected) write_operand(r, i, 0, old);
+        break;
+    case Op::and_store: set_flags(r, all & ~af, result_flags(old & a.operand, i.size)); break;
+    case Op::or_store: set_flags(r, all & ~af, result_flags(old | a.operand, i.size)); break;
+    case Op::btr:
+    case Op::bts: set_flags(r, cf, (old >> a.operand & 1) != 0 ? cf : 0); break;
+    default: break;
+    }
+}
+
+} // namespace
+
+std::optional<Outcome> emulate_page_table_write(VcpuState& v, std::uint64_t address)
+{
+    arch::GuestRegs& r = v.regs();
+    const Instruction i = decode(fetch(v).span());
+    if (i.op == Op::unknown || !i.memory || i.size == 2) return std::nullopt;
+    const bool segment = i.segment != Segment::flat;
+    const std::uint64_t at = effective_address(i, r, segment ? v.base(PV_SEGBASE_FS) : 0,
+                                               segment ? v.base(PV_SEGBASE_GS_KERNEL) : 0);
+    if (at != address) return std::nullopt; // some other access of the instruction, or it changed under us
+    const auto access = access_of(i, r);
+    if (!access) return std::nullopt;
+    const auto old = mm::emulate_l1_access(v.kernel_root(), GuestVa{address}, *access, v.owner());
+    if (old.error() == Error::restart) return Outcome::resume; // the guest executes it again
+    if (!old.ok()) return std::nullopt;
+    write_back(r, i, *access, old.take());
+    return retire(v, i.length);
+}
+
+} // namespace hv::guest

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+//
+// Port I/O of guests. The hardware domain reaches the hardware except for what the hypervisor keeps (PICs, PIT
+// channel 0, the console UART) and what it must share by latch (CMOS index, PCI address). Other domains find no
+// device anywhere: all ones, writes dropped, never a fault. Latches are per domain and atomic; any CPU.
+#include "guest/emulate.hpp"
+#include "guest/flags.hpp"
+#include "guest/guest_ptr.hpp"
+
+namespace hv::guest {
+
+namespace {
+
+using arch::IoWidth;
+constexpr std::uint16_t pic_ports[] = {0x20, 0xa0}; // command; mask is the next one
+constexpr std::uint16_t pit_channel0 = 0x40, pit_command = 0x43, cmos_index = 0x70, cmos_data = 0x71;
+constexpr std::uint16_t uart_first = 0x3f8, uart_last = 0x3ff, pci_address = 0xcf8, pci_data = 0xcfc;
+
+enum class Port : std::uint8_t { hardware, pic_command, pic_mask, nothing, pit_command, cmos_index, cmos_data };
+
+Port classify(std::uint32_t port)
+{
+    for (const std::uint16_t pic : pic_ports) {
+        if (port == pic) return Port::pic_command;
+        if (port == pic + 1U) return Port::pic_mask;
+    }
+    if (port == pit_channel0 || (port >= uart_first && port <= uart_last)) return Port::nothing;
+    if (port == pit_command) return Port::pit_command;
+    if (port == cmos_index) return Port::cmos_index;
+    if (port == cmos_data) return Port::cmos_data;
+    return Port::hardware;
+}
+
+bool all_hardware(std::uint32_t port, unsigned bytes)
+{
+    for (unsigned i = 0; i < bytes; ++i)
+        if (classify(port + i) != Port::hardware) return false;
+    return true;
+}
+
+std::uint8_t read_byte(PortLatches& l, std::uint16_t port)
+{
+    const unsigned slave = port >= pic_ports[1] ? 1 : 0;
+    switch (classify(port)) {
+    case Port::pic_command: return 0; // no request is ever pending
+    case Port::pic_mask: return l.pic_mask[slave].load(Order::relaxed);
+    case Port::nothing: return 0xff;
+    case Port::pit_command: return 0xff;
+    case Port::cmos_index: return 0xff; // write-only
+    case Port::cmos_data: arch::port_out(cmos_index, IoWidth::byte, l.cmos_index.load(Order::relaxed)); break;
+    case Port::hardware: break;
+    }
+    return static_cast<std::uint8_t>(arch::port_in(port, IoWidth::byte));
+}
+
+/// The PIT's command with channels 0 and 1 taken out; 0xff = nothing left of it.
+std::uint8_t channel2_command(std::uint8_t value)
+{
+    constexpr std::uint8_t read_back = 3, channel2 = 2, channel2_bit = 8, other_bits = 6;
+    if (value >> 6 == channel2) return value;
+    return value >> 6 == read_back && (value & channel2_bit) != 0 ? value & ~other_bits : 0xff;
+}
+
+void write_byte(PortLatches& l, std::uint16_t port, std::uint8_t value)
+{
+    const unsigned slave = port >= pic_ports[1] ? 1 : 0;
+    switch (classify(port)) {
+    case Port::pic_command: l.pic_command[slave].store(value, Order::relaxed); return;
+    case Port::pic_mask: l.pic_mask[slave].store(value, Order::relaxed); return;
+    case Port::nothing: return;
+    case Port::pit_command:
+        value = channel2_command(value);
+        if (value == 0xff) return;
+        break;
+    case Port::cmos_index: l.cmos_index.store(value & 0x7f, Order::relaxed); return; // NMI stays enabled
+    case Port::cmos_data: arch::port_out(cmos_index, IoWidth::byte, l.cmos_index.load(Order::relaxed)); break;
+    case Port::hardware: break;
+    }
+    arch::port_out(port, IoWidth::byte, value);
+}
+
+/// A configuration access through cfc..cff, as the domain's own latch directs it.
+struct PciAccess {
+    bool valid;
+    std::uint32_t sbdf;
+    unsigned offset;
+};
+PciAccess pci_access(const PortLatches& l, std::uint16_t port, unsigned bytes)
+{
+    const std::uint32_t a = l.pci_address.load(Order::relaxed);
+    const unsigned byte = port & 3;
+    return {(a >> 31) != 0 && byte + bytes <= 4, a >> 8 & 0xffff, (a & 0xfc) | byte};
+}
+
+bool is_pci_data(std::uint16_t port) { return (port & ~3) == pci_data; }
+
+std::uint32_t hardware_in(PortLatches& l, std::uint16_t port, IoWidth width)
+{
+    const unsigned bytes = static_cast<unsigned>(width);
+    if (port == pci_address && width == IoWidth::dword) return l.pci_address.load(Order::relaxed);
+    if (is_pci_data(port)) {
+        const PciAccess a = pci_access(l, port, bytes);
+        return a.valid ? arch::pci_read(a.sbdf, a.offset, width) : ~0U;
+    }
+    if (all_hardware(port, bytes)) return arch::port_in(port, width);
+    std::uint32_t value = 0;
+    for (unsigned i = 0; i < bytes; ++i)
+        value |= std::uint32_t{read_byte(l, static_cast<std::uint16_t>(port + i))} << (8 * i);
+    return value;
+}
+
+void hardware_out(PortLatches& l, std::uint16_t port, IoWidth width, std::uint32_t value)
+{
+    const unsigned bytes = static_cast<unsigned>(width);
+    if (port == pci_address && width == IoWidth::dword) return l.pci_address.store(value, Order::relaxed);
+    if (is_pci_data(port)) {
+        const PciAccess a = pci_access(l, port, bytes);
+        if (a.valid) arch::pci_write(a.sbdf, a.offset, width, value);
+        return;
+    }
+    if (all_hardware(port, bytes)) return arch::port_out(port, width, value);
+    for (unsigned i = 0; i < bytes; ++i)
+        write_byte(l, static_cast<std::uint16_t>(port + i), static_cast<std::uint8_t>(value >> (8 * i)));
+}
+
+std::uint32_t port_in(VcpuState& v, std::uint16_t port, IoWidth width)
+{
+    const std::uint32_t value = v.policy().hardware_domain ? hardware_in(v.policy().ports, port, width) : ~0U;
+    return width == IoWidth::dword ? value : value & ((1U << (8 * static_cast<unsigned>(width))) - 1);
+}
+
+void port_out(VcpuState& v, std::uint16_t port, IoWidth width, std::uint32_t value)
+{
+    if (v.policy().hardware_domain) hardware_out(v.policy().ports, port, width, value);
+}
+
+/// The guest's own bitmap lies in its kernel's address space; unreadable means refused.
+bool bitmap_allows(VcpuState& v, std::uint16_t port, unsigned bytes)
+{
+    if (std::uint32_t{port} + bytes > v.port_bitmap_ports) return false;
+    const bool user = !v.kernel_mode();
+    if (user) v.enter_kernel_mode();
+    std::array<std::uint8_t, 2> bits{0xff, 0xff};
+    const std::size_t wanted = port % 8 + bytes > 8 ? 2 : 1;
+    const bool read = In<std::uint8_t>{v.port_bitmap}.read_array(std::span{bits}.first(wanted), port / 8).ok();
+    if (user) v.enter_user_mode();
+    const unsigned mask = ((1U << bytes) - 1) << (port % 8);
+    return read && ((bits[0] | unsigned{bits[1]} << 8) & mask) == 0;
+}
+
+bool allowed(VcpuState& v, std::uint16_t port, unsigned bytes)
+{
+    return v.iopl >= (v.kernel_mode() ? 1 : 3) || bitmap_allows(v, port, bytes);
+}
+
+/// One element of ins or outs; false: a fault at @p at was hit before any port was touched.
+bool string_step(VcpuState& v, const Instruction& i, std::uint16_t port, GuestVa at)
+{
+    const auto width = static_cast<IoWidth>(i.size);
+    std::uint32_t value = 0;
+    const auto bytes = std::as_writable_bytes(std::span{&value, 1}).first(i.size);
+    if (i.op == Op::outs) {
+        if (!copy_from_guest_bytes(bytes, at).ok()) return false;
+        port_out(v, port, width, value);
+        return true;
+    }
+    // What the port yields cannot be given back: make sure first that it has a place to go.
+    if (!clear_guest_bytes(at, i.size).ok()) return false;
+    value = port_in(v, port, width);
+    return copy_to_guest_bytes(at, bytes).ok();
+}
+
+/// Runs at most a bounded number of elements; the guest executes the instruction again for the rest.
+Outcome string_io(VcpuState& v, const Instruction& i, std::uint16_t port)
+{
+    constexpr std::uint64_t elements_per_run = 256;
+    arch::GuestRegs& r = v.regs();
+    const bool in = i.op == Op::ins;
+    const std::uint64_t width_mask = i.short_address ? 0xffffffffULL : ~0ULL;
+    std::uint64_t& pointer = in ? r.rdi : r.rsi;
+    const bool override = !in && i.segment != Segment::flat;
+    const std::uint64_t base = !override                     ? 0
+                               : i.segment == Segment::fs ? v.base(PV_SEGBASE_FS)
+                                                          : v.base(v.kernel_mode() ? PV_SEGBASE_GS_KERNEL : PV_SEGBASE_GS_USER);
+    const std::uint64_t count = i.repeat ? r.rcx & width_mask : 1;
+    const std::uint64_t todo = count < elements_per_run ? count : elements_per_run;
+    for (std::uint64_t n = 0; n < todo; ++n) {
+        const std::uint64_t at = base + (pointer & width_mask);
+        if (!string_step(v, i, port, GuestVa{at})) {
+            constexpr std::uint32_t write_access = 2;
+            return deliver_page_fault(v, at, in ? write_access : 0);
+        }
+        pointer = (pointer + ((r.rflags & flags::df) != 0 ? 0 - std::uint64_t{i.size} : i.size)) & width_mask;
+        if (i.repeat) r.rcx = (r.rcx - 1) & width_mask;
+    }
+    return todo == count ? retire(v, i.length) : Outcome::resume;
+}
+
+} // namespace
+
+std::optional<Outcome> emulate_port_io(VcpuState& v, const Instruction& i)
+{
+    arch::GuestRegs& r = v.regs();
+    const auto port = static_cast<std::uint16_t>(i.has_immediate ? i.immediate & 0xff : r.rdx);
+    if (!allowed(v, port, i.size)) return std::nullopt;
+    if (i.op == Op::ins || i.op == Op::outs) return string_io(v, i, port);
+    const auto width = static_cast<IoWidth>(i.size);
+    if (i.op == Op::out)
+        port_out(v, port, width, static_cast<std::uint32_t>(read_operand(r, i, 0)));
+    else
+        write_operand(r, i, 0, port_in(v, port, width));
+    return retire(v, i.length);
+}
+
+} // namespace hv::guest

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+//
+// See triage.hpp. One function a kind of trap; docs/traps.md has a section for each.
+#include "guest/triage.hpp"
+#include "guest/crash_report.hpp"
+#include "guest/emulate.hpp"
+#include "guest/guest_ptr.hpp"
+
+namespace hv::guest {
+
+namespace {
+
+enum Vector : unsigned { debug = 1, invalid_opcode = 6, device_not_available = 7, general_protection = 13, page_fault = 14 };
+
+Outcome on_page_fault(VcpuState& v, std::uint64_t address, std::uint32_t error)
+{
+    constexpr std::uint32_t present = 1, write = 2, reserved_or_fetch = 8 | 16;
+    const bool write_protection = (error & (present | write | reserved_or_fetch)) == (present | write);
+    if (write_protection && v.kernel_mode() && is_guest_va(address))
+        if (const auto done = emulate_page_table_write(v, address)) return *done;
+    return deliver_page_fault(v, address, error);
+}
+
+/// `int n`: permitted by the handler's DPL as for a kernel in ring 1 and user code in ring 3.
+Outcome software_interrupt(VcpuState& v, std::uint8_t vector, unsigned length)
+{
+    constexpr std::uint32_t idt_error = 2;
+    const bool architectural = (v.policy().vm_assist.load(Order::relaxed) >> PV_VMASST_TYPE_ARCHITECTURAL_IOPL & 1) != 0;
+    const unsigned ring = !v.kernel_mode() ? 3 : architectural ? 0 : 1;
+    const pv_trap_info& t = v.hot.traps[vector];
+    if ((t.flags & PV_TI_DPL_MASK) < ring || t.address == 0)
+        return deliver_trap(v, general_protection, vector * 8U + idt_error);
+    v.regs().rip += length;
+    return deliver_trap(v, vector, std::nullopt);
+}
+
+Outcome on_general_protection(VcpuState& v, std::uint32_t error)
+{
+    constexpr std::uint32_t idt_error = 2;
+    if ((error & idt_error) != 0) {
+        // The instruction names the vector; some machines garble it in the error code.
+        const Instruction i = decode(fetch(v).span());
+        if (i.op == Op::software_interrupt)
+            return software_interrupt(v, static_cast<std::uint8_t>(i.immediate), i.length);
+    } else if (error == 0) {
+        if (const auto done = emulate_privileged(v)) return *done;
+    }
+    return deliver_trap(v, general_protection, error);
+}
+
+/// ud2, the letters "xen", cpuid: a CPUID that traps everywhere, also from user mode.
+bool is_cpuid_request(const Fetched& f)
+{
+    constexpr std::array<std::uint8_t, 7> request{0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2};
+    if (f.count < request.size()) return false;
+    for (std::size_t i = 0; i < request.size(); ++i)
+        if (f.bytes[i] != request[i]) return false;
+    return true;
+}
+
+Outcome on_invalid_opcode(VcpuState& v)
+{
+    if (!is_cpuid_request(fetch(v))) return deliver_trap(v, invalid_opcode, std::nullopt);
+    emulate_cpuid(v);
+    return retire(v, 7);
+}
+
+/// Only the guest's own TS is a reason; it is cleared so that the handler need not ask.
+Outcome on_device_not_available(VcpuState& v)
+{
+    if (v.cpu.task_switched == arch::TaskSwitched::clear) {
+        arch::set_task_switched(arch::TaskSwitched::clear);
+        return Outcome::resume;
+    }
+    v.set_task_switched(arch::TaskSwitched::clear);
+    return deliver_trap(v, device_not_available, std::nullopt);
+}
+
+bool has_error_code(unsigned vector)
+{
+    constexpr std::uint32_t with = 1U << 8 | 1U << 10 | 1U << 11 | 1U << 12 | 1U << 13 | 1U << 14 | 1U << 17 | 1U << 21;
+    return vector < 32 && (with >> vector & 1) != 0;
+}
+
+} // namespace
+
+Outcome handle_trap(VcpuState& v, std::uint64_t fault_address)
+{
+    const unsigned vector = v.regs().entry_vector & 0xff;
+    const std::uint32_t error = v.regs().error_code;
+    switch (vector) {
+    case page_fault: return on_page_fault(v, fault_address, error);
+    case general_protection: return on_general_protection(v, error);
+    case invalid_opcode: return on_invalid_opcode(v);
+    case device_not_available: return on_device_not_available(v);
+    default: break;
+    }
+    if (vector >= 32) { // a gate that user code may use: rip is already behind the instruction
+        v.regs().rip -= 2;
+        return software_interrupt(v, static_cast<std::uint8_t>(vector), 2);
+    }
+    if (has_error_code(vector)) return deliver_trap(v, vector, error);
+    return deliver_trap(v, vector, std::nullopt);
+}
+
+} // namespace hv::guest

@@ -19,14 +19,17 @@ public:
     Audit(Audit&& o) noexcept;
     Audit& operator=(Audit&&) = delete;
     ~Audit();
-    /// References held by objects: PageRef, and TypeRef of the given type.
+    /// References held by objects: a PageRef, a TypeRef of any type (SharedPage and MappedPage hold one each).
     void page_ref(Mfn m);
-    void type_ref(Mfn m, PageType type);
+    void type_ref(Mfn m);
+    /// Counts, compares, logs. Once, after every holder was named.
     AuditReport finish();
 
 private:
     struct Expected;
-    Audit(Mfn counters) : counters_{counters} {}
+    explicit Audit(Mfn counters) : counters_{counters} {}
+    [[nodiscard]] Expected& expected(Mfn m) const;
+    void count_entries(Mfn m, const FrameState& s, const FrameInfo& i, AuditReport& report);
     Mfn counters_;
 };
 

@@ -6,19 +6,12 @@
 #pragma once
 #include "base/atomic.hpp"
 #include "mm/owner.hpp"
+#include "base/assert.hpp"
 #include "mm/work.hpp"
 
 namespace hv::mm {
 
-enum class PageType : std::uint8_t {
-    none,
-    l1_table,
-    l2_table,
-    l3_table,
-    l4_table,
-    segment_descriptors,
-    writable
-};
+enum class PageType : std::uint8_t { none, l1_table, l2_table, l3_table, l4_table, segment_descriptors, writable };
 constexpr bool is_table(PageType t) { return t >= PageType::l1_table && t <= PageType::l4_table; }
 constexpr PageType table_type(unsigned level) { return static_cast<PageType>(level); }
 
@@ -41,8 +34,8 @@ struct FrameState {
     static constexpr FrameState decode(std::uint64_t w)
     {
         return {static_cast<PageType>(w >> 60), static_cast<Progress>(w >> 58 & 3),
-                static_cast<std::uint32_t>(w >> 36) & max_count,
-                static_cast<std::uint32_t>(w >> 8) & max_refs, static_cast<std::uint8_t>(w)};
+                static_cast<std::uint32_t>(w >> 36) & max_count, static_cast<std::uint32_t>(w >> 8) & max_refs,
+                static_cast<std::uint8_t>(w)};
     }
     [[nodiscard]] constexpr std::uint64_t encode() const
     {
@@ -50,18 +43,16 @@ struct FrameState {
                static_cast<std::uint64_t>(count) << 36 | static_cast<std::uint64_t>(refs) << 8 | epoch;
     }
 };
-static_assert(FrameState::decode(FrameState{PageType::writable, Progress::valid, 7, 9, 5}.encode()).refs ==
-              9);
+static_assert(FrameState::decode(FrameState{PageType::writable, Progress::valid, 7, 9, 5}.encode()).refs == 9);
 
 /// The info word: owner 16, flags, partial index 10, present entries 10, order of a free block 6.
 struct FrameInfo {
     DomainId owner;
-    bool pinned;    ///< A guest pinned this table: one type reference.
-    bool allocated; ///< Part of the owner's reservation: one reference.
-    bool shared;    ///< A SharedPage: mappable by the owner, but nothing else may be done with it.
-    bool locked;    ///< Table lock: contents, partial and present change only under it.
-    std::uint16_t
-        partial; ///< Progress validating / devalidating: entries [0, partial) hold their references.
+    bool pinned;           ///< A guest pinned this table: one type reference.
+    bool allocated;        ///< Part of the owner's reservation: one reference.
+    bool shared;           ///< A SharedPage: mappable by the owner, but nothing else may be done with it.
+    bool locked;           ///< Table lock: contents, partial and present change only under it.
+    std::uint16_t partial; ///< Progress validating / devalidating: entries [0, partial) hold their references.
     std::uint16_t present; ///< Entries of a validated table that hold references.
     std::uint8_t order;    ///< Head of a free block or of a multi-frame hypervisor allocation.
     bool free_head;        ///< Head of a free block.

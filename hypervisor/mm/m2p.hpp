@@ -12,15 +12,13 @@ inline constexpr Pfn invalid_pfn{~0ULL};
 
 inline void set_m2p(Mfn m, Pfn p)
 {
-    if (m < frame_table_end())
-        __atomic_store_n(arch::machine_to_phys_table() + m.raw(), p.raw(), __ATOMIC_RELAXED);
+    if (m < frame_table_end()) __atomic_store_n(arch::machine_to_phys_table() + m.raw(), p.raw(), __ATOMIC_RELAXED);
 }
 inline void clear_m2p(Mfn m) { set_m2p(m, invalid_pfn); }
 inline Pfn m2p(Mfn m)
 {
-    return m < frame_table_end()
-               ? Pfn{__atomic_load_n(arch::machine_to_phys_table() + m.raw(), __ATOMIC_RELAXED)}
-               : invalid_pfn;
+    return m < frame_table_end() ? Pfn{__atomic_load_n(arch::machine_to_phys_table() + m.raw(), __ATOMIC_RELAXED)}
+                                 : invalid_pfn;
 }
 
 } // namespace hv::mm

@@ -50,7 +50,8 @@ private:
     Atomic<std::uint64_t> page_count_, max_pages_, held_, claimed_;
     Atomic<std::uint64_t> sweep_; ///< relinquish(): next frame to look at.
     /// Tables whose last reference went while there was no time to take them apart: mfn + 1, 0 = empty.
-    std::array<Atomic<std::uint64_t>, 8> deferred_;
+    std::array<Atomic<std::uint64_t>, 16> deferred_;
+    Atomic<std::uint32_t> deferred_count_;
 };
 
 /// The live owner with this id, or null.

@@ -16,24 +16,23 @@ Result<Mfn> increase_extent(MemoryOwner& owner, unsigned order, unsigned address
 /// decrease_reservation: all frames of the extent, or none of them.
 Result<> decrease_extent(MemoryOwner& owner, Mfn first, unsigned order);
 
-/// XENMEM_exchange, dom0's narrow form: 2^order frames either as one contiguous extent for single frames or
-/// the other way round. `prepare` checks and allocates, `commit` cannot fail; without commit nothing has
-/// happened.
+/// XENMEM_exchange, dom0's narrow form: 2^order frames given up for as many new ones. The steps before commit() check
+/// and allocate; without commit() nothing has happened. A big object: for the heap.
 class Exchange {
 public:
     static constexpr unsigned max_order = 9;
-    Exchange(MemoryOwner& owner, unsigned order) : owner_{owner}, order_{order} {}
+    Exchange(MemoryOwner& owner, unsigned order);
     ~Exchange();
     Exchange(const Exchange&) = delete;
     Exchange& operator=(const Exchange&) = delete;
-    /// Claims frame @p m of the owner's as number @p index of those given up.
+    /// Frame @p m is number @p index of those given up; ebusy if anybody else holds it.
     Result<> give(unsigned index, Mfn m);
-    /// Allocates the extents that replace them.
-    Result<> take_contiguous(unsigned address_bits);
-    Result<> take_single(unsigned index, unsigned address_bits);
+    /// An extent of 2^order new frames, numbers @p index and on.
+    Result<> take(unsigned index, unsigned order, unsigned address_bits);
     [[nodiscard]] Mfn taken(unsigned index) const { return taken_[index]; }
-    /// New frame @p index becomes number @p pfn of the owner's; all of them before commit().
+    /// What the owner shall know new frame @p index as; all of them before commit().
     void set_pfn(unsigned index, Pfn pfn) { pfns_[index] = pfn; }
+    /// Every frame given and taken, every number set. Cannot fail.
     void commit();
 
 private:

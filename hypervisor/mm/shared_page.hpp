@@ -16,10 +16,7 @@ public:
     static Result<SharedPage, false> create(MemoryOwner& owner);
     explicit operator bool() const { return static_cast<bool>(ref_); }
     [[nodiscard]] Mfn mfn() const { return ref_.mfn(); }
-    template <typename T> [[nodiscard]] T* as() const
-    {
-        return reinterpret_cast<T*>(arch::frame_address(ref_.mfn()));
-    }
+    template <typename T> [[nodiscard]] T* as() const { return reinterpret_cast<T*>(arch::frame_address(ref_.mfn())); }
 
 private:
     explicit SharedPage(WritableRef ref) : ref_{std::move(ref)} {}

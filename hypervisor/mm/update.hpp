@@ -30,8 +30,9 @@ private:
     void close();
     Owners owners_;
     Work& work_;
-    Mfn table_ = invalid_mfn; ///< Held with a type reference, and locked if a page table.
-    PageType type_ = PageType::none;
+    Mfn table_ = invalid_mfn; ///< Locked if a page table, else held writable; the last request's.
+    unsigned level_ = 0;      ///< 0: an ordinary frame of the owner's, which takes any value.
+    std::int32_t present_ = 0;
 };
 
 struct L1Slot {
@@ -71,7 +72,7 @@ Result<> remove_grant_pte(L1Slot slot, Mfn expected, MemoryOwner& table_owner);
 enum class EntryOp : std::uint8_t { store, exchange, compare_exchange, bit_and, bit_or, bit_reset, bit_set };
 struct EntryAccess {
     EntryOp op;
-    unsigned size; ///< 1, 4 or 8 bytes, inside one aligned entry (the bit operations take 8: size = 8).
+    unsigned size;          ///< 1, 4 or 8 bytes, inside one aligned entry (the bit operations take 8: size = 8).
     std::uint64_t operand;  ///< New value, mask, or bit number.
     std::uint64_t expected; ///< compare_exchange only.
 };

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+//
+// The frame table and plain references. A frame is alive while its reference count is not zero; it is looked at
+// again for its owner after the count was raised, because it may have changed hands in between.
+#include "mm/frame.hpp"
+#include "arch/arch.hpp"
+#include "mm/tlb.hpp"
+#include "mm/types.hpp"
+
+namespace hv::mm {
+
+namespace {
+Frame* frames;
+Mfn end_frame{0};
+} // namespace
+
+void set_frame_table(Frame* table, Mfn end)
+{
+    frames = table;
+    end_frame = end;
+}
+
+Mfn frame_table_end() { return end_frame; }
+
+Frame& frame(Mfn m)
+{
+    ASSERT(m < end_frame);
+    return frames[m.raw()];
+}
+
+bool is_ram(Mfn m) { return m < end_frame && frames[m.raw()].details().owner != device_id; }
+
+Result<> take_page(Mfn m, const MemoryOwner& owner)
+{
+    if (m >= end_frame) return Error::einval;
+    Frame& f = frames[m.raw()];
+    std::uint64_t old = f.state.load(Order::acquire);
+    for (;;) {
+        FrameState s = FrameState::decode(old);
+        if (s.refs == 0 || s.refs == FrameState::max_refs || owner.dying()) return Error::einval;
+        ++s.refs;
+        if (f.state.compare_exchange(old, s.encode(), Order::acq_rel)) break;
+    }
+    if (f.details().owner == owner.id()) return Ok{};
+    drop_page(m);
+    return Error::einval;
+}
+
+void drop_page(Mfn m)
+{
+    Frame& f = frame(m);
+    std::uint64_t old = f.state.load(Order::relaxed);
+    for (;;) {
+        FrameState s = FrameState::decode(old);
+        ASSERT(s.refs > s.count);
+        if (--s.refs == 0) s.epoch = flush_epoch();
+        if (!f.state.compare_exchange(old, s.encode(), Order::acq_rel)) continue;
+        if (s.refs == 0) return_domain_frame(m);
+        return;
+    }
+}
+
+Result<PageRef> get_page(Mfn m, const MemoryOwner& owner)
+{
+    TRY(take_page(m, owner));
+    PageRef ref = PageRef::adopt(m);
+    if (frame(m).details().shared) return Error::einval;
+    return ref;
+}
+
+PageRef duplicate(const PageRef& held)
+{
+    Frame& f = frame(held.mfn());
+    const FrameState before = FrameState::decode(f.state.fetch_add(1U << 8, Order::relaxed));
+    ASSERT(before.refs != 0 && before.refs != FrameState::max_refs);
+    return PageRef::adopt(held.mfn());
+}
+
+Result<WritableRef> get_writable(Mfn m, const MemoryOwner& owner)
+{
+    Work work;
+    TRY(get_type(m, PageType::writable, owner, work));
+    WritableRef ref = WritableRef::adopt(m);
+    if (frame(m).details().shared) return Error::einval;
+    return ref;
+}
+
+Result<WritableRef> writable_of(const PageRef& held)
+{
+    TRY(add_writable(held.mfn()));
+    return WritableRef::adopt(held.mfn());
+}
+
+Result<RootRef> get_root(Mfn m, MemoryOwner& owner, Work& work)
+{
+    TRY(finish_deferred(owner, work));
+    TRY(get_type(m, PageType::l4_table, owner, work));
+    return RootRef::adopt(m);
+}
+
+Result<RootRef> get_root(Mfn m, MemoryOwner& owner)
+{
+    Work work;
+    return get_root(m, owner, work);
+}
+
+Result<SegDescRef> get_segdesc(Mfn m, MemoryOwner& owner)
+{
+    Work work;
+    TRY(finish_deferred(owner, work));
+    TRY(get_type(m, PageType::segment_descriptors, owner, work));
+    return SegDescRef::adopt(m);
+}
+
+void detail::drop_page(Mfn m) { mm::drop_page(m); }
+
+void detail::drop_type(Mfn m)
+{
+    Work work;
+    mm::drop_type(m, work);
+}
+
+} // namespace hv::mm

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+//
+// Changes of a reservation, one extent at a time. Frames that leave are out of everybody's reach (no references) from
+// the moment they are given until they are freed or handed back.
+#include "mm/reservation.hpp"
+#include "mm/tlb.hpp"
+#include "mm/types.hpp"
+
+namespace hv::mm {
+
+namespace {
+
+/// The frame's one reference, its allocation, becomes ours alone: nobody can find the frame any more.
+Result<> steal(const MemoryOwner& owner, Mfn m)
+{
+    if (m >= frame_table_end()) return Error::einval;
+    Frame& f = frame(m);
+    const FrameInfo i = f.details();
+    if (i.owner != owner.id() || !i.allocated || i.pinned) return Error::einval;
+    std::uint64_t old = f.state.load(Order::acquire);
+    FrameState s{};
+    do {
+        s = FrameState::decode(old);
+        if (s.refs != 1 || s.count != 0) return s.refs == 0 ? Error::einval : Error::ebusy;
+        s.refs = 0;
+        s.epoch = flush_epoch();
+    } while (!f.state.compare_exchange(old, s.encode(), Order::acq_rel));
+    return Ok{};
+}
+
+void hand_back(Mfn m) { frame(m).state.fetch_add(1U << 8, Order::release); }
+
+void free_stolen(Mfn m)
+{
+    change_info(frame(m), [](FrameInfo i) {
+        i.allocated = false;
+        return i;
+    });
+    clear_m2p(m);
+    return_domain_frame(m);
+}
+
+} // namespace
+
+Result<Mfn> populate_extent(MemoryOwner& owner, Pfn first, unsigned order, unsigned address_bits)
+{
+    const Mfn m = TRY(alloc_domain_frames(owner, order, address_bits));
+    for (std::uint64_t i = 0; i < 1ULL << order; ++i)
+        set_m2p(m + i, first + i);
+    return m;
+}
+
+Result<Mfn> increase_extent(MemoryOwner& owner, unsigned order, unsigned address_bits)
+{
+    return alloc_domain_frames(owner, order, address_bits);
+}
+
+Result<> decrease_extent(MemoryOwner& owner, Mfn first, unsigned order)
+{
+    const std::uint64_t count = 1ULL << order;
+    for (std::uint64_t i = 0; i < count; ++i) {
+        const Mfn m = first + i;
+        if (m >= frame_table_end()) return Error::einval;
+        const FrameInfo info = frame(m).details();
+        if (info.owner != owner.id() || !info.allocated || info.pinned) return Error::einval;
+    }
+    for (std::uint64_t i = 0; i < count; ++i) {
+        clear_m2p(first + i);
+        TRY(release_domain_frame(owner, first + i));
+    }
+    return Ok{};
+}
+
+Exchange::Exchange(MemoryOwner& owner, unsigned order) : owner_{owner}, order_{order}
+{
+    given_.fill(invalid_mfn);
+    taken_.fill(invalid_mfn);
+}
+
+Exchange::~Exchange()
+{
+    const std::size_t count = std::size_t{1} << order_;
+    for (std::size_t i = 0; i < count; ++i) {
+        if (!done_ && given_[i] != invalid_mfn) hand_back(given_[i]);
+        if (done_ || taken_[i] == invalid_mfn) continue;
+        // Nobody was told about the new frames, and they were never accounted.
+        const bool ours = steal(owner_, taken_[i]).ok();
+        ASSERT(ours);
+        OwnerAccess::page_count(owner_).fetch_add(1, Order::relaxed);
+        free_stolen(taken_[i]);
+    }
+}
+
+Result<> Exchange::give(unsigned index, Mfn m)
+{
+    TRY(steal(owner_, m));
+    given_[index] = m;
+    return Ok{};
+}
+
+Result<> Exchange::take(unsigned index, unsigned order, unsigned address_bits)
+{
+    const Mfn m = TRY(alloc_unlimited(owner_, order, address_bits));
+    for (unsigned i = 0; i < 1U << order; ++i)
+        taken_[index + i] = m + i;
+    return Ok{};
+}
+
+void Exchange::commit()
+{
+    const std::size_t count = std::size_t{1} << order_;
+    for (std::size_t i = 0; i < count; ++i)
+        set_m2p(taken_[i], pfns_[i]);
+    OwnerAccess::page_count(owner_).fetch_add(count, Order::relaxed);
+    for (std::size_t i = 0; i < count; ++i)
+        free_stolen(given_[i]);
+    done_ = true;
+}
+
+} // namespace hv::mm

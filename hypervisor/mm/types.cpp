@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT
+//
+// The state machine of a frame's type. none -> (validating ->) valid -> (devalidating ->) none. The claim comes first,
+// then the flush that the change of type owes, then the look at the contents: nobody can write what is being checked.
+// One compare-exchange a step; contents of tables change only under the frame's lock bit. Any CPU.
+#include "mm/types.hpp"
+#include "arch/arch.hpp"
+#include "mm/tlb.hpp"
+
+namespace hv::mm {
+
+namespace {
+
+constexpr bool needs_validation(PageType t) { return is_table(t) || t == PageType::segment_descriptors; }
+constexpr unsigned level_of(PageType t) { return static_cast<unsigned>(t); }
+
+bool swap_state(Frame& f, std::uint64_t& old, const FrameState& next)
+{
+    return f.state.compare_exchange(old, next.encode(), Order::acq_rel);
+}
+
+/// Only the holder of the lock and the only reference may: changes progress without touching the counts.
+void set_progress(Frame& f, Progress p)
+{
+    std::uint64_t old = f.state.load(Order::relaxed);
+    FrameState s{};
+    do {
+        s = FrameState::decode(old);
+        s.progress = p;
+    } while (!swap_state(f, old, s));
+}
+
+/// The last type reference of a frame goes, with its plain reference.
+void drop_last(Mfn m)
+{
+    Frame& f = frame(m);
+    std::uint64_t old = f.state.load(Order::relaxed);
+    FrameState s{};
+    do {
+        s = FrameState::decode(old);
+        ASSERT(s.count == 1 && s.refs != 0);
+        s.count = 0;
+        s.progress = Progress::none;
+        s.epoch = flush_epoch();
+        --s.refs;
+    } while (!swap_state(f, old, s));
+    unlock_frame(m, 0);
+    if (s.refs == 0) return_domain_frame(m);
+}
+
+/// Locked, progress devalidating. Unlocks.
+Result<> continue_release(Mfn m, unsigned level, Work& work)
+{
+    const Result<> r = release_entries(m, level, work);
+    if (!r.ok()) {
+        unlock_frame(m, 0);
+        return r;
+    }
+    drop_last(m);
+    return Ok{};
+}
+
+/// Locked, progress validating, our claim. Unlocks. On failure the claim is gone (or parked for taking apart).
+Result<> continue_validation(Mfn m, PageType type, const MemoryOwner& owner, Work& work)
+{
+    const Result<> r = type == PageType::segment_descriptors ? validate_descriptors(m)
+                                                             : validate_entries(m, level_of(type), owner, work);
+    if (r.ok() || r.error() == Error::restart) {
+        if (r.ok()) set_progress(frame(m), Progress::valid);
+        unlock_frame(m, 0);
+        return r;
+    }
+    if (type == PageType::segment_descriptors) {
+        drop_last(m);
+        return r;
+    }
+    set_progress(frame(m), Progress::devalidating);
+    unlock_frame(m, 0);
+    drop_type(m, work);
+    return r;
+}
+
+/// The first reference of a type that needs validation.
+Result<> claim(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
+{
+    Frame& f = frame(m);
+    TRY(lock_frame(m, owner.id()));
+    std::uint64_t old = f.state.load(Order::acquire);
+    FrameState s{};
+    do {
+        s = FrameState::decode(old);
+        if (s.refs == 0 || s.count != 0 || s.refs == FrameState::max_refs) {
+            unlock_frame(m, 0);
+            return Error::restart; // changed under us: look again
+        }
+    } while (!swap_state(f, old, {want, Progress::validating, 1, s.refs + 1, s.epoch}));
+    change_info(f, [](FrameInfo i) {
+        i.partial = i.present = 0;
+        return i;
+    });
+    if (change_needs_flush(s.type, want) && !is_flushed(s.epoch)) flush_tlb(online_cpus());
+    return continue_validation(m, want, owner, work);
+}
+
+/// A claim that was parked half-way is taken over; one that somebody works on right now is waited for.
+Result<> join(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
+{
+    Frame& f = frame(m);
+    TRY(lock_frame(m, owner.id()));
+    const FrameState s = f.current();
+    if (s.count == 0 || s.type != want || s.progress != Progress::validating) {
+        unlock_frame(m, 0);
+        return Error::restart;
+    }
+    return continue_validation(m, want, owner, work);
+}
+
+} // namespace
+
+Result<> lock_frame(Mfn m, DomainId owner)
+{
+    if (m >= frame_table_end()) return Error::einval;
+    Frame& f = frame(m);
+    std::uint64_t old = f.info.load(Order::relaxed);
+    for (;;) {
+        FrameInfo i = FrameInfo::decode(old);
+        if (i.owner != owner) return Error::einval;
+        if (i.locked) {
+            arch::relax();
+            old = f.info.load(Order::relaxed);
+            continue;
+        }
+        i.locked = true;
+        if (f.info.compare_exchange(old, i.encode(), Order::acquire)) return Ok{};
+    }
+}
+
+void unlock_frame(Mfn m, std::int32_t present)
+{
+    // One addition clears the lock bit and moves the count: present is in [0, 512] before and after.
+    const auto delta = static_cast<std::uint64_t>(static_cast<std::int64_t>(present)) << 30;
+    const FrameInfo before = FrameInfo::decode(frame(m).info.fetch_add(delta - (1ULL << 19), Order::release));
+    ASSERT(before.locked);
+}
+
+Result<> get_type(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
+{
+    if (m >= frame_table_end()) return Error::einval;
+    Frame& f = frame(m);
+    if (f.details().owner != owner.id() || owner.dying()) return Error::einval;
+    std::uint64_t old = f.state.load(Order::acquire);
+    for (;;) {
+        FrameState s = FrameState::decode(old);
+        if (s.refs == 0 || s.refs == FrameState::max_refs || s.count == FrameState::max_count) return Error::einval;
+        const bool first = s.count == 0;
+        if (!first && s.type != want) return Error::einval;
+        if (needs_validation(want) && (first || s.progress != Progress::valid))
+            return first ? claim(m, want, owner, work) : join(m, want, owner, work);
+        const PageType before = s.type;
+        s.type = want;
+        ++s.count;
+        ++s.refs;
+        if (!swap_state(f, old, s)) continue;
+        if (first && change_needs_flush(before, want) && !is_flushed(s.epoch)) flush_tlb(online_cpus());
+        if (f.details().owner == owner.id()) return Ok{};
+        drop_type(m, work);
+        return Error::einval;
+    }
+}
+
+Result<> add_writable(Mfn m)
+{
+    Frame& f = frame(m);
+    std::uint64_t old = f.state.load(Order::acquire);
+    for (;;) {
+        FrameState s = FrameState::decode(old);
+        const bool first = s.count == 0;
+        if ((!first && s.type != PageType::writable) || s.count == FrameState::max_count ||
+            s.refs == FrameState::max_refs)
+            return Error::einval;
+        const bool flush = first && change_needs_flush(s.type, PageType::writable) && !is_flushed(s.epoch);
+        if (!swap_state(f, old, {PageType::writable, Progress::none, s.count + 1, s.refs + 1, s.epoch})) continue;
+        if (flush) flush_tlb(online_cpus());
+        return Ok{};
+    }
+}
+
+void demote_writable(Mfn m)
+{
+    Frame& f = frame(m);
+    std::uint64_t old = f.state.load(Order::relaxed);
+    FrameState s{};
+    do {
+        s = FrameState::decode(old);
+        ASSERT(s.type == PageType::writable && s.count != 0);
+        if (--s.count == 0) s.epoch = flush_epoch();
+    } while (!swap_state(f, old, s));
+}
+
+Result<> put_type(Mfn m, Work& work)
+{
+    Frame& f = frame(m);
+    std::uint64_t old = f.state.load(Order::relaxed);
+    for (;;) {
+        FrameState s = FrameState::decode(old);
+        ASSERT(s.count != 0 && s.refs >= s.count);
+        const bool last_table = s.count == 1 && is_table(s.type);
+        if (!last_table) {
+            --s.refs;
+            if (--s.count == 0) {
+                s.progress = Progress::none;
+                s.epoch = flush_epoch();
+            }
+            if (!swap_state(f, old, s)) continue;
+            if (s.refs == 0) return_domain_frame(m);
+            return Ok{};
+        }
+        const bool locked = lock_frame(m, f.details().owner).ok();
+        ASSERT(locked); // a referenced frame does not change hands
+        old = f.state.load(Order::acquire);
+        s = FrameState::decode(old);
+        if (s.count != 1) {
+            unlock_frame(m, 0);
+            continue;
+        }
+        const unsigned level = level_of(s.type);
+        if (s.progress == Progress::valid) {
+            s.progress = Progress::devalidating;
+            if (!swap_state(f, old, s)) {
+                unlock_frame(m, 0);
+                continue;
+            }
+            change_info(f, [](FrameInfo i) {
+                i.partial = pte::entries;
+                return i;
+            });
+        }
+        return continue_release(m, level, work);
+    }
+}
+
+void abandon_validation(Mfn m, Work& work)
+{
+    if (frame(m).current().progress != Progress::validating) return;
+    if (!lock_frame(m, frame(m).details().owner).ok()) return;
+    const bool parked = frame(m).current().progress == Progress::validating;
+    if (parked) set_progress(frame(m), Progress::devalidating);
+    unlock_frame(m, 0);
+    if (parked) drop_type(m, work);
+}
+
+} // namespace hv::mm

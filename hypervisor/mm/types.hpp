@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+//
+// Inside of the layer: taking and dropping type references, the table lock, what validation offers each level.
+// Everything a frame's state word promises is kept by types.cpp; the levels only say what one entry means.
+#pragma once
+#include "mm/frame.hpp"
+#include "mm/pte.hpp"
+#include "mm/update.hpp"
+
+namespace hv::mm {
+
+/// A reference as type @p want to a frame of @p owner. Tables are validated first: may return restart, with the claim
+/// parked in the frame, where the next caller adopts it.
+Result<> get_type(Mfn m, PageType want, const MemoryOwner& owner, Work& work);
+/// Drops one. restart: it was the last and the table is partly taken apart; the caller still owns it and must call
+/// again or defer().
+Result<> put_type(Mfn m, Work& work);
+/// Drops one for good; what cannot be finished in time is parked with the frame's owner.
+void drop_type(Mfn m, Work& work);
+/// Drops a parked claim of validation, which nobody holds, if the frame has one.
+void abandon_validation(Mfn m, Work& work);
+/// Turns a writable reference into a plain one.
+void demote_writable(Mfn m);
+/// Another writable reference to a frame that the caller already references, of whichever owner.
+Result<> add_writable(Mfn m);
+/// Boot: where the frame table is.
+void set_frame_table(Frame* table, Mfn end);
+/// A plain reference, SharedPages included.
+Result<> take_page(Mfn m, const MemoryOwner& owner);
+void drop_page(Mfn m);
+
+/// Locks a frame while it is @p owner's; einval if it is not. Spins: holders are short and never wait for interrupts.
+Result<> lock_frame(Mfn m, DomainId owner);
+/// Unlocks, adding @p present to the count of present entries.
+void unlock_frame(Mfn m, std::int32_t present);
+
+/// Must a change of a frame's type from @p from wait until no CPU has a translation made under the old one? Writable:
+/// a stale entry would write the table. Table: a stale paging-structure entry would walk data. Descriptors: read only.
+constexpr bool change_needs_flush(PageType from, PageType to)
+{
+    return from != to && from != PageType::none && from != PageType::segment_descriptors;
+}
+
+/// What a table of each level knows about its entries; one file a level.
+struct LevelOps {
+    /// Checks a present entry and takes the references it needs; returns the entry as it must be stored.
+    Result<std::uint64_t> (*take)(std::uint64_t entry, Owners owners, Work& work);
+    /// Drops the references of a present entry; restart as put_type().
+    Result<> (*drop)(std::uint64_t entry, Work& work);
+    /// Same frame before and after: checks the flags; may only give references up.
+    Result<std::uint64_t> (*adjust)(std::uint64_t old_entry, std::uint64_t entry, Owners owners);
+};
+const LevelOps& level_ops(unsigned level);
+extern const LevelOps l1_ops, l2_ops, l3_ops, l4_ops;
+/// Common to the upper levels: take and drop an entry that names a table one level below @p level.
+Result<std::uint64_t> take_table_entry(std::uint64_t entry, PageType child, Owners owners, Work& work);
+Result<std::uint64_t> adjust_table_entry(std::uint64_t old_entry, std::uint64_t entry, Owners owners);
+Result<> drop_table_entry(std::uint64_t entry, Work& work);
+/// Writes the hypervisor's own slots into a root that is about to become valid.
+void fill_hypervisor_slots(Mfn root);
+
+/// Validates or takes apart a locked table from where info.partial says; keeps partial and present up to date.
+Result<> validate_entries(Mfn m, unsigned level, const MemoryOwner& owner, Work& work);
+Result<> release_entries(Mfn m, unsigned level, Work& work);
+/// Checks all descriptors of a frame and makes them harmless (ring 3).
+Result<> validate_descriptors(Mfn m);
+
+/// What becomes of the accessed and dirty bits: the new entry's; or'ed with the old entry's; or'ed with those hardware
+/// set between our look at the old entry and the store (as if it had set them after the store).
+enum class AccessedDirty : std::uint8_t { as_given, preserve, keep_new };
+struct EntryWrite {
+    Mfn table;
+    unsigned level;
+    unsigned index;
+    std::uint64_t value;
+    AccessedDirty ad;
+};
+/// Stores one entry of a locked, valid table, returns the old one; @p present gets +1 or -1 when the entry's presence
+/// changes.
+Result<std::uint64_t> write_entry(const EntryWrite& w, Owners owners, Work& work, std::int32_t& present);
+
+struct OwnerAccess {
+    static Atomic<std::uint64_t>& page_count(MemoryOwner& o) { return o.page_count_; }
+    static Atomic<std::uint64_t>& held(MemoryOwner& o) { return o.held_; }
+    static Atomic<std::uint64_t>& claimed(MemoryOwner& o) { return o.claimed_; }
+    static Atomic<std::uint64_t>& sweep(MemoryOwner& o) { return o.sweep_; }
+    static auto& deferred(MemoryOwner& o) { return o.deferred_; }
+    static Atomic<std::uint32_t>& deferred_count(MemoryOwner& o) { return o.deferred_count_; }
+};
+/// The last reference of a domain's frame went: back to the allocator.
+void return_domain_frame(Mfn m);
+/// Frames outside the owner's limit: for an exchange, which gives as many back; for a SharedPage.
+Result<Mfn> alloc_unlimited(MemoryOwner& owner, unsigned order, unsigned address_bits);
+Result<Mfn> alloc_shared_frame(MemoryOwner& owner);
+/// Changes bits of the info word; @p change sees the current value and returns the new one.
+template <typename F> FrameInfo change_info(Frame& f, F change)
+{
+    std::uint64_t old = f.info.load(Order::relaxed);
+    for (;;) {
+        const FrameInfo next = change(FrameInfo::decode(old));
+        if (f.info.compare_exchange(old, next.encode(), Order::acq_rel)) return next;
+    }
+}
+
+} // namespace hv::mm

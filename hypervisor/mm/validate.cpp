@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+//
+// What validation has in common at all levels: the walk over a locked table's entries, forwards to take references,
+// backwards to drop them, stopping where time runs out. info.partial says how far it is: [0, partial) hold references.
+#include "mm/tlb.hpp"
+#include "mm/types.hpp"
+#include "mm/window.hpp"
+
+namespace hv::mm {
+
+namespace {
+
+void record(Mfn m, unsigned partial, unsigned present)
+{
+    change_info(frame(m), [=](FrameInfo i) {
+        i.partial = static_cast<std::uint16_t>(partial);
+        i.present = static_cast<std::uint16_t>(present);
+        return i;
+    });
+}
+
+/// First index at or after @p i of a present entry, or 512. Sixteen at a time: most tables are mostly empty.
+unsigned next_present(const std::uint64_t* w, unsigned i)
+{
+    for (; i < pte::entries && i % 16 != 0; ++i)
+        if (pte::is_present(w[i])) return i;
+    for (; i < pte::entries; i += 16) {
+        const std::uint64_t* const p = w + i;
+        const std::uint64_t any = p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7] | p[8] | p[9] | p[10] | p[11] |
+                                  p[12] | p[13] | p[14] | p[15];
+        if (!pte::is_present(any)) continue;
+        while (!pte::is_present(w[i]))
+            ++i;
+        return i;
+    }
+    return pte::entries;
+}
+
+} // namespace
+
+const LevelOps& level_ops(unsigned level)
+{
+    switch (level) {
+    case 1: return l1_ops;
+    case 2: return l2_ops;
+    case 3: return l3_ops;
+    default: ASSERT(level == 4); return l4_ops;
+    }
+}
+
+Result<> validate_entries(Mfn m, unsigned level, const MemoryOwner& owner, Work& work)
+{
+    const LevelOps& ops = level_ops(level);
+    const FrameInfo info = frame(m).details();
+    MemoryOwner* const self = find_owner(owner.id());
+    ASSERT(self == &owner);
+    const FrameWindow<std::uint64_t> w{m};
+    const unsigned start = info.partial;
+    unsigned present = info.present;
+    for (unsigned i = next_present(w.data(), start); i < pte::entries; i = next_present(w.data(), i + 1)) {
+        if (pte::is_hypervisor_slot(level, i)) continue;
+        if (level > 1 && i != start && work.exhausted()) {
+            record(m, i, present);
+            return Error::restart;
+        }
+        const Result<std::uint64_t> taken = ops.take(w[i], {*self, *self}, work);
+        if (!taken.ok()) {
+            record(m, i, present);
+            return taken.error();
+        }
+        if (taken.take() != w[i]) w[i] = taken.take();
+        ++present;
+        (void)work.spend();
+    }
+    (void)work.spend(6);
+    if (level == 4) fill_hypervisor_slots(m);
+    record(m, pte::entries, present);
+    return Ok{};
+}
+
+Result<> release_entries(Mfn m, unsigned level, Work& work)
+{
+    const LevelOps& ops = level_ops(level);
+    const FrameInfo info = frame(m).details();
+    const FrameWindow<std::uint64_t> w{m};
+    unsigned present = info.present;
+    unsigned i = info.partial;
+    while (i > 0 && present > 0) {
+        const std::uint64_t entry = w[i - 1];
+        if (pte::is_present(entry) && !pte::is_hypervisor_slot(level, i - 1)) {
+            const bool stop = level > 1 && work.exhausted() && i != info.partial;
+            if (stop || !ops.drop(entry, work).ok()) {
+                record(m, i, present);
+                return Error::restart;
+            }
+            --present;
+            (void)work.spend();
+        }
+        --i;
+    }
+    ASSERT(present == 0);
+    record(m, 0, 0);
+    return Ok{};
+}
+
+Result<std::uint64_t> take_table_entry(std::uint64_t entry, PageType child, Owners owners, Work& work)
+{
+    const std::uint64_t adjusted = TRY(adjust_table_entry(0, entry, owners));
+    TRY(get_type(pte::frame_of(entry), child, owners.table, work));
+    return adjusted;
+}
+
+Result<std::uint64_t> adjust_table_entry(std::uint64_t /*old_entry*/, std::uint64_t entry, Owners /*owners*/)
+{
+    // No superpages, no memory types, no global bit in an entry that names a table.
+    if ((entry & (pte::memory_type | pte::global)) != 0) return Error::einval;
+    return entry | pte::user;
+}
+
+Result<> drop_table_entry(std::uint64_t entry, Work& work) { return put_type(pte::frame_of(entry), work); }
+
+} // namespace hv::mm

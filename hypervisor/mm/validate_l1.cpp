@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+//
+// Level 1: an entry maps a frame. A writable mapping holds a writable reference, a read-only one a plain reference,
+// so that a page table can be mapped by its guest but never written. Frames that are not RAM are the hardware
+// domain's to map, and have no counts.
+#include "arch/arch.hpp"
+#include "mm/types.hpp"
+
+namespace hv::mm {
+
+namespace {
+
+Result<std::uint64_t> adjust_l1(std::uint64_t /*old_entry*/, std::uint64_t entry, Owners owners)
+{
+    const Mfn m = pte::frame_of(entry);
+    entry = (entry | pte::user) & ~pte::global;
+    if (!is_ram(m)) {
+        if (!owners.table.hardware_domain() || arch::is_private_device_frame(m)) return Error::eperm;
+        if (m.raw() >> (arch::cpu_features().physical_bits - page_shift) != 0) return Error::einval;
+        return entry;
+    }
+    if ((entry & pte::memory_type) == 0) return entry;
+    // RAM is always write-back: what the caches hold is what validation reads. A driver that asks for less gets it
+    // where DMA is coherent anyway, an unprivileged guest has no such driver.
+    if (!owners.table.hardware_domain()) return Error::einval;
+    return entry & ~pte::memory_type;
+}
+
+Result<std::uint64_t> take_l1(std::uint64_t entry, Owners owners, Work& work)
+{
+    const std::uint64_t adjusted = TRY(adjust_l1(0, entry, owners));
+    const Mfn m = pte::frame_of(adjusted);
+    if (!is_ram(m)) return adjusted;
+    const Result<> taken =
+        pte::is_writable(adjusted) ? get_type(m, PageType::writable, owners.frame, work) : take_page(m, owners.frame);
+    if (!taken.ok()) return Error::ebusy; // the ABI's answer to a wrong owner and to a wrong type alike
+    return adjusted;
+}
+
+Result<> drop_l1(std::uint64_t entry, Work& work)
+{
+    const Mfn m = pte::frame_of(entry);
+    if (!is_ram(m)) return Ok{};
+    if (pte::is_writable(entry)) return put_type(m, work);
+    drop_page(m);
+    return Ok{};
+}
+
+} // namespace
+
+const LevelOps l1_ops{take_l1, drop_l1, adjust_l1};
+
+} // namespace hv::mm

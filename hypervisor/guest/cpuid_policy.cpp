@@ -23,14 +23,16 @@ consteval std::uint32_t bits(std::initializer_list<unsigned> numbers)
 // Leaf 1. Not: MONITOR DTES64 VMX SMX EST TM2 CNXT-ID xTPR PDCM PCID DCA x2APIC TSC-deadline; VME PSE PGE MCE MCA
 // PSE36 PSN DS TM HTT IA64 PBE.
 constexpr std::uint32_t sse3 = 0, pclmul = 1, ssse3 = 9, fma = 12, cx16 = 13, sse41 = 19, sse42 = 20, movbe = 22,
-                        popcnt = 23, aes = 25, xsave = 26, osxsave = 27, avx = 28, f16c = 29, rdrand = 30, hypervisor = 31;
-constexpr std::uint32_t leaf1_ecx = bits({sse3, pclmul, ssse3, fma, cx16, sse41, sse42, movbe, popcnt, aes, xsave, avx,
-                                          f16c, rdrand});
+                        popcnt = 23, aes = 25, xsave = 26, osxsave = 27, avx = 28, f16c = 29, rdrand = 30,
+                        hypervisor = 31;
+constexpr std::uint32_t leaf1_ecx =
+    bits({sse3, pclmul, ssse3, fma, cx16, sse41, sse42, movbe, popcnt, aes, xsave, avx, f16c, rdrand});
 constexpr std::uint32_t sep = 11, acpi = 22;
 constexpr std::uint32_t leaf1_edx = bits({0, 2, 4, 5, 6, 8, 9, sep, 12, 15, 16, 19, acpi, 23, 24, 25, 26, 27});
 // Leaf 7. Not: FSGSBASE TSC_ADJUST SGX SMEP INVPCID MPX AVX512 PT; PKU UMIP LA57 RDPID CET; anything that needs an MSR.
 constexpr std::uint32_t avx2 = 5;
-constexpr std::uint32_t leaf7_ebx = bits({3, avx2, 6, 8, 9, 13, 18, 19, 23, 24, 29}); // BMI1 .. BMI2 ERMS .. RDSEED ADX .. SHA
+constexpr std::uint32_t leaf7_ebx =
+    bits({3, avx2, 6, 8, 9, 13, 18, 19, 23, 24, 29}); // BMI1 .. BMI2 ERMS .. RDSEED ADX .. SHA
 constexpr std::uint32_t gfni = 8, vaes = 9, vpclmul = 10;
 constexpr std::uint32_t leaf7_ecx = bits({gfni, vaes, vpclmul, 27, 28}); // .. MOVDIRI MOVDIR64B
 constexpr std::uint32_t leaf7_edx = bits({4, 10, 14});                   // FSRM MD_CLEAR SERIALIZE

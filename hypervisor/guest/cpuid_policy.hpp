@@ -9,8 +9,8 @@ namespace hv::guest {
 
 /// The parts of a vCPU's state that CPUID reflects.
 struct CpuidView {
-    std::uint64_t xcr0 = 0;        ///< Current XCR0; 0 = not enabled by the guest.
-    std::uint32_t vcpu = 0;        ///< APIC id = 2 * vcpu.
+    std::uint64_t xcr0 = 0; ///< Current XCR0; 0 = not enabled by the guest.
+    std::uint32_t vcpu = 0; ///< APIC id = 2 * vcpu.
     bool hardware_domain = false;
 };
 arch::CpuidLeaf guest_cpuid(const CpuidView& view, std::uint32_t leaf, std::uint32_t subleaf);

@@ -19,35 +19,55 @@ struct Pattern {
 };
 
 constexpr std::array one_byte{
-    Pattern{0x08, Op::or_store, Form::modrm, true},         Pattern{0x09, Op::or_store, Form::modrm, false},
-    Pattern{0x20, Op::and_store, Form::modrm, true},        Pattern{0x21, Op::and_store, Form::modrm, false},
-    Pattern{0x6c, Op::ins, Form::bare, true},               Pattern{0x6d, Op::ins, Form::bare, false},
-    Pattern{0x6e, Op::outs, Form::bare, true},              Pattern{0x6f, Op::outs, Form::bare, false},
-    Pattern{0x80, Op::and_store, Form::modrm_imm8, true, 4}, Pattern{0x80, Op::or_store, Form::modrm_imm8, true, 1},
-    Pattern{0x81, Op::and_store, Form::modrm_imm, false, 4}, Pattern{0x81, Op::or_store, Form::modrm_imm, false, 1},
-    Pattern{0x83, Op::and_store, Form::modrm_imm8, false, 4}, Pattern{0x83, Op::or_store, Form::modrm_imm8, false, 1},
-    Pattern{0x86, Op::xchg, Form::modrm, true},             Pattern{0x87, Op::xchg, Form::modrm, false},
-    Pattern{0x88, Op::mov_store, Form::modrm, true},        Pattern{0x89, Op::mov_store, Form::modrm, false},
+    Pattern{0x08, Op::or_store, Form::modrm, true},
+    Pattern{0x09, Op::or_store, Form::modrm, false},
+    Pattern{0x20, Op::and_store, Form::modrm, true},
+    Pattern{0x21, Op::and_store, Form::modrm, false},
+    Pattern{0x6c, Op::ins, Form::bare, true},
+    Pattern{0x6d, Op::ins, Form::bare, false},
+    Pattern{0x6e, Op::outs, Form::bare, true},
+    Pattern{0x6f, Op::outs, Form::bare, false},
+    Pattern{0x80, Op::and_store, Form::modrm_imm8, true, 4},
+    Pattern{0x80, Op::or_store, Form::modrm_imm8, true, 1},
+    Pattern{0x81, Op::and_store, Form::modrm_imm, false, 4},
+    Pattern{0x81, Op::or_store, Form::modrm_imm, false, 1},
+    Pattern{0x83, Op::and_store, Form::modrm_imm8, false, 4},
+    Pattern{0x83, Op::or_store, Form::modrm_imm8, false, 1},
+    Pattern{0x86, Op::xchg, Form::modrm, true},
+    Pattern{0x87, Op::xchg, Form::modrm, false},
+    Pattern{0x88, Op::mov_store, Form::modrm, true},
+    Pattern{0x89, Op::mov_store, Form::modrm, false},
     Pattern{0xc6, Op::mov_store_imm, Form::modrm_imm8, true, 0},
     Pattern{0xc7, Op::mov_store_imm, Form::modrm_imm, false, 0},
     Pattern{0xcd, Op::software_interrupt, Form::imm8, true},
-    Pattern{0xe4, Op::in, Form::imm8, true},                Pattern{0xe5, Op::in, Form::imm8, false},
-    Pattern{0xe6, Op::out, Form::imm8, true},               Pattern{0xe7, Op::out, Form::imm8, false},
-    Pattern{0xec, Op::in, Form::bare, true},                Pattern{0xed, Op::in, Form::bare, false},
-    Pattern{0xee, Op::out, Form::bare, true},               Pattern{0xef, Op::out, Form::bare, false},
-    Pattern{0xf4, Op::hlt, Form::bare, false},              Pattern{0xfa, Op::cli, Form::bare, false},
+    Pattern{0xe4, Op::in, Form::imm8, true},
+    Pattern{0xe5, Op::in, Form::imm8, false},
+    Pattern{0xe6, Op::out, Form::imm8, true},
+    Pattern{0xe7, Op::out, Form::imm8, false},
+    Pattern{0xec, Op::in, Form::bare, true},
+    Pattern{0xed, Op::in, Form::bare, false},
+    Pattern{0xee, Op::out, Form::bare, true},
+    Pattern{0xef, Op::out, Form::bare, false},
+    Pattern{0xf4, Op::hlt, Form::bare, false},
+    Pattern{0xfa, Op::cli, Form::bare, false},
     Pattern{0xfb, Op::sti, Form::bare, false},
 };
 constexpr std::array two_byte{
-    Pattern{0x06, Op::clts, Form::bare, false},             Pattern{0x08, Op::invd, Form::bare, false},
-    Pattern{0x09, Op::wbinvd, Form::bare, false},           Pattern{0x20, Op::mov_from_cr, Form::register_only, false},
+    Pattern{0x06, Op::clts, Form::bare, false},
+    Pattern{0x08, Op::invd, Form::bare, false},
+    Pattern{0x09, Op::wbinvd, Form::bare, false},
+    Pattern{0x20, Op::mov_from_cr, Form::register_only, false},
     Pattern{0x21, Op::mov_from_dr, Form::register_only, false},
     Pattern{0x22, Op::mov_to_cr, Form::register_only, false},
     Pattern{0x23, Op::mov_to_dr, Form::register_only, false},
-    Pattern{0x30, Op::wrmsr, Form::bare, false},            Pattern{0x32, Op::rdmsr, Form::bare, false},
-    Pattern{0xa2, Op::cpuid, Form::bare, false},            Pattern{0xab, Op::bts, Form::modrm, false},
-    Pattern{0xb0, Op::cmpxchg, Form::modrm, true},          Pattern{0xb1, Op::cmpxchg, Form::modrm, false},
-    Pattern{0xb3, Op::btr, Form::modrm, false},             Pattern{0xba, Op::bts, Form::modrm_imm8, false, 5},
+    Pattern{0x30, Op::wrmsr, Form::bare, false},
+    Pattern{0x32, Op::rdmsr, Form::bare, false},
+    Pattern{0xa2, Op::cpuid, Form::bare, false},
+    Pattern{0xab, Op::bts, Form::modrm, false},
+    Pattern{0xb0, Op::cmpxchg, Form::modrm, true},
+    Pattern{0xb1, Op::cmpxchg, Form::modrm, false},
+    Pattern{0xb3, Op::btr, Form::modrm, false},
+    Pattern{0xba, Op::bts, Form::modrm_imm8, false, 5},
     Pattern{0xba, Op::btr, Form::modrm_imm8, false, 6},
 };
 
@@ -199,8 +219,8 @@ Instruction decode(std::span<const std::uint8_t> bytes)
         i.length = static_cast<std::uint8_t>(b.position());
         return b.failed() ? Instruction{} : i;
     }
-    const Pattern* pattern = two ? find(two_byte, two_byte_index, opcode, b.peek())
-                                 : find(one_byte, one_byte_index, opcode, b.peek());
+    const Pattern* pattern =
+        two ? find(two_byte, two_byte_index, opcode, b.peek()) : find(one_byte, one_byte_index, opcode, b.peek());
     if (pattern == nullptr) return Instruction{};
     const bool port_io = pattern->op >= Op::in && pattern->op <= Op::outs; // never 8 bytes
     i.size = pattern->byte_operand ? 1 : (p.rex & 8) != 0 && !port_io ? 8 : p.operand16 ? 2 : 4;
@@ -214,9 +234,9 @@ Instruction decode(std::span<const std::uint8_t> bytes)
 std::uint64_t& gpr(arch::GuestRegs& r, unsigned number)
 {
     using R = arch::GuestRegs;
-    static constexpr std::uint64_t R::* field[] = {&R::rax, &R::rcx, &R::rdx, &R::rbx, &R::rsp, &R::rbp,
-                                                   &R::rsi, &R::rdi, &R::r8,  &R::r9,  &R::r10, &R::r11,
-                                                   &R::r12, &R::r13, &R::r14, &R::r15};
+    static constexpr std::uint64_t R::*field[] = {&R::rax, &R::rcx, &R::rdx, &R::rbx, &R::rsp, &R::rbp,
+                                                  &R::rsi, &R::rdi, &R::r8,  &R::r9,  &R::r10, &R::r11,
+                                                  &R::r12, &R::r13, &R::r14, &R::r15};
     return r.*field[number & 15];
 }
 

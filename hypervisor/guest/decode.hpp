@@ -12,11 +12,34 @@ namespace hv::guest {
 enum class Op : std::uint8_t {
     unknown,
     // stores into page tables
-    mov_store, mov_store_imm, xchg, cmpxchg, and_store, or_store, btr, bts,
+    mov_store,
+    mov_store_imm,
+    xchg,
+    cmpxchg,
+    and_store,
+    or_store,
+    btr,
+    bts,
     // port I/O; string forms read or write memory
-    in, out, ins, outs,
+    in,
+    out,
+    ins,
+    outs,
     // privileged
-    cli, sti, hlt, clts, invd, wbinvd, mov_from_cr, mov_to_cr, mov_from_dr, mov_to_dr, rdmsr, wrmsr, xsetbv, cpuid,
+    cli,
+    sti,
+    hlt,
+    clts,
+    invd,
+    wbinvd,
+    mov_from_cr,
+    mov_to_cr,
+    mov_from_dr,
+    mov_to_dr,
+    rdmsr,
+    wrmsr,
+    xsetbv,
+    cpuid,
     software_interrupt
 };
 
@@ -27,19 +50,19 @@ inline constexpr std::size_t max_instruction_bytes = 15;
 struct Instruction {
     Op op = Op::unknown;
     std::uint8_t length = 0;
-    std::uint8_t size = 0;          ///< Operand bytes: 1, 2, 4 or 8.
+    std::uint8_t size = 0; ///< Operand bytes: 1, 2, 4 or 8.
     bool lock = false, repeat = false, rex = false;
-    bool short_address = false;     ///< Prefix 67: addresses and counts are 32 bits wide.
+    bool short_address = false; ///< Prefix 67: addresses and counts are 32 bits wide.
     Segment segment = Segment::flat;
-    std::uint8_t reg = 0;           ///< ModRM.reg with REX.R: register operand, CR or DR number.
-    bool memory = false;            ///< The other operand is memory, else register `rm`.
-    bool has_immediate = false;     ///< The source is `immediate`, not `reg` (port, mask, bit or value).
+    std::uint8_t reg = 0;       ///< ModRM.reg with REX.R: register operand, CR or DR number.
+    bool memory = false;        ///< The other operand is memory, else register `rm`.
+    bool has_immediate = false; ///< The source is `immediate`, not `reg` (port, mask, bit or value).
     std::uint8_t rm = 0;
     std::int8_t base = -1, index = -1; ///< Register numbers; -1 = none. rip_base: the next instruction's address.
     static constexpr std::int8_t rip_base = 16;
-    std::uint8_t scale = 0;         ///< Shift.
+    std::uint8_t scale = 0; ///< Shift.
     std::int32_t displacement = 0;
-    std::uint64_t immediate = 0;    ///< Sign-extended.
+    std::uint64_t immediate = 0; ///< Sign-extended.
 };
 
 /// @p bytes start at the instruction; fewer than it needs, or an instruction nobody here emulates: Op::unknown.

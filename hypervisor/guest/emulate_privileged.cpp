@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::uint64_t cr0_fixed = 0x80050033; // PG AM WP NE ET MP PE
 constexpr std::uint64_t cr0_ts = 8;
-constexpr std::uint64_t cr4_fixed = 0x620;       // OSXMMEXCPT OSFXSR PAE
-constexpr std::uint64_t cr4_settable = 0x4004c;  // OSXSAVE MCE DE TSD
+constexpr std::uint64_t cr4_fixed = 0x620;      // OSXMMEXCPT OSFXSR PAE
+constexpr std::uint64_t cr4_settable = 0x4004c; // OSXSAVE MCE DE TSD
 constexpr std::uint64_t cr4_osxsave = 0x40000;
 
 std::uint64_t read_cr(VcpuState& v, unsigned number)

@@ -81,8 +81,8 @@ std::optional<Outcome> emulate_page_table_write(VcpuState& v, std::uint64_t addr
     const Instruction i = decode(fetch(v).span());
     if (i.op == Op::unknown || !i.memory || i.size == 2) return std::nullopt;
     const bool segment = i.segment != Segment::flat;
-    const std::uint64_t at = effective_address(i, r, segment ? v.base(PV_SEGBASE_FS) : 0,
-                                               segment ? v.base(PV_SEGBASE_GS_KERNEL) : 0);
+    const std::uint64_t at =
+        effective_address(i, r, segment ? v.base(PV_SEGBASE_FS) : 0, segment ? v.base(PV_SEGBASE_GS_KERNEL) : 0);
     if (at != address) return std::nullopt; // some other access of the instruction, or it changed under us
     const auto access = access_of(i, r);
     if (!access) return std::nullopt;

@@ -12,7 +12,7 @@ namespace hv::guest {
 /// Types whose bytes may cross the guest boundary: no pointers with a meaning, no padding, fixed layout.
 template <typename T>
 concept AbiType = !std::is_pointer_v<T> && std::is_trivially_copyable_v<T> && std::is_standard_layout_v<T> &&
-    std::has_unique_object_representations_v<T>;
+                  std::has_unique_object_representations_v<T>;
 
 enum class Access : std::uint8_t { in, out, inout };
 

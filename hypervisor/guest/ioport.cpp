@@ -179,9 +179,10 @@ Outcome string_io(VcpuState& v, const Instruction& i, std::uint16_t port)
     const std::uint64_t width_mask = i.short_address ? 0xffffffffULL : ~0ULL;
     std::uint64_t& pointer = in ? r.rdi : r.rsi;
     const bool override = !in && i.segment != Segment::flat;
-    const std::uint64_t base = !override                     ? 0
-                               : i.segment == Segment::fs ? v.base(PV_SEGBASE_FS)
-                                                          : v.base(v.kernel_mode() ? PV_SEGBASE_GS_KERNEL : PV_SEGBASE_GS_USER);
+    const std::uint64_t base = !override ? 0
+                               : i.segment == Segment::fs
+                                   ? v.base(PV_SEGBASE_FS)
+                                   : v.base(v.kernel_mode() ? PV_SEGBASE_GS_KERNEL : PV_SEGBASE_GS_USER);
     const std::uint64_t count = i.repeat ? r.rcx & width_mask : 1;
     const std::uint64_t todo = count < elements_per_run ? count : elements_per_run;
     for (std::uint64_t n = 0; n < todo; ++n) {

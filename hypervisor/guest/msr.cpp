@@ -25,7 +25,8 @@ bool is_inert(std::uint32_t i)
 
 Result<std::uint64_t> read_guest_msr(VcpuState& v, std::uint32_t index)
 {
-    constexpr std::uint64_t apic_enabled = 0xfee00800, boot_processor = 0x100, tsc_counts_at_p0 = 1 << 24, lfence_serializes = 2;
+    constexpr std::uint64_t apic_enabled = 0xfee00800, boot_processor = 0x100, tsc_counts_at_p0 = 1 << 24,
+                            lfence_serializes = 2;
     if (is_inert(index)) return 0;
     switch (index) {
     case fs_base: return v.base(PV_SEGBASE_FS);

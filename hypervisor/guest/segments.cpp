@@ -2,7 +2,6 @@
 //
 // GDT and LDT of a vCPU: every page is held as a descriptor page for as long as it is in use, so that the guest
 // cannot write it and its contents stay validated. Runs on the vCPU's CPU, or while it is not loaded.
-#include "guest/segments.hpp"
 #include "guest/vcpu_state.hpp"
 #include "mm/update.hpp"
 #include "mm/window.hpp"

@@ -10,7 +10,13 @@ namespace hv::guest {
 
 namespace {
 
-enum Vector : unsigned { debug = 1, invalid_opcode = 6, device_not_available = 7, general_protection = 13, page_fault = 14 };
+enum Vector : unsigned {
+    debug = 1,
+    invalid_opcode = 6,
+    device_not_available = 7,
+    general_protection = 13,
+    page_fault = 14
+};
 
 Outcome on_page_fault(VcpuState& v, std::uint64_t address, std::uint32_t error)
 {
@@ -25,7 +31,8 @@ Outcome on_page_fault(VcpuState& v, std::uint64_t address, std::uint32_t error)
 Outcome software_interrupt(VcpuState& v, std::uint8_t vector, unsigned length)
 {
     constexpr std::uint32_t idt_error = 2;
-    const bool architectural = (v.policy().vm_assist.load(Order::relaxed) >> PV_VMASST_TYPE_ARCHITECTURAL_IOPL & 1) != 0;
+    const bool architectural =
+        (v.policy().vm_assist.load(Order::relaxed) >> PV_VMASST_TYPE_ARCHITECTURAL_IOPL & 1) != 0;
     const unsigned ring = !v.kernel_mode() ? 3 : architectural ? 0 : 1;
     const pv_trap_info& t = v.hot.traps[vector];
     if ((t.flags & PV_TI_DPL_MASK) < ring || t.address == 0)
@@ -93,6 +100,7 @@ Outcome handle_trap(VcpuState& v, std::uint64_t fault_address)
     case general_protection: return on_general_protection(v, error);
     case invalid_opcode: return on_invalid_opcode(v);
     case device_not_available: return on_device_not_available(v);
+    case debug: v.cpu.debug[6] = arch::read_debug_register(6); break;
     default: break;
     }
     if (vector >= 32) { // a gate that user code may use: rip is already behind the instruction

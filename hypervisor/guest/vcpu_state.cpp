@@ -47,6 +47,7 @@ void VcpuState::load()
     reload_root();
     cpu.kernel_mode_gs = hot.kernel_mode;
     arch::load_guest_cpu(cpu);
+    arch::write_debug_register(6, cpu.debug[6]); // sticky: the next #DB adds to it
 }
 
 void VcpuState::unload()
@@ -159,10 +160,7 @@ Result<> VcpuState::set_debug_register(unsigned index, std::uint64_t value)
     return Ok{};
 }
 
-std::uint64_t VcpuState::debug_register(unsigned index) const
-{
-    return index == 6 && loaded() ? arch::read_debug_register(6) : cpu.debug[index];
-}
+std::uint64_t VcpuState::debug_register(unsigned index) const { return cpu.debug[index]; }
 
 void VcpuState::set_task_switched(arch::TaskSwitched ts)
 {

@@ -110,7 +110,10 @@ public:
         continuation_count_ = sizeof...(A);
     }
     void clear_continuation() { continuation_count_ = 0; }
-    [[nodiscard]] std::span<const std::uint64_t> continuation() const { return {continuation_.data(), continuation_count_}; }
+    [[nodiscard]] std::span<const std::uint64_t> continuation() const
+    {
+        return {continuation_.data(), continuation_count_};
+    }
 
     /// For crash reports.
     void note_hypercall(std::uint8_t number) { recent_calls_[recent_++ % recent_calls_.size()] = number; }
@@ -119,10 +122,10 @@ public:
 
     arch::VcpuHot hot{};
     arch::GuestCpu cpu{};
-    std::uint64_t kernel_ss = 0;      ///< As given to stack_switch; frames always carry the flat selector.
+    std::uint64_t kernel_ss = 0; ///< As given to stack_switch; frames always carry the flat selector.
     std::uint64_t virtual_cr4 = 0;
-    std::uint8_t iopl = 0;            ///< PHYSDEVOP_set_iopl.
-    GuestVa port_bitmap{};            ///< PHYSDEVOP_set_iobitmap: bit set = refused; read at each use.
+    std::uint8_t iopl = 0; ///< PHYSDEVOP_set_iopl.
+    GuestVa port_bitmap{}; ///< PHYSDEVOP_set_iobitmap: bit set = refused; read at each use.
     std::uint32_t port_bitmap_ports = 0;
 
 private:

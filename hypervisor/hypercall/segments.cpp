@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // set_gdt, update_descriptor, set_segment_base, stack_switch.
-#include "guest/segments.hpp"
 #include "domain/vcpu.hpp"
-#include "hypercall/handlers.hpp"
 #include "guest/guest_ptr.hpp"
-#include "mm/window.hpp"
+#include "hypercall/handlers.hpp"
+#include "mm/segdesc.hpp"
 
 namespace hv::hypercall {
 
@@ -22,25 +21,9 @@ Return set_gdt(Vcpu& v, GuestVa list, std::uint32_t entries)
     return 0;
 }
 
-/// One store, so that a CPU that loads the selector meanwhile sees the old or the new descriptor.
-static void store_descriptor(Maddr where, std::uint64_t d)
-{
-    const mm::FrameWindow<std::uint64_t> page{mfn_of(where)};
-    shared::store(&page[(where.raw() & (page_size - 1)) / 8], d);
-}
-
 Return update_descriptor(Vcpu& v, Maddr where, std::uint64_t descriptor)
 {
-    const auto checked = guest::usable_descriptor(descriptor);
-    if ((where.raw() & 7) != 0 || !checked) return Error::einval;
-    // Into a descriptor page, or into a page that may become one and is validated then.
-    const Mfn m = mfn_of(where);
-    if (const auto writable = mm::get_writable(m, v.owner()); writable.ok()) {
-        store_descriptor(where, *checked);
-        return 0;
-    }
-    const auto held = TRY(mm::get_segdesc(m, v.owner()));
-    store_descriptor(where, *checked);
+    TRY(mm::write_descriptor(where, descriptor, v.owner()));
     return 0;
 }
 

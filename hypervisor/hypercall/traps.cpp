@@ -3,8 +3,8 @@
 // set_trap_table, callback_op, set_callbacks, iret: where the hypervisor enters this vCPU's kernel.
 #include "domain/domain.hpp"
 #include "guest/bounce.hpp"
-#include "hypercall/handlers.hpp"
 #include "guest/guest_ptr.hpp"
+#include "hypercall/handlers.hpp"
 #include "pv-abi/callback.h"
 #include <optional>
 

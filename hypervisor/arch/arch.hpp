@@ -83,6 +83,7 @@ std::uint64_t read_inactive_gs_base();
 void load_user_gs_selector(std::uint16_t selector);
 void load_gdt_window(const GuestCpu& state);
 void load_ldt_window(const GuestCpu& state);
+void load_port_bitmap(const GuestCpu& state);
 void write_debug_register(unsigned index, std::uint64_t v); // 0-3, 6, 7; value already validated
 std::uint64_t read_debug_register(unsigned index);
 void set_task_switched(TaskSwitched ts);

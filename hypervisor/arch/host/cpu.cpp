@@ -85,6 +85,7 @@ void load_ldt_window(const GuestCpu& s)
     hw().ldt_frames = s.ldt_frames;
     hw().ldt_entries = s.ldt_entries;
 }
+void load_port_bitmap(const GuestCpu& s) { hw().port_bitmap = s.port_bitmap; }
 void write_debug_register(unsigned index, std::uint64_t v) { hw().debug.at(index) = v; }
 std::uint64_t read_debug_register(unsigned index) { return hw().debug.at(index); }
 void set_task_switched(TaskSwitched ts) { hw().task_switched = ts; }

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+//
+// The steps that bring the machine up, in the order boot/main.cpp takes them, each once on the boot CPU, and the
+// pieces of arch/x86 that other files of it use.
+#pragma once
+#include "arch/arch.hpp"
+#include "arch/x86/layout.h"
+#include <array>
+
+namespace hv::arch::x86 {
+
+struct Range {
+    std::uint64_t start, end; ///< Bytes, end exclusive.
+};
+
+// ---- boot order ----
+void init_early_cpu_info();                ///< On the early stack: locks and the log work from here.
+void init_serial(std::uint16_t port, std::uint32_t baud);
+void init_vga(std::byte* screen);          ///< 80x25 text cells; again when their mapping changes.
+void release_vga();                        ///< The hardware domain owns the screen from now on.
+void identify_cpu();                       ///< CPUID, CR4, PAT.
+/// Final page tables for @p ram (sorted, disjoint, page-aligned) and the stack and windows of CPU 0. Takes frames from
+/// the end of entries of @p free, which it shrinks. @p ram_end: one past the highest RAM byte.
+void init_paging(std::span<const Range> ram, std::span<Range> free, std::uint64_t ram_end);
+void init_cpu(std::uint32_t cpu);          ///< GDT, IDT, TSS, system call MSRs; needs the window mapped.
+[[noreturn]] void continue_on_cpu_stack(std::uint32_t cpu, void (*next)());
+void init_acpi(std::uint64_t rsdp);
+void init_interrupts();                    ///< PIC off, LAPIC, IOAPICs.
+void init_time();                          ///< TSC and LAPIC timer rates, wall clock.
+void init_pci();
+void init_serial_interrupt();
+
+// ---- shared inside arch/x86 ----
+enum class Cache : std::uint8_t { write_back, uncached };
+/// Maps any physical range into the device area for good.
+Result<std::byte*> map_physical(std::uint64_t pa, std::size_t bytes, Cache cache);
+/// The page-table entry that maps page @p page of CPU @p cpu's window.
+std::uint64_t& window_entry(std::uint32_t cpu, unsigned page);
+std::uint64_t window_base(std::uint32_t cpu);
+void set_window_page(std::uint32_t cpu, unsigned page, std::uint64_t entry); ///< Writes and invalidates if it changed.
+
+void read_wallclock();
+void eoi();
+void handle_timer_interrupt();
+void handle_device_vector(unsigned vector);
+void handle_serial_interrupt();
+enum class VectorUse : std::uint8_t { none, gsi, msi, serial };
+struct VectorBinding {
+    VectorUse use;
+    std::uint32_t number;
+};
+/// Routes ISA interrupt @p isa to the hypervisor for good, unmasked; false without an IOAPIC input for it.
+bool route_own_isa_interrupt(std::uint32_t isa, VectorUse use);
+
+inline constexpr unsigned first_device_vector = 0x30, last_device_vector = 0xdf, guest_syscall_vector = 0x80,
+                          timer_vector = 0xf0, spurious_vector = 0xff;
+
+/// What the ACPI tables say about the machine.
+struct IoApicInfo {
+    std::uint64_t address;
+    std::uint32_t id, first_gsi;
+};
+struct Override {
+    bool present;
+    std::uint32_t gsi;
+    Trigger trigger;
+    Polarity polarity;
+};
+struct Acpi {
+    std::array<IoApicInfo, 8> ioapics;
+    unsigned ioapic_count;
+    std::array<std::uint32_t, 256> apic_ids; ///< Usable CPUs, boot CPU first where the firmware lists it first.
+    unsigned cpu_count;
+    std::array<Override, 16> isa; ///< Where each ISA interrupt went.
+    std::uint64_t hpet_address;
+    std::uint64_t ecam_address;
+    std::uint16_t ecam_segment;
+    std::uint8_t ecam_first_bus, ecam_last_bus;
+    std::uint16_t pm1a_control, pm1b_control, pm_timer;
+    std::uint8_t reset_space, reset_value; ///< space 0 memory, 1 I/O, 2 PCI; 0xff = no register
+    std::uint64_t reset_address;
+    std::uint64_t dsdt_address;
+};
+const Acpi& acpi();
+
+[[noreturn]] void panic(const char* reason, const GuestRegs* regs);
+void set_panic_reset(bool reset_after_panic);
+
+} // namespace hv::arch::x86

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+//
+// Guest state that lives in the CPU: segments and their bases, FPU (eager), debug registers, TS, XCR0. Called by the
+// CPU the vCPU is loaded on. A selector that faults on load is replaced by the null selector.
+#include "arch/x86/bringup.hpp"
+#include "arch/x86/cpu.hpp"
+#include "arch/x86/features.hpp"
+
+namespace hv::arch {
+namespace {
+using namespace x86;
+
+constexpr std::uint64_t dr7_idle = 0x400, dr7_enables = 0xff;
+std::array<std::uint64_t, 256> loaded_dr7; // by CPU: most vCPUs have no breakpoints, then nothing is written
+
+#define LOAD_SELECTOR(name)                                                                                  \
+    void load_##name(std::uint16_t selector)                                                                 \
+    {                                                                                                        \
+        asm volatile("1: mov %k0, %%" #name "\n"                                                             \
+                     "2:\n"                                                                                  \
+                     ".pushsection .text.fixup, \"ax\"\n"                                                    \
+                     "3: xor %k0, %k0\n"                                                                     \
+                     "   mov %k0, %%" #name "\n"                                                             \
+                     "   jmp 2b\n"                                                                           \
+                     ".popsection\n"                                                                         \
+                     ".pushsection .ex_table, \"a\"\n"                                                       \
+                     "   .quad 1b, 3b\n"                                                                     \
+                     ".popsection"                                                                           \
+                     : "+r"(selector));                                                                      \
+    }
+LOAD_SELECTOR(ds)
+LOAD_SELECTOR(es)
+LOAD_SELECTOR(fs)
+LOAD_SELECTOR(gs)
+#undef LOAD_SELECTOR
+
+#define STORE_SELECTOR(name, to) asm volatile("mov %%" #name ", %0" : "=r"(to))
+
+void set_xcr0(std::uint64_t v)
+{
+    asm volatile("xsetbv" : : "a"(static_cast<std::uint32_t>(v)), "d"(static_cast<std::uint32_t>(v >> 32)), "c"(0));
+}
+
+void save_fpu(const GuestCpu& s)
+{
+    if (s.task_switched == TaskSwitched::set) set_task_switched(TaskSwitched::clear);
+    if (!abilities().xsave) {
+        asm volatile("fxsave64 (%0)" : : "r"(s.fpu) : "memory");
+        return;
+    }
+    if (s.xcr0 != abilities().xcr0_all) set_xcr0(abilities().xcr0_all);
+    if (abilities().xsaveopt)
+        asm volatile("xsaveopt64 (%0)" : : "r"(s.fpu), "a"(-1), "d"(-1) : "memory");
+    else
+        asm volatile("xsave64 (%0)" : : "r"(s.fpu), "a"(-1), "d"(-1) : "memory");
+}
+
+/// Restores every component, not only those the guest enabled: what it never used is reset, never another vCPU's. A
+/// malformed area (it can come from a saved context) faults and becomes the initial state.
+void load_fpu(const GuestCpu& s)
+{
+    set_task_switched(TaskSwitched::clear);
+    bool failed = false;
+    if (abilities().xsave) {
+        set_xcr0(abilities().xcr0_all);
+        asm volatile("1: xrstor64 (%1)\n2:\n"
+                     ".pushsection .text.fixup, \"ax\"\n3: mov $1, %b0\n   jmp 2b\n.popsection\n"
+                     ".pushsection .ex_table, \"a\"\n .quad 1b, 3b\n.popsection"
+                     : "+q"(failed)
+                     : "r"(s.fpu), "a"(-1), "d"(-1)
+                     : "memory");
+    } else {
+        asm volatile("1: fxrstor64 (%1)\n2:\n"
+                     ".pushsection .text.fixup, \"ax\"\n3: mov $1, %b0\n   jmp 2b\n.popsection\n"
+                     ".pushsection .ex_table, \"a\"\n .quad 1b, 3b\n.popsection"
+                     : "+q"(failed)
+                     : "r"(s.fpu)
+                     : "memory");
+    }
+    if (failed) {
+        init_fpu_area(s.fpu);
+        if (abilities().xsave)
+            asm volatile("xrstor64 (%0)" : : "r"(s.fpu), "a"(-1), "d"(-1) : "memory");
+        else
+            asm volatile("fxrstor64 (%0)" : : "r"(s.fpu) : "memory");
+    }
+    if (abilities().xsave && s.xcr0 != abilities().xcr0_all) write_xcr0(s.xcr0);
+    if (s.task_switched == TaskSwitched::set) set_task_switched(TaskSwitched::set);
+}
+
+void load_debug_registers(const GuestCpu& s)
+{
+    const std::uint64_t dr7 = s.debug[7] | dr7_idle;
+    if (((dr7 | loaded_dr7[cpu_info().cpu]) & dr7_enables) == 0) return;
+    write_debug_register(7, dr7_idle);
+    for (unsigned i = 0; i < 4; ++i)
+        write_debug_register(i, s.debug[i]);
+    write_debug_register(6, s.debug[6]);
+    write_debug_register(7, dr7);
+}
+
+} // namespace
+
+std::size_t fpu_area_bytes() { return abilities().fpu_bytes; }
+
+void init_fpu_area(std::byte* fpu)
+{
+    constexpr std::uint16_t control = 0x37f;
+    constexpr std::uint32_t mxcsr = 0x1f80;
+    __builtin_memset(fpu, 0, fpu_area_bytes());
+    __builtin_memcpy(fpu, &control, sizeof control);
+    __builtin_memcpy(fpu + 24, &mxcsr, sizeof mxcsr);
+}
+
+void save_guest_cpu(GuestCpu& s)
+{
+    STORE_SELECTOR(ds, s.ds);
+    STORE_SELECTOR(es, s.es);
+    STORE_SELECTOR(fs, s.fs);
+    STORE_SELECTOR(gs, s.gs);
+    s.fs_base = read_fs_base();
+    const std::uint64_t active = read_active_gs_base(), inactive = read_inactive_gs_base();
+    s.kernel_gs_base = s.kernel_mode_gs != 0 ? active : inactive;
+    s.user_gs_base = s.kernel_mode_gs != 0 ? inactive : active;
+    if ((s.debug[7] & dr7_enables) != 0) s.debug[6] = read_debug_register(6);
+    save_fpu(s);
+}
+
+// Selectors first: loading one also loads a base.
+void load_guest_cpu(const GuestCpu& s)
+{
+    load_gdt_window(s);
+    load_ldt_window(s);
+    load_ds(s.ds);
+    load_es(s.es);
+    load_fs(s.fs);
+    load_gs(s.gs);
+    write_fs_base(s.fs_base);
+    write_active_gs_base(s.kernel_mode_gs != 0 ? s.kernel_gs_base : s.user_gs_base);
+    write_inactive_gs_base(s.kernel_mode_gs != 0 ? s.user_gs_base : s.kernel_gs_base);
+    load_debug_registers(s);
+    load_port_bitmap(s);
+    load_fpu(s);
+}
+
+void swap_gs() { asm volatile("swapgs" : : : "memory"); }
+// A base that is not canonical faults; a core that lets one through loses it here rather than the machine.
+static void write_base(std::uint32_t index, std::uint64_t v) { wrmsr(index, is_canonical(v) ? v : 0); }
+void write_fs_base(std::uint64_t v) { write_base(msr_fs_base, v); }
+void write_active_gs_base(std::uint64_t v) { write_base(msr_gs_base, v); }
+void write_inactive_gs_base(std::uint64_t v) { write_base(msr_kernel_gs_base, v); }
+std::uint64_t read_fs_base() { return rdmsr(msr_fs_base); }
+std::uint64_t read_active_gs_base() { return rdmsr(msr_gs_base); }
+std::uint64_t read_inactive_gs_base() { return rdmsr(msr_kernel_gs_base); }
+
+void load_user_gs_selector(std::uint16_t selector)
+{
+    swap_gs();
+    write_active_gs_base(0); // AMD leaves the base alone when it loads a null selector
+    load_gs(selector);
+    swap_gs();
+}
+
+void write_debug_register(unsigned index, std::uint64_t v)
+{
+    switch (index) {
+    case 0: asm volatile("mov %0, %%dr0" : : "r"(v)); break;
+    case 1: asm volatile("mov %0, %%dr1" : : "r"(v)); break;
+    case 2: asm volatile("mov %0, %%dr2" : : "r"(v)); break;
+    case 3: asm volatile("mov %0, %%dr3" : : "r"(v)); break;
+    case 6: asm volatile("mov %0, %%dr6" : : "r"(v)); break;
+    case 7:
+        asm volatile("mov %0, %%dr7" : : "r"(v));
+        loaded_dr7[cpu_info().cpu] = v;
+        break;
+    default: break;
+    }
+}
+
+std::uint64_t read_debug_register(unsigned index)
+{
+    std::uint64_t v = 0;
+    switch (index) {
+    case 0: asm volatile("mov %%dr0, %0" : "=r"(v)); break;
+    case 1: asm volatile("mov %%dr1, %0" : "=r"(v)); break;
+    case 2: asm volatile("mov %%dr2, %0" : "=r"(v)); break;
+    case 3: asm volatile("mov %%dr3, %0" : "=r"(v)); break;
+    case 6: asm volatile("mov %%dr6, %0" : "=r"(v)); break;
+    case 7: asm volatile("mov %%dr7, %0" : "=r"(v)); break;
+    default: break;
+    }
+    return v;
+}
+
+void set_task_switched(TaskSwitched ts)
+{
+    if (ts == TaskSwitched::set)
+        write_cr0(read_cr0() | cr0_ts);
+    else
+        asm volatile("clts");
+}
+
+void write_xcr0(std::uint64_t v) { set_xcr0(v); }
+
+} // namespace hv::arch

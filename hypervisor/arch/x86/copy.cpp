@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+//
+// Copies between the hypervisor and the guest under the current root. A fault stops the copy through the exception
+// table; what remains is reported, rounded up to the word at which it stopped. Any CPU, interrupts off.
+#include "arch/arch.hpp"
+#include "arch/x86/features.hpp"
+
+namespace hv::arch {
+namespace {
+
+// rep movs: eight bytes an iteration, then the tail. A fault in either lands behind label 3 with rcx = bytes left.
+std::size_t copy(void* dst, const void* src, std::size_t bytes)
+{
+    std::size_t left = bytes / 8;
+    const std::size_t tail = bytes % 8;
+    asm volatile("1: rep movsq\n"
+                 "   mov %k[tail], %%ecx\n"
+                 "2: rep movsb\n"
+                 "3:\n"
+                 ".pushsection .text.fixup, \"ax\"\n"
+                 "4: lea (%[tail], %%rcx, 8), %%rcx\n"
+                 "   jmp 3b\n"
+                 ".popsection\n"
+                 ".pushsection .ex_table, \"a\"\n"
+                 "   .quad 1b, 4b, 2b, 3b\n"
+                 ".popsection"
+                 : "+c"(left), "+D"(dst), "+S"(src)
+                 : [tail] "r"(tail)
+                 : "memory");
+    return left;
+}
+
+std::size_t fill_zero(void* dst, std::size_t bytes)
+{
+    std::size_t left = bytes / 8;
+    const std::size_t tail = bytes % 8;
+    asm volatile("1: rep stosq\n"
+                 "   mov %k[tail], %%ecx\n"
+                 "2: rep stosb\n"
+                 "3:\n"
+                 ".pushsection .text.fixup, \"ax\"\n"
+                 "4: lea (%[tail], %%rcx, 8), %%rcx\n"
+                 "   jmp 3b\n"
+                 ".popsection\n"
+                 ".pushsection .ex_table, \"a\"\n"
+                 "   .quad 1b, 4b, 2b, 3b\n"
+                 ".popsection"
+                 : "+c"(left), "+D"(dst)
+                 : [tail] "r"(tail), "a"(0)
+                 : "memory");
+    return left;
+}
+
+} // namespace
+
+std::size_t copy_from_guest(void* dst, GuestVa src, std::size_t bytes)
+{
+    const x86::GuestAccess open;
+    return copy(dst, reinterpret_cast<const void*>(src.raw()), bytes);
+}
+std::size_t copy_to_guest(GuestVa dst, const void* src, std::size_t bytes)
+{
+    const x86::GuestAccess open;
+    return copy(reinterpret_cast<void*>(dst.raw()), src, bytes);
+}
+std::size_t clear_guest(GuestVa dst, std::size_t bytes)
+{
+    const x86::GuestAccess open;
+    return fill_zero(reinterpret_cast<void*>(dst.raw()), bytes);
+}
+
+} // namespace hv::arch

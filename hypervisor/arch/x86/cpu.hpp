@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+//
+// One-instruction wrappers and the numbers of the architecture (Intel SDM / AMD APM names). No state.
+#pragma once
+#include <cstdint>
+
+namespace hv::arch {
+
+inline constexpr std::uint32_t msr_apic_base = 0x1b, msr_sysenter_cs = 0x174, msr_sysenter_esp = 0x175,
+                               msr_sysenter_eip = 0x176, msr_pat = 0x277, msr_efer = 0xc0000080,
+                               msr_star = 0xc0000081, msr_lstar = 0xc0000082, msr_cstar = 0xc0000083,
+                               msr_fmask = 0xc0000084, msr_fs_base = 0xc0000100, msr_gs_base = 0xc0000101,
+                               msr_kernel_gs_base = 0xc0000102;
+inline constexpr std::uint64_t cr4_pae = 1 << 5, cr4_mce = 1 << 6, cr4_osfxsr = 1 << 9, cr4_osxmmexcpt = 1 << 10,
+                               cr4_osxsave = 1 << 18, cr4_smep = 1 << 20, cr4_smap = 1 << 21;
+inline constexpr std::uint64_t cr0_ts = 1 << 3;
+inline constexpr std::uint64_t flag_tf = 1 << 8, flag_if = 1 << 9, flag_iopl = 3 << 12, flag_nt = 1 << 14,
+                               flag_rf = 1 << 16, flag_vm = 1 << 17;
+inline constexpr std::uint64_t pat_layout = 0x0000050100070406; ///< WB WT UC- UC WC WP UC UC
+
+inline std::uint64_t rdmsr(std::uint32_t index)
+{
+    std::uint32_t low, high;
+    asm volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(index));
+    return static_cast<std::uint64_t>(high) << 32 | low;
+}
+inline void wrmsr(std::uint32_t index, std::uint64_t v)
+{
+    asm volatile("wrmsr" : : "c"(index), "a"(static_cast<std::uint32_t>(v)), "d"(static_cast<std::uint32_t>(v >> 32)));
+}
+inline std::uint8_t inb(std::uint16_t port)
+{
+    std::uint8_t v;
+    asm volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+inline std::uint16_t inw(std::uint16_t port)
+{
+    std::uint16_t v;
+    asm volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+inline std::uint32_t inl(std::uint16_t port)
+{
+    std::uint32_t v;
+    asm volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+inline void outb(std::uint16_t port, std::uint8_t v) { asm volatile("outb %0, %1" : : "a"(v), "Nd"(port)); }
+inline void outw(std::uint16_t port, std::uint16_t v) { asm volatile("outw %0, %1" : : "a"(v), "Nd"(port)); }
+inline void outl(std::uint16_t port, std::uint32_t v) { asm volatile("outl %0, %1" : : "a"(v), "Nd"(port)); }
+
+inline std::uint64_t read_cr0()
+{
+    std::uint64_t v;
+    asm volatile("mov %%cr0, %0" : "=r"(v));
+    return v;
+}
+inline void write_cr0(std::uint64_t v) { asm volatile("mov %0, %%cr0" : : "r"(v) : "memory"); }
+inline std::uint64_t read_cr2()
+{
+    std::uint64_t v;
+    asm volatile("mov %%cr2, %0" : "=r"(v));
+    return v;
+}
+inline std::uint64_t read_cr3()
+{
+    std::uint64_t v;
+    asm volatile("mov %%cr3, %0" : "=r"(v));
+    return v;
+}
+inline void write_cr3(std::uint64_t v) { asm volatile("mov %0, %%cr3" : : "r"(v) : "memory"); }
+inline std::uint64_t read_cr4()
+{
+    std::uint64_t v;
+    asm volatile("mov %%cr4, %0" : "=r"(v));
+    return v;
+}
+inline void write_cr4(std::uint64_t v) { asm volatile("mov %0, %%cr4" : : "r"(v) : "memory"); }
+
+} // namespace hv::arch

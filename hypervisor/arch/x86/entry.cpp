@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+//
+// The C++ side of entry.S: sorts what interrupted a guest or the hypervisor, and leaves to the guest. Interrupts off;
+// regs of a guest are cpu_info().regs, those of the hypervisor lie where the CPU pushed them.
+#include "arch/x86/bringup.hpp"
+#include "arch/x86/cpu.hpp"
+#include "base/assert.hpp"
+#include "base/log.hpp"
+
+namespace hv::arch {
+using namespace x86;
+
+extern "C" {
+void entry_from_guest(GuestRegs* regs);
+void entry_from_hypervisor(GuestRegs* regs);
+void entry_syscall(GuestRegs* regs);
+void entry_compat(GuestRegs* regs);
+void entry_leave();
+[[noreturn]] void enter_guest_asm();
+extern char guest_iret[];
+
+struct ExceptionFixup {
+    std::uint64_t at, continue_at;
+};
+extern const ExceptionFixup ex_table_start[], ex_table_end[];
+}
+
+namespace {
+
+enum Vector : unsigned { debug = 1, nmi = 2, double_fault = 8, page_fault = 14, machine_check = 18 };
+
+void handle_interrupt(unsigned vector)
+{
+    if (vector == timer_vector) return handle_timer_interrupt();
+    if (vector >= first_device_vector && vector <= last_device_vector) return handle_device_vector(vector);
+    if (vector != spurious_vector) log::warning("unexpected interrupt, vector {}", vector);
+}
+
+void handle_nmi(const GuestRegs& regs)
+{
+    const std::uint8_t reason = inb(0x61);
+    log::error("NMI, system control port {x}, at {x}:{x}", reason, regs.cs, regs.rip);
+}
+
+bool fix_up(GuestRegs& regs)
+{
+    for (const ExceptionFixup* f = ex_table_start; f != ex_table_end; ++f) {
+        if (f->at != regs.rip) continue;
+        regs.rip = f->continue_at;
+        return true;
+    }
+    return false;
+}
+
+/// The last instruction before the guest faulted: its general registers are live and now in @p fault; the rest is
+/// still at the top of the stack, above the fault frame, which it overlaps in part.
+[[noreturn]] void fail_return(const GuestRegs& fault)
+{
+    GuestRegs& guest = cpu_info().regs;
+    const unsigned vector = fault.entry_vector;
+    const std::uint32_t error = fault.error_code;
+    __builtin_memmove(&guest, &fault, offsetof(GuestRegs, error_code));
+    guest.entry_vector = vector;
+    guest.error_code = error;
+    upcall_return_fault(guest, vector, error);
+    enter_guest_asm();
+}
+
+/// A guest's breakpoint on an address the hypervisor touched, or single-stepping into sysenter: not ours to report.
+void ignore_debug_trap(GuestRegs& regs)
+{
+    asm volatile("mov %0, %%dr6" : : "r"(0xffff0ff0ULL));
+    regs.rflags = (regs.rflags & ~flag_tf) | flag_rf;
+}
+
+} // namespace
+
+void entry_leave()
+{
+    upcall_before_guest();
+    GuestRegs& regs = cpu_info().regs;
+    regs.rflags = (regs.rflags & ~(flag_iopl | flag_nt | flag_vm)) | flag_if | 2;
+    ASSERT((regs.cs & 3) == 3 && (regs.ss & 3) == 3);
+}
+
+void entry_from_guest(GuestRegs* regs)
+{
+    const unsigned vector = regs->entry_vector;
+    if (vector == page_fault)
+        upcall_guest_trap(*regs, read_cr2());
+    else if (vector == nmi)
+        handle_nmi(*regs);
+    else if (vector == machine_check || vector == double_fault)
+        panic(vector == double_fault ? "double fault in a guest" : "machine check", regs);
+    else if (vector < 32 || vector == guest_syscall_vector)
+        upcall_guest_trap(*regs, 0);
+    else
+        handle_interrupt(vector);
+    entry_leave();
+}
+
+void entry_from_hypervisor(GuestRegs* regs)
+{
+    const unsigned vector = regs->entry_vector;
+    if (vector >= 32 && vector != guest_syscall_vector) return handle_interrupt(vector);
+    if (vector == nmi) return handle_nmi(*regs);
+    if (vector == debug) return ignore_debug_trap(*regs);
+    if (regs->rip == reinterpret_cast<std::uint64_t>(guest_iret) && vector != double_fault) fail_return(*regs);
+    if (vector >= 10 && vector <= page_fault && fix_up(*regs)) return;
+    panic(vector == double_fault ? "double fault (stack overflow?)" : "fault in the hypervisor", regs);
+}
+
+void entry_syscall(GuestRegs* regs)
+{
+    upcall_syscall(*regs);
+    entry_leave();
+}
+
+void entry_compat(GuestRegs* regs)
+{
+    const bool sysenter = regs->entry_vector == HV_VECTOR_SYSENTER;
+    upcall_compat_syscall(*regs, sysenter ? CompatEntry::sysenter : CompatEntry::syscall32);
+    entry_leave();
+}
+
+void enter_guest()
+{
+    release_vga();
+    enter_guest_asm();
+}
+
+// sti takes effect after the next instruction, so nothing can slip in between it and hlt.
+void wait_for_interrupt() { asm volatile("sti; hlt; cli" : : : "memory"); }
+void serve_interrupts() { asm volatile("sti; nop; cli" : : : "memory"); }
+
+void call_on_cpus(std::uint64_t cpus, void (*fn)(void*), void*)
+{
+    cpus &= ~(1ULL << cpu_info().cpu);
+    ASSERT(cpus == 0 && fn != nullptr); // issue 3 starts the other CPUs
+}
+
+} // namespace hv::arch

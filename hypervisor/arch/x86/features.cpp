@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+//
+// CPU identification, control registers and PAT. Runs on the boot CPU; later CPUs repeat enable_features(). UMIP stays
+// off: it traps instructions PV kernels execute. SMAP stays off under QEMU's TCG, which gets ring 3 iretq wrong with it.
+#include "arch/x86/features.hpp"
+#include "arch/x86/bringup.hpp"
+#include "arch/x86/cpu.hpp"
+#include "base/log.hpp"
+
+namespace hv::arch {
+namespace {
+
+x86::Abilities found;
+CpuFeatures features;
+
+constexpr std::uint64_t switchable_xcr0 = 0xe7; // x87 SSE AVX and the three parts of AVX-512: fits one page
+
+bool bit(std::uint32_t word, unsigned n) { return (word >> n & 1) != 0; }
+
+/// The signature of a hypervisor below us, if there is one, sits at 0x40000000 or a multiple of 0x100 above.
+bool runs_on_tcg()
+{
+    if (!bit(cpuid(1, 0).ecx, 31)) return false;
+    const CpuidLeaf l = cpuid(0x40000000, 0);
+    return l.ebx == 0x54474354 && l.ecx == 0x43544743 && l.edx == 0x47435447; // "TCGTCGTCGTCG"
+}
+
+void find_fpu()
+{
+    found.fpu_bytes = 512;
+    if (!found.xsave) return;
+    const CpuidLeaf sizes = cpuid(0xd, 0);
+    found.xcr0_all = (static_cast<std::uint64_t>(sizes.edx) << 32 | sizes.eax) & switchable_xcr0;
+    if ((found.xcr0_all & 0xe0) != 0xe0) found.xcr0_all &= 7;
+    found.xsaveopt = bit(cpuid(0xd, 1).eax, 0);
+}
+
+void enable_features()
+{
+    std::uint64_t cr4 = cr4_pae | cr4_mce | cr4_osfxsr | cr4_osxmmexcpt;
+    if (found.xsave) cr4 |= cr4_osxsave;
+    if (found.smep) cr4 |= cr4_smep;
+    if (found.smap) cr4 |= cr4_smap;
+    write_cr4(cr4);
+    wrmsr(msr_pat, pat_layout);
+    if (found.xsave) {
+        write_xcr0(found.xcr0_all);
+        found.fpu_bytes = cpuid(0xd, 0).ebx; // for what XCR0 holds now
+    }
+}
+
+} // namespace
+
+CpuidLeaf cpuid(std::uint32_t leaf, std::uint32_t subleaf)
+{
+    CpuidLeaf l{};
+    asm volatile("cpuid" : "=a"(l.eax), "=b"(l.ebx), "=c"(l.ecx), "=d"(l.edx) : "a"(leaf), "c"(subleaf));
+    return l;
+}
+
+const CpuFeatures& cpu_features() { return features; }
+const x86::Abilities& x86::abilities() { return found; }
+
+void x86::identify_cpu()
+{
+    const CpuidLeaf vendor = cpuid(0, 0), basic = cpuid(1, 0), extended = cpuid(0x80000001, 0);
+    const CpuidLeaf structured = vendor.eax >= 7 ? cpuid(7, 0) : CpuidLeaf{};
+    const std::uint32_t extended_max = cpuid(0x80000000, 0).eax;
+    features.tcg = runs_on_tcg();
+    found.amd = vendor.ebx == 0x68747541 || vendor.ebx == 0x6f677948; // "Auth"enticAMD, "Hygo"nGenuine
+    found.syscall32 = found.amd;
+    found.sysenter = bit(basic.edx, 11) && !found.amd; // AMD has it outside long mode only
+    found.xsave = bit(basic.ecx, 26) && vendor.eax >= 0xd;
+    found.smep = bit(structured.ebx, 7);
+    found.smap = bit(structured.ebx, 20) && !features.tcg;
+    found.rdtscp = features.rdtscp = bit(extended.edx, 27);
+    features.physical_bits = extended_max >= 0x80000008 ? cpuid(0x80000008, 0).eax & 0xff : 36;
+    features.invariant_tsc = extended_max >= 0x80000007 && bit(cpuid(0x80000007, 0).edx, 8);
+    find_fpu();
+    enable_features();
+    features.xcr0_supported = found.xcr0_all;
+    features.pat = pat_layout;
+    features.apic_base = rdmsr(msr_apic_base);
+    log::info("CPU: {} physical bits, xcr0 {x}, {} bytes of extended state{}{}{}{}", features.physical_bits,
+              found.xcr0_all, found.fpu_bytes, found.smep ? ", SMEP" : "", found.smap ? ", SMAP" : "",
+              features.invariant_tsc ? ", invariant TSC" : "", features.tcg ? ", TCG" : "");
+}
+
+Result<std::uint64_t> read_msr(std::uint32_t index)
+{
+    std::uint32_t low = 0, high = 0, failed = 0;
+    asm volatile("1: rdmsr\n"
+                 "2:\n"
+                 ".pushsection .text.fixup, \"ax\"\n"
+                 "3: mov $1, %[failed]\n"
+                 "   jmp 2b\n"
+                 ".popsection\n"
+                 ".pushsection .ex_table, \"a\"\n"
+                 "   .quad 1b, 3b\n"
+                 ".popsection"
+                 : "=a"(low), "=d"(high), [failed] "+r"(failed)
+                 : "c"(index));
+    if (failed != 0) return Error::einval;
+    return static_cast<std::uint64_t>(high) << 32 | low;
+}
+
+} // namespace hv::arch

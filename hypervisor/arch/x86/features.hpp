@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+//
+// What this machine's CPUs can do, decided once by identify_cpu(); read-only afterwards.
+#pragma once
+#include "arch/arch.hpp"
+
+namespace hv::arch::x86 {
+
+struct Abilities {
+    bool xsave, xsaveopt, smep, smap, amd, syscall32, sysenter, rdtscp;
+    std::uint64_t xcr0_all; ///< Components saved and restored for every vCPU.
+    std::uint32_t fpu_bytes;
+};
+const Abilities& abilities();
+
+/// Lets supervisor code touch user pages for its lifetime (SMAP, SDM vol. 3 section 4.6).
+class GuestAccess {
+public:
+    GuestAccess()
+    {
+        if (abilities().smap) asm volatile("stac" : : : "memory");
+    }
+    ~GuestAccess()
+    {
+        if (abilities().smap) asm volatile("clac" : : : "memory");
+    }
+    GuestAccess(const GuestAccess&) = delete;
+    GuestAccess& operator=(const GuestAccess&) = delete;
+};
+
+} // namespace hv::arch::x86

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+//
+// IOAPICs, message interrupts and the vectors both use. Level lines are masked at the IOAPIC from delivery to gsi_end,
+// so that other interrupts get in meanwhile. All go to the boot CPU. Callers hold the core's interrupt lock or run at boot.
+#include "arch/x86/apic.hpp"
+#include "arch/x86/bringup.hpp"
+#include "arch/x86/cpu.hpp"
+#include "base/log.hpp"
+
+namespace hv::arch {
+namespace {
+using namespace x86;
+
+constexpr unsigned max_gsis = 256;
+constexpr std::uint32_t rte_low_polarity = 1 << 13, rte_level = 1 << 15, rte_masked = 1 << 16;
+
+struct IoApic {
+    volatile std::uint32_t* registers;
+    std::uint64_t address;
+    std::uint32_t first_gsi, lines;
+
+    [[nodiscard]] std::uint32_t read(std::uint32_t index) const
+    {
+        registers[0] = index;
+        return registers[4];
+    }
+    void write(std::uint32_t index, std::uint32_t v) const
+    {
+        registers[0] = index;
+        registers[4] = v;
+    }
+};
+
+struct Line {
+    std::uint8_t vector; // 0: not configured
+    bool level, low, masked, awaiting_end, ours;
+};
+
+std::array<IoApic, 8> ioapics;
+unsigned ioapic_count, lines_total;
+std::array<Line, max_gsis> lines;
+std::array<VectorBinding, 256> vectors;
+
+const IoApic* ioapic_of(unsigned gsi)
+{
+    for (unsigned i = 0; i < ioapic_count; ++i)
+        if (gsi >= ioapics[i].first_gsi && gsi - ioapics[i].first_gsi < ioapics[i].lines) return &ioapics[i];
+    return nullptr;
+}
+
+void program(unsigned gsi)
+{
+    const Line& l = lines[gsi];
+    const IoApic& io = *ioapic_of(gsi);
+    const std::uint32_t at = 0x10 + 2 * (gsi - io.first_gsi);
+    const bool masked = l.masked || l.awaiting_end;
+    io.write(at + 1, local_apic_id() << 24);
+    io.write(at, l.vector | (l.low ? rte_low_polarity : 0) | (l.level ? rte_level : 0) | (masked ? rte_masked : 0));
+}
+
+void add_ioapic(const IoApicInfo& info)
+{
+    const auto mapped = map_device(info.address, page_size);
+    if (!mapped.ok()) return;
+    IoApic& io = ioapics[ioapic_count++];
+    io = {mapped.take(), info.address, info.first_gsi, 0};
+    io.lines = (io.read(1) >> 16 & 0xff) + 1;
+    if (io.first_gsi >= max_gsis) io.lines = 0;
+    if (io.lines > max_gsis - io.first_gsi) io.lines = max_gsis - io.first_gsi;
+    for (unsigned i = 0; i < io.lines; ++i)
+        io.write(0x10 + 2 * i, rte_masked);
+    if (io.first_gsi + io.lines > lines_total) lines_total = io.first_gsi + io.lines;
+}
+
+void mask_legacy_pic()
+{
+    outb(0x20, 0x11); // initialise both, vectors 0x20..0x2f, so that a stray one is recognised
+    outb(0xa0, 0x11);
+    outb(0x21, 0x20);
+    outb(0xa1, 0x28);
+    outb(0x21, 4);
+    outb(0xa1, 2);
+    outb(0x21, 1);
+    outb(0xa1, 1);
+    outb(0x21, 0xff);
+    outb(0xa1, 0xff);
+}
+
+std::uint32_t gsi_of_isa(std::uint32_t isa) { return acpi().isa[isa].present ? acpi().isa[isa].gsi : isa; }
+
+unsigned allocate_vector(VectorUse use, std::uint32_t number)
+{
+    for (unsigned v = first_device_vector; v <= last_device_vector; ++v) {
+        if (v == guest_syscall_vector || vectors[v].use != VectorUse::none) continue;
+        vectors[v] = {use, number};
+        return v;
+    }
+    return 0;
+}
+
+unsigned vector_of_msi(unsigned cookie)
+{
+    for (unsigned v = first_device_vector; v <= last_device_vector; ++v)
+        if (vectors[v].use == VectorUse::msi && vectors[v].number == cookie) return v;
+    return 0;
+}
+
+} // namespace
+
+void x86::init_interrupts()
+{
+    mask_legacy_pic();
+    init_local_apic();
+    for (Line& l : lines)
+        l.masked = true;
+    for (unsigned i = 0; i < acpi().ioapic_count; ++i)
+        add_ioapic(acpi().ioapics[i]);
+    const std::uint32_t pit = gsi_of_isa(0);
+    if (pit < max_gsis) lines[pit].ours = true;
+    log::info("interrupts: local APIC {}, {} lines", local_apic_id(), lines_total);
+}
+
+bool x86::route_own_isa_interrupt(std::uint32_t isa, VectorUse use)
+{
+    const std::uint32_t gsi = gsi_of_isa(isa);
+    const unsigned vector = ioapic_of(gsi) == nullptr ? 0 : allocate_vector(use, gsi);
+    if (vector == 0) return false;
+    const Override& o = acpi().isa[isa];
+    lines[gsi] = {static_cast<std::uint8_t>(vector), o.present && o.trigger == Trigger::level,
+                  o.present && o.polarity == Polarity::low, false, false, true};
+    program(gsi);
+    return true;
+}
+
+void x86::handle_device_vector(unsigned vector)
+{
+    const VectorBinding b = vectors[vector];
+    if (b.use == VectorUse::gsi && lines[b.number].level) {
+        lines[b.number].awaiting_end = true;
+        program(b.number);
+    }
+    eoi();
+    switch (b.use) {
+    case VectorUse::gsi: return upcall_gsi(b.number);
+    case VectorUse::msi: return upcall_msi(b.number);
+    case VectorUse::serial: return handle_serial_interrupt();
+    case VectorUse::none: log::warning("interrupt on unbound vector {}", vector);
+    }
+}
+
+unsigned gsi_count() { return lines_total; }
+bool gsi_is_ours(unsigned gsi) { return gsi >= lines_total || lines[gsi].ours; }
+
+Result<> gsi_configure(unsigned gsi, Trigger trigger, Polarity polarity)
+{
+    if (ioapic_of(gsi) == nullptr || lines[gsi].ours) return Error::einval;
+    Line& l = lines[gsi];
+    if (l.vector == 0) l.vector = static_cast<std::uint8_t>(allocate_vector(VectorUse::gsi, gsi));
+    if (l.vector == 0) return Error::enospc;
+    l = {l.vector, trigger == Trigger::level, polarity == Polarity::low, true, false, false};
+    program(gsi);
+    return Ok{};
+}
+
+Result<> gsi_unmask(unsigned gsi)
+{
+    if (gsi >= lines_total || lines[gsi].ours || lines[gsi].vector == 0) return Error::einval;
+    lines[gsi].masked = false;
+    program(gsi);
+    return Ok{};
+}
+
+void gsi_mask(unsigned gsi)
+{
+    if (gsi >= lines_total || lines[gsi].ours || lines[gsi].vector == 0) return;
+    lines[gsi].masked = true;
+    program(gsi);
+}
+
+void gsi_end(unsigned gsi)
+{
+    if (gsi >= lines_total || !lines[gsi].awaiting_end) return;
+    lines[gsi].awaiting_end = false;
+    program(gsi);
+}
+
+Result<std::uint32_t> ioapic_read(std::uint64_t base, std::uint32_t reg)
+{
+    for (unsigned i = 0; i < ioapic_count; ++i)
+        if (ioapics[i].address == base && reg < 0x10 + 2 * ioapics[i].lines) return ioapics[i].read(reg);
+    return Error::einval;
+}
+
+Result<MsiMessage> msi_allocate(unsigned cookie)
+{
+    if (vector_of_msi(cookie) != 0) return Error::ebusy;
+    const unsigned vector = allocate_vector(VectorUse::msi, cookie);
+    if (vector == 0) return Error::enospc;
+    return MsiMessage{0xfee00000ULL | local_apic_id() << 12, vector};
+}
+
+void msi_free(unsigned cookie)
+{
+    if (const unsigned vector = vector_of_msi(cookie); vector != 0) vectors[vector] = {};
+}
+
+bool is_private_device_frame(Mfn frame)
+{
+    for (unsigned i = 0; i < ioapic_count; ++i)
+        if (mfn_of(Maddr{ioapics[i].address}) == frame) return true;
+    if (acpi().hpet_address != 0 && mfn_of(Maddr{acpi().hpet_address}) == frame) return true;
+    return frame.raw() >= 0xfee00 && frame.raw() <= 0xfeeff; // local APIC and the message window
+}
+
+} // namespace hv::arch

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+//
+// The hypervisor's final page tables: built once on the boot CPU from the memory map, then changed only in the device
+// area (boot CPU, before guests run, and map_device) and in per-CPU windows (by their CPU). W^X throughout: code is
+// mapped once, read-only; the image's frames are absent from the direct map.
+#include "arch/x86/paging.hpp"
+#include "arch/x86/bringup.hpp"
+#include "arch/x86/cpu.hpp"
+#include "base/assert.hpp"
+#include "base/log.hpp"
+
+extern "C" {
+extern char image_start[], text_end[], rodata_end[], image_end[], syscall_trampoline[];
+}
+
+namespace hv::arch {
+namespace {
+using namespace x86;
+
+constexpr std::uint64_t four_gib = 1ULL << 32;
+constexpr unsigned device_tables = 8; // L1 tables for small device mappings: 16 MiB
+
+std::uint64_t root; // physical address of the idle root
+bool direct_map_live;
+std::span<Range> free_ranges;
+std::uint64_t* windows[256];
+std::uint64_t device_next = HV_DEVICES_BASE, device_large_next = HV_DEVICES_BASE + device_tables * large_page;
+std::array<std::uint64_t, 16> root_entries;
+std::uint64_t zero_page_entry;
+
+std::uint64_t* table_at(std::uint64_t pa)
+{
+    return reinterpret_cast<std::uint64_t*>(direct_map_live ? HV_DIRECT_BASE + pa : pa); // early tables: identity
+}
+
+/// Takes frames from the end of the highest range that has room below the reach of the tables in force.
+std::uint64_t take(std::uint64_t bytes, std::uint64_t align)
+{
+    const std::uint64_t limit = direct_map_live ? ~0ULL : four_gib;
+    for (std::size_t i = free_ranges.size(); i-- != 0;) {
+        Range& r = free_ranges[i];
+        if (r.end > limit || r.end - r.start < bytes) continue;
+        const std::uint64_t at = (r.end - bytes) & ~(align - 1);
+        if (at < r.start) continue;
+        r.end = at;
+        __builtin_memset(table_at(at), 0, bytes);
+        return at;
+    }
+    panic("not enough memory for the hypervisor's own tables", nullptr);
+}
+
+/// The table below @p entry, made if absent.
+std::uint64_t* descend(std::uint64_t& entry, std::uint64_t user)
+{
+    if ((entry & pte_present) == 0)
+        entry = take(page_size, page_size) | pte_present | pte_accessed | (user != 0 ? user : pte_write);
+    return table_at(entry & pte_address);
+}
+
+void map_one(std::uint64_t va, std::uint64_t pa, std::uint64_t flags, bool large)
+{
+    const std::uint64_t user = flags & pte_user;
+    std::uint64_t* l3 = descend(table_at(root)[va >> 39 & 511], user);
+    std::uint64_t* l2 = descend(l3[va >> 30 & 511], user);
+    std::uint64_t& l2e = l2[va >> 21 & 511];
+    if (large) {
+        l2e = pa | flags | pte_large;
+        return;
+    }
+    descend(l2e, user)[va >> 12 & 511] = pa | flags;
+}
+
+void map(std::uint64_t va, std::uint64_t pa, std::uint64_t bytes, std::uint64_t flags)
+{
+    ASSERT((flags & pte_write) == 0 || (flags & pte_nx) != 0);
+    for (std::uint64_t done = 0; done < bytes;) {
+        const bool large = ((va | pa) + done) % large_page == 0 && (va + done) % large_page == 0 &&
+                           bytes - done >= large_page;
+        map_one(va + done, pa + done, flags, large);
+        done += large ? large_page : page_size;
+    }
+}
+
+void map_image()
+{
+    const auto section = [](const char* from, const char* to, std::uint64_t flags) {
+        const auto va = reinterpret_cast<std::uint64_t>(from);
+        map(va, va - HV_IMAGE_OFFSET, static_cast<std::uint64_t>(to - from), flags);
+    };
+    section(image_start, text_end, map_code);
+    section(text_end, rodata_end, map_constant);
+    section(rodata_end, image_end, map_data);
+}
+
+void map_direct(std::span<const Range> ram)
+{
+    const std::uint64_t hole_start = HV_LOAD_ADDRESS;
+    const std::uint64_t hole_end = reinterpret_cast<std::uint64_t>(image_end) - HV_IMAGE_OFFSET;
+    for (const Range& r : ram) {
+        const Range below{r.start, r.end < hole_start ? r.end : hole_start};
+        const Range above{r.start > hole_end ? r.start : hole_end, r.end};
+        for (const Range& part : {below, above})
+            if (part.start < part.end)
+                map(HV_DIRECT_BASE + part.start, part.start, part.end - part.start, map_data);
+    }
+}
+
+/// Guard pages stay absent; see layout.h for the order of the pages.
+void map_window(std::uint32_t cpu)
+{
+    const std::uint64_t base = window_base(cpu);
+    for (unsigned page = 0; page < 16; ++page)
+        map_one(base + HV_WINDOW_GDT + page * page_size, 0, zero_page_entry, false);
+    map_one(base + HV_WINDOW_GDT + 14 * page_size, take(page_size, page_size), map_data, false);
+    map_one(base + HV_WINDOW_TRAMPOLINE, reinterpret_cast<std::uint64_t>(syscall_trampoline) - HV_IMAGE_OFFSET,
+            map_code, false);
+    for (unsigned page = 0; page < 3; ++page)
+        map_one(base + HV_WINDOW_TSS + page * page_size, take(page_size, page_size), map_data, false);
+    for (unsigned page = 1; page < HV_STACK_BYTES / page_size; ++page)
+        if (page != HV_STACK_GUARD_PAGE)
+            map_one(base + HV_WINDOW_STACK + page * page_size, take(page_size, page_size), map_data, false);
+}
+
+std::uint64_t* leaf_table(std::uint64_t va)
+{
+    const std::uint64_t l3e = table_at(root)[va >> 39 & 511];
+    const std::uint64_t l2e = table_at(l3e & pte_address)[va >> 30 & 511];
+    return table_at(table_at(l2e & pte_address)[va >> 21 & 511] & pte_address);
+}
+
+void map_tables(std::uint64_t frames)
+{
+    const auto rounded = [](std::uint64_t bytes) { return (bytes + large_page - 1) & ~(large_page - 1); };
+    for (std::uint64_t at = 0; at < rounded(frames * 8); at += large_page) {
+        const std::uint64_t pa = take(large_page, large_page);
+        __builtin_memset(table_at(pa), 0xff, large_page);
+        map_one(HV_M2P_BASE + at, pa, map_guest_constant, true);
+        map_one(HV_M2P_ALIAS + at, pa, map_data, true);
+    }
+    for (std::uint64_t at = 0; at < rounded(frames * 16); at += large_page)
+        map_one(HV_FRAMES_BASE + at, take(large_page, large_page), map_data, true);
+}
+
+} // namespace
+
+void x86::init_paging(std::span<const Range> ram, std::span<Range> free, std::uint64_t ram_end)
+{
+    free_ranges = free;
+    root = take(page_size, page_size);
+    map_image();
+    map_direct(ram);
+    for (unsigned i = 0; i < device_tables; ++i) // their L1 tables exist from now on; the first page maps nothing
+        map_one(HV_DEVICES_BASE + i * large_page, 0, 0, false);
+    zero_page_entry = take(page_size, page_size) | map_constant;
+    write_cr3(root);
+    direct_map_live = true;
+    map_window(0);
+    windows[0] = leaf_table(window_base(0));
+    map_tables(ram_end >> page_shift);
+    __builtin_memcpy(root_entries.data(), table_at(root) + HV_SLOT_FIRST, sizeof root_entries);
+    write_cr3(root);
+}
+
+std::uint64_t x86::window_base(std::uint32_t cpu) { return HV_WINDOWS_BASE + cpu * std::uint64_t{HV_WINDOW_BYTES}; }
+std::uint64_t& x86::window_entry(std::uint32_t cpu, unsigned page) { return windows[cpu][page]; }
+
+void x86::set_window_page(std::uint32_t cpu, unsigned page, std::uint64_t entry)
+{
+    entry = entry == 0 ? zero_page_entry : entry;
+    if (((windows[cpu][page] ^ entry) & ~(pte_accessed | pte_dirty)) == 0) return;
+    windows[cpu][page] = entry;
+    invalidate_page(window_base(cpu) + page * page_size);
+}
+
+Result<std::byte*> x86::map_physical(std::uint64_t pa, std::size_t bytes, Cache cache)
+{
+    const std::uint64_t flags = cache == Cache::uncached ? map_uncached : map_data & ~pte_write;
+    const std::uint64_t offset = pa % page_size;
+    pa -= offset;
+    bytes = (bytes + offset + page_size - 1) & ~(page_size - 1);
+    if (bytes % large_page == 0 && pa % large_page == 0) {
+        if (bytes > HV_DEVICES_BASE + HV_DEVICES_BYTES - device_large_next) return Error::enospc;
+        map(device_large_next, pa, bytes, flags);
+        device_large_next += bytes;
+        return reinterpret_cast<std::byte*>(device_large_next - bytes + offset);
+    }
+    if (bytes > HV_DEVICES_BASE + device_tables * large_page - device_next) return Error::enospc;
+    for (std::uint64_t done = 0; done < bytes; done += page_size)
+        map_one(device_next + done, pa + done, flags, false);
+    device_next += bytes;
+    return reinterpret_cast<std::byte*>(device_next - bytes + offset);
+}
+
+Result<volatile std::uint32_t*> map_device(std::uint64_t pa, std::size_t bytes)
+{
+    if (bytes == 0 || pa % 4 != 0 || pa + bytes > 1ULL << 52) return Error::einval;
+    return reinterpret_cast<volatile std::uint32_t*>(TRY(map_physical(pa, bytes, Cache::uncached)));
+}
+
+std::byte* frame_address(Mfn frame) { return reinterpret_cast<std::byte*>(HV_DIRECT_BASE + maddr_of(frame).raw()); }
+Mfn frame_of_address(const void* address)
+{
+    return Mfn{(reinterpret_cast<std::uint64_t>(address) - HV_DIRECT_BASE) >> page_shift};
+}
+std::uint64_t* machine_to_phys_table() { return reinterpret_cast<std::uint64_t*>(HV_M2P_ALIAS); }
+std::byte* frame_table_memory() { return reinterpret_cast<std::byte*>(HV_FRAMES_BASE); }
+std::span<const std::uint64_t, 16> hypervisor_root_entries() { return root_entries; }
+
+void load_root(Maddr root_pa) { write_cr3(root_pa.raw()); }
+Maddr current_root() { return Maddr{read_cr3()}; }
+void load_idle_root() { write_cr3(root); }
+void invalidate_page(std::uint64_t va) { asm volatile("invlpg (%0)" : : "r"(va) : "memory"); }
+void flush_tlb_local() { write_cr3(read_cr3()); }
+
+} // namespace hv::arch

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+//
+// The end of the road: a report with registers and stack words, then a halt or a reset. Uses only what works in any
+// state: the log's sinks and the stack pointer. Interrupts off; never returns.
+#include "arch/x86/bringup.hpp"
+#include "arch/x86/cpu.hpp"
+#include "base/assert.hpp"
+#include "base/log.hpp"
+
+extern "C" {
+extern char image_start[], text_end[];
+}
+
+namespace hv::arch {
+namespace {
+
+bool reset_after;
+bool panicking;
+
+bool in_code(std::uint64_t v)
+{
+    return v >= reinterpret_cast<std::uint64_t>(image_start) && v < reinterpret_cast<std::uint64_t>(text_end);
+}
+
+void print_registers(const GuestRegs& r)
+{
+    log::error("vector {} error {x} cr2 {x} cr3 {x}", r.entry_vector, r.error_code, read_cr2(), read_cr3());
+    log::error("rip {x}:{x} rflags {x} rsp {x}:{x}", r.cs, r.rip, r.rflags, r.ss, r.rsp);
+    log::error("rax {x} rbx {x} rcx {x} rdx {x}", r.rax, r.rbx, r.rcx, r.rdx);
+    log::error("rsi {x} rdi {x} rbp {x} r8  {x}", r.rsi, r.rdi, r.rbp, r.r8);
+    log::error("r9  {x} r10 {x} r11 {x} r12 {x}", r.r9, r.r10, r.r11, r.r12);
+    log::error("r13 {x} r14 {x} r15 {x}", r.r13, r.r14, r.r15);
+}
+
+/// Return addresses are the words that point into the code; the rest of the stack is left out.
+void print_stack()
+{
+    const std::uint64_t* sp;
+    asm("mov %%rsp, %0" : "=r"(sp));
+    const auto* end = reinterpret_cast<const std::uint64_t*>(&cpu_info());
+    unsigned shown = 0;
+    for (; sp < end && shown < 40; ++sp) {
+        if (!in_code(*sp)) continue;
+        log::error("  {x}", *sp);
+        ++shown;
+    }
+}
+
+} // namespace
+
+void x86::set_panic_reset(bool reset_after_panic) { reset_after = reset_after_panic; }
+
+void x86::panic(const char* reason, const GuestRegs* regs)
+{
+    if (panicking) halt_forever();
+    panicking = true;
+    log::error("PANIC on CPU {}: {}", cpu_info().cpu, reason);
+    if (regs != nullptr) print_registers(*regs);
+    log::error("addresses of code on the stack:");
+    print_stack();
+    if (reset_after) reset();
+    log::error("halted");
+    halt_forever();
+}
+
+void halt_forever()
+{
+    for (;;)
+        asm volatile("cli; hlt");
+}
+
+} // namespace hv::arch
+
+void hv::assertion_failed(const char* expression, const char* file, int line)
+{
+    log::error("assertion failed: {} at {}:{}", expression, file, line);
+    arch::x86::panic("assertion", nullptr);
+}
+
+extern "C" [[noreturn]] void __cxa_pure_virtual();
+extern "C" void __cxa_pure_virtual() { hv::arch::x86::panic("pure virtual call", nullptr); }

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+//
+// Bring-up in the order it happens, on the boot CPU: console, CPU, memory, own page tables and stack, interrupts, time,
+// memory management, then the hardware domain.
+#include "arch/x86/bringup.hpp"
+#include "base/log.hpp"
+#include "base/options.hpp"
+#include "boot/memory_map.hpp"
+#include "boot/multiboot.hpp"
+#include "cpu/clock.hpp"
+#include "mm/init.hpp"
+
+extern "C" {
+using Initializer = void (*)();
+extern const Initializer init_array_start[], init_array_end[];
+extern char image_start[], image_end[];
+[[noreturn]] void boot_entry(std::uint32_t magic, std::uint64_t info);
+}
+
+namespace hv::boot {
+namespace {
+
+using arch::x86::Range;
+
+BootInfo info;
+Spans ram, free_ram; ///< All RAM; what of it nobody uses yet.
+constexpr std::uint64_t first_mib = 1 << 20, text_screen = 0xb8000;
+
+std::uint64_t physical(const char* p) { return reinterpret_cast<std::uint64_t>(p) - HV_IMAGE_OFFSET; }
+
+void complain(const char* word, const char* why) { log::warning("command line: {}: {}", word, why); }
+
+void start_console()
+{
+    options = parse_options(info.command_line, [](const char*, const char*) {});
+    log::set_threshold(options.log_level);
+    if (options.console_com1) arch::x86::init_serial(options.com1_port, options.com1_baud);
+    if (options.console_vga && info.screen.kind == Screen::Kind::text) arch::x86::init_vga(reinterpret_cast<std::byte*>(text_screen));
+    log::info("Parapet, a paravirtualizing hypervisor; loaded by {}", info.loader_name);
+    log::info("command line: {}", info.command_line);
+    options = parse_options(info.command_line, complain);
+    arch::x86::set_panic_reset(!options.noreboot);
+}
+
+void find_memory()
+{
+    if (!normalise(info)) log::warning("memory map: too many ranges, the last are ignored");
+    ram_spans(info, ram);
+    free_ram = ram;
+    subtract(free_ram, {0, first_mib});
+    subtract(free_ram, {physical(image_start), physical(image_end)});
+    std::uint64_t bytes = 0;
+    for (const Span& s : ram.all())
+        bytes += s.end - s.start;
+    for (const Module& m : info.module_list()) {
+        subtract(free_ram, {m.start.raw(), m.start.raw() + m.bytes});
+        log::info("module at {x}, {} KiB: {}", m.start, m.bytes / 1024, m.command);
+    }
+    log::info("memory: {} MiB in {} ranges", bytes >> 20, ram.count);
+}
+
+void own_page_tables()
+{
+    static std::array<Range, 192> all, spare;
+    for (std::size_t i = 0; i < ram.count; ++i)
+        all[i] = {ram.items[i].start, ram.items[i].end};
+    for (std::size_t i = 0; i < free_ram.count; ++i)
+        spare[i] = {free_ram.items[i].start, free_ram.items[i].end};
+    const std::uint64_t end = ram.items[ram.count - 1].end;
+    arch::x86::init_paging({all.data(), ram.count}, {spare.data(), free_ram.count}, end);
+    for (std::size_t i = 0; i < free_ram.count; ++i)
+        free_ram.items[i] = {spare[i].start, spare[i].end};
+    const auto screen = arch::x86::map_physical(text_screen, page_size, arch::x86::Cache::uncached);
+    if (options.console_vga && info.screen.kind == Screen::Kind::text && screen.ok()) arch::x86::init_vga(screen.take());
+}
+
+/// What RAM is not free is the hypervisor's or a module's: no guest may get at it by its number.
+void hand_memory_over()
+{
+    static std::array<mm::RamRange, 192> usable;
+    std::size_t count = 0;
+    Spans taken = ram;
+    for (const Span& s : free_ram.all()) {
+        if (s.start < s.end) usable[count++] = {Maddr{s.start}, s.end - s.start};
+        if (s.start < s.end) subtract(taken, s);
+    }
+    mm::init({usable.data(), count}, mfn_of(Maddr{ram.items[ram.count - 1].end}));
+    for (const Span& s : taken.all())
+        mm::reserve({Maddr{s.start}, s.end - s.start});
+}
+
+[[noreturn]] void continue_boot()
+{
+    arch::x86::init_acpi(info.rsdp.raw());
+    arch::x86::init_interrupts();
+    arch::x86::init_pci();
+    arch::x86::init_time();
+    cpu::start_clock();
+    hand_memory_over();
+    arch::x86::init_serial_interrupt();
+    start_dom0(info);
+}
+
+[[noreturn]] void begin(std::uint32_t magic, std::uint64_t structure)
+{
+    arch::x86::init_early_cpu_info();
+    for (const Initializer* i = init_array_start; i != init_array_end; ++i)
+        (*i)();
+    const bool understood = read_multiboot(magic, reinterpret_cast<const std::byte*>(structure), info);
+    start_console();
+    if (!understood) arch::x86::panic("no multiboot information with a memory map", nullptr);
+    arch::x86::identify_cpu();
+    find_memory();
+    if (ram.count == 0) arch::x86::panic("the memory map has no RAM", nullptr);
+    own_page_tables();
+    arch::x86::init_cpu(0);
+    arch::x86::continue_on_cpu_stack(0, continue_boot);
+}
+
+} // namespace
+} // namespace hv::boot
+
+void boot_entry(std::uint32_t magic, std::uint64_t structure) { hv::boot::begin(magic, structure); }

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+//
+// Field offsets are those of the Multiboot Specification 0.6.96 section 3.3 and Multiboot2 2.0 section 3.6. Boot CPU only.
+#include "boot/multiboot.hpp"
+#include "arch/x86/layout.h"
+
+namespace hv::boot {
+namespace {
+
+std::array<char, 8192> strings; // every string of the loader, copied
+std::size_t strings_used;
+alignas(16) std::array<std::byte, 36> rsdp_copy;
+
+const std::byte* at_physical(std::uint64_t pa) { return reinterpret_cast<const std::byte*>(pa); }
+
+template <typename T> T get(const std::byte* p, std::size_t offset)
+{
+    T v;
+    __builtin_memcpy(&v, p + offset, sizeof v);
+    return v;
+}
+
+/// Copies at most @p limit characters; what does not fit into the store is cut off.
+const char* keep(const char* s, std::size_t limit)
+{
+    if (strings_used + 1 >= strings.size()) return "";
+    char* const start = &strings[strings_used];
+    for (std::size_t i = 0; i < limit && s[i] != 0 && strings_used + 1 < strings.size(); ++i)
+        strings[strings_used++] = s[i];
+    strings[strings_used++] = 0;
+    return start;
+}
+
+const char* skip_file_name(const char* s)
+{
+    while (*s != 0 && *s != ' ')
+        ++s;
+    while (*s == ' ')
+        ++s;
+    return s;
+}
+
+bool starts_with(const char* s, const char* prefix)
+{
+    while (*prefix != 0)
+        if (*s++ != *prefix++) return false;
+    return true;
+}
+
+void add_range(BootInfo& info, std::uint64_t start, std::uint64_t bytes, std::uint32_t type)
+{
+    if (info.memory_count == info.memory.size() || bytes == 0) return;
+    const auto known = type >= 1 && type <= 5 ? static_cast<MemoryType>(type) : MemoryType::reserved;
+    info.memory[info.memory_count++] = {Maddr{start}, bytes, known};
+}
+
+void add_module(BootInfo& info, std::uint32_t start, std::uint32_t end, const char* command)
+{
+    if (info.module_count == info.modules.size() || end < start) return;
+    info.modules[info.module_count++] = {Maddr{start}, end - start, command};
+}
+
+/// Common to both: the layout of colours at @p p, by multiboot's framebuffer type.
+void set_screen(BootInfo& info, std::uint8_t type, const std::byte* colours)
+{
+    Screen& s = info.screen;
+    s.kind = type == 1 ? Screen::Kind::linear : type == 2 ? Screen::Kind::text : Screen::Kind::none;
+    if (s.kind != Screen::Kind::linear) return;
+    s.red_position = get<std::uint8_t>(colours, 0);
+    s.red_size = get<std::uint8_t>(colours, 1);
+    s.green_position = get<std::uint8_t>(colours, 2);
+    s.green_size = get<std::uint8_t>(colours, 3);
+    s.blue_position = get<std::uint8_t>(colours, 4);
+    s.blue_size = get<std::uint8_t>(colours, 5);
+}
+
+void set_text_screen(BootInfo& info)
+{
+    info.screen = {};
+    info.screen.kind = Screen::Kind::text;
+    info.screen.width = 80;
+    info.screen.height = 25;
+    info.screen.base = Maddr{0xb8000};
+}
+
+bool read_1(const std::byte* p, BootInfo& info)
+{
+    const auto flags = get<std::uint32_t>(p, 0);
+    const auto string_at = [p](std::size_t offset) {
+        return reinterpret_cast<const char*>(at_physical(get<std::uint32_t>(p, offset)));
+    };
+    if ((flags & 1 << 9) != 0) info.loader_name = keep(string_at(64), 256);
+    // GRUB 2 passes only what follows the file name; every other loader includes the name.
+    const bool named = !starts_with(info.loader_name, "GRUB 2");
+    const auto command = [named](const char* s) { return keep(named ? skip_file_name(s) : s, 4096); };
+    if ((flags & 1 << 2) != 0) info.command_line = command(string_at(16));
+    const std::byte* module = at_physical(get<std::uint32_t>(p, 24));
+    for (std::uint32_t i = (flags & 1 << 3) != 0 ? get<std::uint32_t>(p, 20) : 0; i != 0; --i, module += 16)
+        add_module(info, get<std::uint32_t>(module, 0), get<std::uint32_t>(module, 4),
+                   command(reinterpret_cast<const char*>(at_physical(get<std::uint32_t>(module, 8)))));
+    if ((flags & 1 << 6) == 0) return false;
+    const std::byte* entry = at_physical(get<std::uint32_t>(p, 48));
+    const std::byte* end = entry + get<std::uint32_t>(p, 44);
+    for (; entry < end; entry += get<std::uint32_t>(entry, 0) + 4)
+        add_range(info, get<std::uint64_t>(entry, 4), get<std::uint64_t>(entry, 12), get<std::uint32_t>(entry, 20));
+    set_text_screen(info); // a BIOS machine, unless told otherwise
+    if ((flags & 1 << 12) == 0) return true;
+    info.screen.base = Maddr{get<std::uint64_t>(p, 88)};
+    info.screen.bytes_per_line = get<std::uint32_t>(p, 96);
+    info.screen.width = get<std::uint32_t>(p, 100);
+    info.screen.height = get<std::uint32_t>(p, 104);
+    info.screen.bits_per_pixel = get<std::uint8_t>(p, 108);
+    set_screen(info, get<std::uint8_t>(p, 109), p + 110);
+    return true;
+}
+
+void read_2_memory(const std::byte* tag, std::uint32_t size, BootInfo& info)
+{
+    const auto step = get<std::uint32_t>(tag, 8);
+    for (std::uint32_t at = 16; step >= 24 && at + step <= size; at += step)
+        add_range(info, get<std::uint64_t>(tag, at), get<std::uint64_t>(tag, at + 8), get<std::uint32_t>(tag, at + 16));
+}
+
+void read_2_screen(const std::byte* tag, BootInfo& info)
+{
+    info.screen.base = Maddr{get<std::uint64_t>(tag, 8)};
+    info.screen.bytes_per_line = get<std::uint32_t>(tag, 16);
+    info.screen.width = get<std::uint32_t>(tag, 20);
+    info.screen.height = get<std::uint32_t>(tag, 24);
+    info.screen.bits_per_pixel = get<std::uint8_t>(tag, 28);
+    set_screen(info, get<std::uint8_t>(tag, 29), tag + 32);
+}
+
+void read_2_tag(const std::byte* tag, std::uint32_t type, std::uint32_t size, BootInfo& info)
+{
+    const auto* text = reinterpret_cast<const char*>(tag);
+    switch (type) {
+    case 1: info.command_line = keep(text + 8, size - 8); break;
+    case 2: info.loader_name = keep(text + 8, size - 8); break;
+    case 3:
+        add_module(info, get<std::uint32_t>(tag, 8), get<std::uint32_t>(tag, 12), keep(text + 16, size - 16));
+        break;
+    case 6: read_2_memory(tag, size, info); break;
+    case 8: read_2_screen(tag, info); break;
+    case 14:
+    case 15: // RSDP of ACPI 1 and 2; the newer tag comes later
+        if (type == 14 && info.rsdp != Maddr{}) break;
+        __builtin_memcpy(rsdp_copy.data(), tag + 8, size - 8 < rsdp_copy.size() ? size - 8 : rsdp_copy.size());
+        info.rsdp = Maddr{reinterpret_cast<std::uint64_t>(rsdp_copy.data()) - HV_IMAGE_OFFSET};
+        break;
+    default: break;
+    }
+}
+
+bool read_2(const std::byte* p, BootInfo& info)
+{
+    const auto total = get<std::uint32_t>(p, 0);
+    for (std::uint32_t at = 8; at + 8 <= total;) {
+        const auto type = get<std::uint32_t>(p, at), size = get<std::uint32_t>(p, at + 4);
+        if (type == 0 || size < 8 || size > total - at) break;
+        read_2_tag(p + at, type, size, info);
+        at += (size + 7) & ~7U;
+    }
+    return info.memory_count != 0;
+}
+
+} // namespace
+
+bool read_multiboot(std::uint32_t magic, const std::byte* structure, BootInfo& info)
+{
+    info.command_line = info.loader_name = "";
+    if (magic == multiboot1_magic) return read_1(structure, info);
+    if (magic == multiboot2_magic) return read_2(structure, info);
+    return false;
+}
+
+} // namespace hv::boot

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+//
+// Memory for a new domain from dom0's, by the balloon driver in dom0's kernel. See lifecycle.hpp.
+#include "libparapet/lifecycle.hpp"
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <unistd.h>
+
+namespace parapet {
+namespace {
+
+constexpr const char* target_path = "/local/domain/0/memory/target";
+constexpr auto patience = std::chrono::seconds{10}; // without any progress
+
+std::uint64_t free_pages(Hypervisor& hv)
+{
+    const auto info = hv.physinfo();
+    const std::uint64_t all = info.free_pages + info.scrub_pages;
+    return all > info.outstanding_pages ? all - info.outstanding_pages : 0;
+}
+
+std::uint64_t mib(std::uint64_t pages) { return (pages + 255) / 256; }
+
+/// True once @p pages are free; false when no more becomes free for a while.
+bool wait_for(Hypervisor& hv, std::uint64_t pages)
+{
+    using Clock = std::chrono::steady_clock;
+    std::uint64_t most = 0;
+    for (auto last = Clock::now(); Clock::now() - last < patience;) {
+        const std::uint64_t now = free_pages(hv);
+        if (now >= pages) return true;
+        if (now > most) {
+            most = now;
+            last = Clock::now();
+        }
+        ::usleep(20'000);
+    }
+    return false;
+}
+
+} // namespace
+
+std::uint64_t dom0_floor_mib()
+{
+    const char* given = std::getenv("PARAPET_DOM0_MIN");
+    const std::uint64_t wanted = given != nullptr ? std::strtoull(given, nullptr, 10) : 0;
+    return wanted != 0 ? wanted : 192;
+}
+
+void make_room(Toolstack& tools, std::uint64_t pages)
+{
+    Hypervisor& hv = tools.hypervisor;
+    const std::uint64_t have = free_pages(hv);
+    if (have >= pages) return;
+    const auto dom0 = hv.find(0);
+    const std::uint64_t dom0_pages = dom0 ? dom0->tot_pages : 0;
+    const std::uint64_t floor = dom0_floor_mib() * 256;
+    const std::uint64_t lacking = pages - have;
+    const std::string advice = fmt::format("free memory with `vmctl shutdown` or `vmctl destroy` of another domain, "
+                                           "or boot with a smaller dom0_mem=");
+    if (dom0_pages < floor + lacking)
+        throw Error{fmt::format("not enough memory: {} MiB needed, {} MiB free, and domain 0 ({} MiB) keeps at least "
+                                "{} MiB; {}",
+                                mib(pages), have / 256, dom0_pages / 256, floor / 256, advice),
+                    ENOMEM};
+
+    const auto before = tools.store.read(target_path);
+    tools.store.write(target_path, fmt::format("{}", (dom0_pages - lacking) * 4));
+    if (wait_for(hv, pages)) return;
+    tools.store.write(target_path, before ? *before : fmt::format("{}", dom0_pages * 4));
+    throw Error{fmt::format("not enough memory: {} MiB needed, {} MiB free, and domain 0 gave no more; {}", mib(pages),
+                            free_pages(hv) / 256, advice),
+                ENOMEM};
+}
+
+} // namespace parapet

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+//
+// The syntax of xl.cfg: `key = value` and `key += value`, where a value is a string, a number or a list of values.
+// Comments start with #, statements end with a line or ';', lists may span lines. Every value knows where it stands,
+// every complaint says file:line:column. Pure; fuzzed.
+#pragma once
+#include "libparapet/error.hpp"
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace parapet {
+
+struct Position {
+    std::string file;
+    unsigned line{1};
+    unsigned column{1};
+};
+
+class ConfigError : public Error {
+public:
+    ConfigError(const Position& at, const std::string& what)
+        : Error{fmt::format("{}:{}:{}: {}", at.file, at.line, at.column, what)}
+    {
+    }
+};
+
+struct ConfigValue {
+    using List = std::vector<ConfigValue>;
+    Position at;
+    std::variant<std::string, long long, List> value;
+
+    [[nodiscard]] bool is_text() const { return std::holds_alternative<std::string>(value); }
+    [[nodiscard]] bool is_number() const { return std::holds_alternative<long long>(value); }
+    [[nodiscard]] bool is_list() const { return std::holds_alternative<List>(value); }
+    [[nodiscard]] const char* type_name() const;
+};
+
+struct ConfigSetting {
+    std::string key;
+    Position at;
+    ConfigValue value;
+};
+
+/// In the file's order; a key that stands twice throws, `+=` appends to the list or string before it.
+std::vector<ConfigSetting> parse_config(std::string_view text, const std::string& file);
+
+/// One `key=value` of a command line, where text needs no quotes. It replaces what the file said.
+void override_setting(std::vector<ConfigSetting>& settings, const std::string& argument);
+
+/// The candidate that @p word was probably meant to be, or an empty string.
+std::string closest(const std::string& word, const std::vector<std::string>& candidates);
+
+} // namespace parapet

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: MIT
+//
+// One entry in a table for each setting. See domain_config.hpp.
+#include "libparapet/domain_config.hpp"
+#include "libparapet/files.hpp"
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace parapet {
+namespace {
+
+constexpr long long most_memory_mib = 1LL << 20;
+constexpr long long most_vcpus = 128;
+constexpr std::size_t longest_cmdline = 1023;
+
+[[noreturn]] void wrong_type(const ConfigSetting& s, const char* wanted)
+{
+    throw ConfigError{s.value.at, fmt::format("'{}' must be a {}, not a {}", s.key, wanted, s.value.type_name())};
+}
+
+const std::string& text_of(const ConfigSetting& s)
+{
+    if (!s.value.is_text()) wrong_type(s, "text in quotes");
+    return std::get<std::string>(s.value.value);
+}
+
+std::uint64_t number_of(const ConfigSetting& s, long long least, long long most)
+{
+    if (!s.value.is_number()) wrong_type(s, "number");
+    const long long n = std::get<long long>(s.value.value);
+    if (n < least || n > most)
+        throw ConfigError{s.value.at, fmt::format("'{}' must be from {} to {}, not {}", s.key, least, most, n)};
+    return static_cast<std::uint64_t>(n);
+}
+
+const ConfigValue::List& list_of(const ConfigSetting& s)
+{
+    if (!s.value.is_list()) wrong_type(s, "list");
+    return std::get<ConfigValue::List>(s.value.value);
+}
+
+struct Draft {
+    DomainConfig config;
+    FileCheck check;
+    std::string root, extra;
+    bool has_cmdline{false}, has_vcpus{false}, has_max_vcpus{false};
+    const ConfigSetting* memory{nullptr};
+    const ConfigSetting* max_memory{nullptr};
+};
+
+void warn(Draft& d, const Position& at, const std::string& what)
+{
+    d.config.warnings.push_back(fmt::format("{}:{}:{}: warning: {}", at.file, at.line, at.column, what));
+}
+
+std::string file_of(const Draft& d, const ConfigSetting& s)
+{
+    const std::string& path = text_of(s);
+    if (path.empty()) throw ConfigError{s.value.at, fmt::format("'{}' names no file", s.key)};
+    struct stat status {};
+    if (d.check == FileCheck::none) return path;
+    if (::stat(path.c_str(), &status) != 0 || ::access(path.c_str(), R_OK) != 0)
+        throw ConfigError{s.value.at, fmt::format("'{}': {}: {}", s.key, path, std::strerror(errno))};
+    if (!S_ISREG(status.st_mode)) throw ConfigError{s.value.at, fmt::format("'{}': {} is not a file", s.key, path)};
+    return path;
+}
+
+void take_name(Draft& d, const ConfigSetting& s)
+{
+    const std::string& name = text_of(s);
+    if (name.empty() || name.size() > 128) throw ConfigError{s.value.at, "a name has 1 to 128 characters"};
+    for (const char c : name)
+        if (std::isalnum(static_cast<unsigned char>(c)) == 0 && std::string_view{"_-.+:"}.find(c) == std::string::npos)
+            throw ConfigError{s.value.at, fmt::format("the name '{}' may have letters, digits and _-.+: only", name)};
+    if (std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isdigit(c) != 0; }))
+        throw ConfigError{s.value.at, fmt::format("the name '{}' would be taken for a domain number", name)};
+    if (!std::isalnum(static_cast<unsigned char>(name[0])))
+        throw ConfigError{s.value.at, fmt::format("the name '{}' must start with a letter or digit", name)};
+    d.config.name = name;
+}
+
+void take_uuid(Draft& d, const ConfigSetting& s)
+{
+    const std::string& text = text_of(s);
+    std::string digits;
+    std::copy_if(text.begin(), text.end(), std::back_inserter(digits), [](char c) { return c != '-'; });
+    const bool shape = text.size() == 36 && digits.size() == 32 && text[8] == '-' && text[13] == '-' &&
+                       text[18] == '-' && text[23] == '-';
+    if (!shape || digits.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
+        throw ConfigError{s.value.at, fmt::format("'{}' is not a UUID (8-4-4-4-12 hexadecimal digits)", text)};
+    for (std::size_t i = 0; i < 16; ++i)
+        d.config.uuid[i] = static_cast<std::uint8_t>(std::stoul(digits.substr(2 * i, 2), nullptr, 16));
+    d.config.uuid_given = true;
+}
+
+OnEnd action_of(Draft& d, const ConfigSetting& s)
+{
+    static const std::map<std::string, OnEnd> actions{
+        {"destroy", OnEnd::destroy},
+        {"restart", OnEnd::restart},
+        {"preserve", OnEnd::preserve},
+        {"rename-restart", OnEnd::rename_restart},
+    };
+    std::string word = text_of(s);
+    if (word.starts_with("coredump-")) {
+        warn(d, s.value.at, "no core is dumped; only the second half of the action is done");
+        word = word.substr(9);
+    }
+    const auto found = actions.find(word);
+    if (found != actions.end()) return found->second;
+    std::vector<std::string> words;
+    for (const auto& [key, action] : actions)
+        words.push_back(key);
+    const std::string meant = closest(word, words);
+    throw ConfigError{s.value.at,
+                      fmt::format("'{}' cannot be '{}' (destroy, restart, preserve, rename-restart){}", s.key, word,
+                                  meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant))};
+}
+
+void take_type(Draft&, const ConfigSetting& s)
+{
+    if (text_of(s) != "pv")
+        throw ConfigError{s.value.at, fmt::format("type '{}': only \"pv\" guests run here", text_of(s))};
+}
+
+void take_builder(Draft&, const ConfigSetting& s)
+{
+    if (text_of(s) != "generic" && text_of(s) != "linux")
+        throw ConfigError{s.value.at, fmt::format("builder '{}': only PV guests run here (type = \"pv\")", text_of(s))};
+}
+
+void take_bootloader(Draft&, const ConfigSetting& s)
+{
+    throw ConfigError{s.at, "'bootloader' is not supported: it runs a program on the guest's disk inside dom0. "
+                            "Set kernel = to PV-GRUB (package grub-xen-host: /usr/lib/grub-xen/grub-x86_64-xen.bin), "
+                            "which reads the guest's own boot menu inside the guest"};
+}
+
+void take_disks(Draft& d, const ConfigSetting& s)
+{
+    for (const ConfigValue& v : list_of(s)) {
+        d.config.disks.push_back(parse_disk(v));
+        const auto same = [&](const DiskConfig& o) { return o.device == d.config.disks.back().device; };
+        if (std::count_if(d.config.disks.begin(), d.config.disks.end(), same) > 1)
+            throw ConfigError{v.at, fmt::format("the disk '{}' stands there twice", d.config.disks.back().device)};
+    }
+    if (!d.config.disks.empty()) warn(d, s.at, "disks are checked, but not attached yet");
+}
+
+void take_networks(Draft& d, const ConfigSetting& s)
+{
+    for (const ConfigValue& v : list_of(s))
+        d.config.networks.push_back(parse_network(v));
+    if (!d.config.networks.empty()) warn(d, s.at, "network interfaces are checked, but not attached yet");
+}
+
+using Taker = std::function<void(Draft&, const ConfigSetting&)>;
+
+const std::map<std::string, Taker>& takers()
+{
+    static const std::map<std::string, Taker> table{
+        {"name", take_name},
+        {"kernel", [](Draft& d, const auto& s) { d.config.kernel = file_of(d, s); }},
+        {"ramdisk", [](Draft& d, const auto& s) { d.config.ramdisk = file_of(d, s); }},
+        {"cmdline",
+         [](Draft& d, const auto& s) {
+             d.config.cmdline = text_of(s);
+             d.has_cmdline = true;
+         }},
+        {"extra", [](Draft& d, const auto& s) { d.extra = text_of(s); }},
+        {"root", [](Draft& d, const auto& s) { d.root = text_of(s); }},
+        {"memory",
+         [](Draft& d, const auto& s) {
+             d.config.memory_mib = number_of(s, 1, most_memory_mib);
+             d.memory = &s;
+         }},
+        {"maxmem",
+         [](Draft& d, const auto& s) {
+             d.config.max_memory_mib = number_of(s, 1, most_memory_mib);
+             d.max_memory = &s;
+         }},
+        {"vcpus",
+         [](Draft& d, const auto& s) {
+             d.config.vcpus = static_cast<std::uint32_t>(number_of(s, 1, most_vcpus));
+             d.has_vcpus = true;
+         }},
+        {"maxvcpus",
+         [](Draft& d, const auto& s) {
+             d.config.max_vcpus = static_cast<std::uint32_t>(number_of(s, 1, most_vcpus));
+             d.has_max_vcpus = true;
+         }},
+        {"on_poweroff", [](Draft& d, const auto& s) { d.config.on_poweroff = action_of(d, s); }},
+        {"on_reboot", [](Draft& d, const auto& s) { d.config.on_reboot = action_of(d, s); }},
+        {"on_crash", [](Draft& d, const auto& s) { d.config.on_crash = action_of(d, s); }},
+        {"uuid", take_uuid},
+        {"type", take_type},
+        {"builder", take_builder},
+        {"bootloader", take_bootloader},
+        {"disk", take_disks},
+        {"vif", take_networks},
+    };
+    return table;
+}
+
+/// Settings of xl.cfg that say nothing that could matter here: taken, with a warning.
+constexpr const char* without_effect[] = {
+    "cpus",
+    "cpus_soft",
+    "cpu_weight",
+    "cap",
+    "pool",
+    "autoballoon",
+    "localtime",
+    "rtc_timeoffset",
+    "on_watchdog",
+    "on_soft_reset",
+    "claim_mode",
+    "nomigrate",
+    "driver_domain",
+    "device_tree",
+    "tsc_mode",
+    "seclabel",
+    "max_grant_frames",
+    "max_maptrack_frames",
+    "max_event_channels",
+    "vfb",
+    "keymap",
+    "serial",
+    "bootloader_args",
+};
+
+[[noreturn]] void unknown_key(const ConfigSetting& s)
+{
+    std::vector<std::string> known;
+    for (const auto& [key, taker] : takers())
+        known.push_back(key);
+    const std::string meant = closest(s.key, known);
+    throw ConfigError{s.at, fmt::format("unknown setting '{}'{}", s.key,
+                                        meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant))};
+}
+
+void finish(Draft& d, const std::string& file)
+{
+    DomainConfig& c = d.config;
+    const Position start{file};
+    if (c.name.empty()) throw ConfigError{start, "'name' is missing"};
+    if (c.kernel.empty()) throw ConfigError{start, "'kernel' is missing"};
+    if (c.memory_mib == 0 && c.max_memory_mib == 0) throw ConfigError{start, "'memory' (MiB) is missing"};
+    if (c.memory_mib == 0) c.memory_mib = c.max_memory_mib;
+    if (c.max_memory_mib == 0) c.max_memory_mib = c.memory_mib;
+    if (c.max_memory_mib < c.memory_mib)
+        throw ConfigError{d.max_memory->value.at,
+                          fmt::format("'maxmem' ({}) is less than 'memory' ({})", c.max_memory_mib, c.memory_mib)};
+    if (!d.has_max_vcpus) c.max_vcpus = c.vcpus;
+    if (!d.has_vcpus) c.vcpus = c.max_vcpus;
+    if (c.max_vcpus < c.vcpus)
+        throw ConfigError{start, fmt::format("'maxvcpus' ({}) is less than 'vcpus' ({})", c.max_vcpus, c.vcpus)};
+    if (!d.has_cmdline) {
+        c.cmdline = d.root.empty() ? "" : "root=" + d.root;
+        if (!d.extra.empty()) c.cmdline += (c.cmdline.empty() ? "" : " ") + d.extra;
+    } else if (!d.root.empty() || !d.extra.empty()) {
+        warn(d, start, "'cmdline' is the whole command line; 'root' and 'extra' are ignored");
+    }
+    if (c.cmdline.size() > longest_cmdline)
+        throw ConfigError{start, fmt::format("the kernel's command line has {} bytes, {} are the limit",
+                                             c.cmdline.size(), longest_cmdline)};
+    if (!c.uuid_given) c.uuid = random_uuid();
+}
+
+} // namespace
+
+DomainConfig interpret(const std::vector<ConfigSetting>& settings, const std::string& file, FileCheck check)
+{
+    Draft draft;
+    draft.check = check;
+    for (const ConfigSetting& s : settings) {
+        const auto taker = takers().find(s.key);
+        if (taker != takers().end()) {
+            taker->second(draft, s);
+        } else if (std::find(std::begin(without_effect), std::end(without_effect), s.key) != std::end(without_effect)) {
+            warn(draft, s.at, fmt::format("'{}' has no effect here", s.key));
+        } else {
+            unknown_key(s);
+        }
+    }
+    finish(draft, file);
+    return std::move(draft.config);
+}
+
+DomainConfig read_domain_config(const std::string& path, const std::vector<std::string>& overrides, FileCheck check)
+{
+    auto settings = parse_config(read_text(path), path);
+    for (const std::string& argument : overrides)
+        override_setting(settings, argument);
+    return interpret(settings, path, check);
+}
+
+const char* name(OnEnd action)
+{
+    constexpr const char* names[] = {"destroy", "restart", "preserve", "rename-restart"};
+    return names[static_cast<unsigned>(action)];
+}
+
+std::string uuid_text(const std::array<std::uint8_t, 16>& uuid)
+{
+    std::string text;
+    for (std::size_t i = 0; i < uuid.size(); ++i) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+        text += fmt::format("{:02x}", uuid[i]);
+    }
+    return text;
+}
+
+std::array<std::uint8_t, 16> random_uuid()
+{
+    std::array<std::uint8_t, 16> uuid{};
+    if (::getrandom(uuid.data(), uuid.size(), 0) != static_cast<ssize_t>(uuid.size())) fail_errno("getrandom");
+    uuid[6] = (uuid[6] & 0x0f) | 0x40;
+    uuid[8] = (uuid[8] & 0x3f) | 0x80;
+    return uuid;
+}
+
+} // namespace parapet

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+//
+// What a domain shall be: the settings of an xl.cfg file for a PV guest, checked and typed. Nothing is created from a
+// configuration with a single mistake in it. Pure except for checking that the named files can be read.
+#pragma once
+#include "libparapet/config.hpp"
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace parapet {
+
+enum class OnEnd : std::uint8_t { destroy, restart, preserve, rename_restart };
+
+struct DiskConfig {
+    std::string target, format{"raw"}, device;
+    bool writable{true};
+};
+
+struct NetworkConfig {
+    std::string mac, bridge, script, ip, device;
+};
+
+struct DomainConfig {
+    std::string name, kernel, ramdisk, cmdline;
+    std::uint64_t memory_mib{0}, max_memory_mib{0};
+    std::uint32_t vcpus{1}, max_vcpus{1};
+    OnEnd on_poweroff{OnEnd::destroy}, on_reboot{OnEnd::restart}, on_crash{OnEnd::destroy};
+    std::array<std::uint8_t, 16> uuid{};
+    bool uuid_given{false};
+    std::vector<DiskConfig> disks;
+    std::vector<NetworkConfig> networks;
+    std::vector<std::string> warnings; ///< Complete lines with their position.
+};
+
+enum class FileCheck : std::uint8_t { none, readable };
+
+DomainConfig interpret(const std::vector<ConfigSetting>& settings, const std::string& file, FileCheck check);
+/// Reads @p path, applies the overrides and interprets all of it.
+DomainConfig read_domain_config(const std::string& path, const std::vector<std::string>& overrides, FileCheck check);
+
+DiskConfig parse_disk(const ConfigValue& value);
+NetworkConfig parse_network(const ConfigValue& value);
+
+const char* name(OnEnd action);
+std::string uuid_text(const std::array<std::uint8_t, 16>& uuid);
+std::array<std::uint8_t, 16> random_uuid();
+
+} // namespace parapet

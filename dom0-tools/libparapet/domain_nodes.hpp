@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+//
+// A domain's nodes in xenstore, the same that xl makes, so that Debian's tools and the guest's drivers find what they
+// expect. What write_nodes() makes, remove_nodes() removes.
+#pragma once
+#include "libparapet/domain_config.hpp"
+#include "libparapet/xenstore.hpp"
+
+namespace parapet {
+
+struct Rings {
+    std::uint64_t console_mfn, store_mfn;
+    std::uint32_t console_port, store_port;
+};
+
+std::string domain_path(unsigned domain);
+void write_nodes(Store& store, unsigned domain, const DomainConfig& config);
+/// The rings are known only once the domain has memory.
+void write_rings(Store& store, unsigned domain, const Rings& rings);
+void remove_nodes(Store& store, unsigned domain);
+
+/// The number of the domain with this name, or given as a number, or of this UUID.
+std::optional<unsigned> find_domain(Store& store, const std::string& name);
+std::string domain_name(Store& store, unsigned domain);
+
+} // namespace parapet

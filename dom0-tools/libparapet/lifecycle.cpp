@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+//
+// See lifecycle.hpp. One create at a time in this dom0, by a lock file: names and free memory are checked under it.
+#include "libparapet/lifecycle.hpp"
+#include "libparapet/domain_memory.hpp"
+#include "libparapet/domain_nodes.hpp"
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace parapet {
+namespace {
+
+constexpr const char* lock_path = "/run/parapet-create.lock";
+constexpr std::uint64_t pages_per_mib = 256;
+constexpr std::uint64_t overhead_pages = 4 * pages_per_mib; // what the hypervisor itself spends on a domain
+constexpr std::uint64_t max_memory_slack_kib = 1024;
+
+/// A domain that is being built; destroyed again unless kept.
+class PendingDomain {
+public:
+    PendingDomain(Toolstack& tools, const DomainConfig& c)
+        : tools_{tools}, id_{tools.hypervisor.create(c.uuid, c.max_vcpus)}
+    {
+    }
+    ~PendingDomain()
+    {
+        if (kept_) return;
+        try {
+            destroy_domain(tools_, id_);
+        } catch (const Error& e) {
+            fmt::print(stderr, "vmctl: cannot undo the creation of domain {}: {}\n", id_, e.what());
+        }
+    }
+    PendingDomain(const PendingDomain&) = delete;
+    PendingDomain& operator=(const PendingDomain&) = delete;
+    [[nodiscard]] DomainId id() const { return id_; }
+    void keep() { kept_ = true; }
+
+private:
+    Toolstack& tools_;
+    DomainId id_;
+    bool kept_{false};
+};
+
+void refuse_duplicates(Toolstack& tools, const DomainConfig& c)
+{
+    const auto other = find_domain(tools.store, c.name);
+    if (other && tools.hypervisor.find(static_cast<DomainId>(*other)))
+        fail("a domain with the name '{}' is already there (number {})", c.name, *other);
+    for (const DomainInfo& info : tools.hypervisor.domains())
+        if (std::equal(c.uuid.begin(), c.uuid.end(), info.handle))
+            fail("a domain with the UUID {} is already there (number {})", uuid_text(c.uuid), info.domain);
+}
+
+void configure(Hypervisor& hv, DomainId id, const DomainConfig& c)
+{
+    hv.set_max_vcpus(id, c.max_vcpus);
+    hv.set_max_memory(id, c.memory_mib * 1024 + max_memory_slack_kib);
+    hv.set_tsc_default(id);
+    hv.set_memory_map(id, c.max_memory_mib << 20);
+}
+
+/// All virtual interrupts of a new domain start masked; the page is the hypervisor's and comes zeroed.
+std::uint64_t prepare_shared_info(Hypervisor& hv, const ForeignMemory& foreign, DomainId id)
+{
+    const auto info = hv.find(id);
+    if (!info) fail("domain {} vanished while it was built", id);
+    const std::uint64_t frame = info->shared_info_frame;
+    const ForeignMapping mapping{foreign, id, {&frame, 1}};
+    for (auto& vcpu : mapping.as<pv_shared_info>()->vcpu_info)
+        vcpu.evtchn_upcall_mask = 1;
+    return frame * page_bytes;
+}
+
+struct Source {
+    KernelFile kernel;
+    Descriptor initrd;
+    Layout layout;
+};
+
+Source open_source(const DomainConfig& c, Steps& steps)
+{
+    Source s{KernelFile::open(c.kernel, cache_directory()), {}, {}};
+    if (s.kernel.packed())
+        steps.done(s.kernel.from_cache() ? "kernel found unpacked in the cache"
+                                         : fmt::format("kernel unpacked ({})", s.kernel.format()));
+    else
+        steps.done("kernel read");
+    if (!c.ramdisk.empty()) s.initrd = Descriptor::open(c.ramdisk, O_RDONLY);
+    s.layout = plan_layout(s.kernel.image(), c.memory_mib * pages_per_mib, s.initrd.valid() ? s.initrd.size() : 0);
+    return s;
+}
+
+/// Fills and starts up (still paused) the domain's first vCPU.
+Rings build(Toolstack& tools, DomainId id, const DomainConfig& c, const Source& source, Steps& steps)
+{
+    Hypervisor& hv = tools.hypervisor;
+    const ForeignMemory foreign;
+    DomainMemory memory{hv, foreign, id};
+    const Layout& layout = source.layout;
+    Rings rings{};
+    rings.store_port = hv.alloc_unbound(id, 0);
+    rings.console_port = hv.alloc_unbound(id, 0);
+
+    memory.populate(layout.nr_pages);
+    steps.done(fmt::format("{} MiB populated", c.memory_mib));
+    rings.store_mfn = memory.mfn(layout.xenstore.first);
+    rings.console_mfn = memory.mfn(layout.console.first);
+
+    memory.load_kernel(source.kernel);
+    steps.done("kernel loaded");
+    if (source.initrd.valid()) memory.load_initrd(layout, source.initrd);
+    const BootInfo boot{prepare_shared_info(hv, foreign, id),
+                        rings.store_mfn,
+                        rings.store_port,
+                        rings.console_mfn,
+                        rings.console_port,
+                        c.cmdline};
+    memory.write_boot_frames(layout, make_start_info(layout, boot));
+    if (source.kernel.image().hypercall_page) {
+        const std::uint64_t paddr = *source.kernel.image().hypercall_page - layout.virt_base;
+        hv.fill_hypercall_page(id, memory.mfn(paddr / page_bytes));
+    }
+    steps.done("initrd and boot tables written");
+
+    const std::uint64_t l4 = memory.mfn(layout.page_tables.first);
+    hv.pin_l4(id, l4);
+    hv.set_boot_context(id, make_boot_context(layout, source.kernel.image().entry, l4));
+    GrantTableMapping grants{foreign, id};
+    grants.permit(PV_GNTTAB_RESERVED_CONSOLE, 0, rings.console_mfn);
+    grants.permit(PV_GNTTAB_RESERVED_XENSTORE, 0, rings.store_mfn);
+    steps.done("page tables validated");
+    return rings;
+}
+
+} // namespace
+
+DomainId create_domain(Toolstack& tools, const DomainConfig& config, Steps& steps)
+{
+    const Source source = open_source(config, steps);
+    const FileLock lock{lock_path};
+    refuse_duplicates(tools, config);
+    make_room(tools, source.layout.nr_pages + overhead_pages);
+
+    PendingDomain domain{tools, config};
+    configure(tools.hypervisor, domain.id(), config);
+    write_nodes(tools.store, domain.id(), config);
+    steps.done(fmt::format("domain {} made", domain.id()));
+    const Rings rings = build(tools, domain.id(), config, source, steps);
+    write_rings(tools.store, domain.id(), rings);
+    tools.store.introduce(domain.id(), rings.store_mfn, rings.store_port);
+    steps.done("introduced to xenstore");
+    domain.keep();
+    return domain.id();
+}
+
+bool destroy_domain(Toolstack& tools, DomainId domain)
+{
+    if (domain == 0) fail("domain 0 cannot be destroyed");
+    const int result = tools.hypervisor.try_destroy(domain);
+    if (result < 0 && result != -ESRCH)
+        throw Error{fmt::format("cannot destroy domain {}: {}", domain, std::strerror(-result)), -result};
+    tools.store.transaction([&] { remove_nodes(tools.store, domain); });
+    tools.store.release(domain);
+    for (int i = 0; i < 300; ++i) {
+        if (!tools.hypervisor.find(domain)) return true;
+        ::usleep(10'000);
+    }
+    return false;
+}
+
+} // namespace parapet

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+//
+// The verbs of vmctl, one file each. Every one adds its subcommand and acts from the subcommand's callback; failures
+// are Errors that main() prints.
+#pragma once
+#include "libparapet/lifecycle.hpp"
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+namespace vmctl {
+
+using Json = nlohmann::ordered_json;
+
+struct Options {
+    bool json{false};
+};
+
+void add_create(CLI::App& app, Options& options);
+void add_list(CLI::App& app, Options& options);
+void add_info(CLI::App& app, Options& options);
+void add_console(CLI::App& app, Options& options);
+void add_shutdown(CLI::App& app, Options& options);
+void add_destroy(CLI::App& app, Options& options);
+void add_pause(CLI::App& app, Options& options);
+void add_unpause(CLI::App& app, Options& options);
+void add_dmesg(CLI::App& app, Options& options);
+void add_check(CLI::App& app, Options& options);
+void add_audit(CLI::App& app, Options& options);
+
+/// A subcommand that also takes --json behind its own name.
+CLI::App* add_verb(CLI::App& app, const char* name, const char* help);
+void print_json(const Json& value);
+
+/// The number of a domain that exists, or an Error with a did-you-mean.
+parapet::DomainId require_domain(parapet::Toolstack& tools, const std::string& name);
+
+/// Relays between this terminal and the domain's console until Ctrl-] or the console's end.
+void attach_console(parapet::Store& store, parapet::DomainId domain);
+/// Waits for the console daemon to take the domain up; false if none does.
+bool wait_for_console(parapet::Store& store, parapet::DomainId domain);
+
+/// Leaves a process behind that does what on_poweroff, on_reboot and on_crash say.
+void start_monitor(const parapet::DomainConfig& config, parapet::DomainId domain);
+
+/// Why a domain is shut down: poweroff, reboot, suspend, crash, watchdog, soft-reset.
+const char* shutdown_reason(std::uint32_t flags);
+
+} // namespace vmctl

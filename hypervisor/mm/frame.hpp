@@ -4,9 +4,9 @@
 // of type T and cannot become another one until the last TypeRef is gone: a page table is never writable by a
 // guest. Lock-free: every change is one compare-exchange on the state word. Any CPU.
 #pragma once
+#include "base/assert.hpp"
 #include "base/atomic.hpp"
 #include "mm/owner.hpp"
-#include "base/assert.hpp"
 #include "mm/work.hpp"
 
 namespace hv::mm {

@@ -11,7 +11,7 @@ namespace hv::mm {
 
 namespace {
 
-constexpr std::uint64_t command_mask = 3, command_m2p = 1, command_preserve = 2;
+constexpr std::uint64_t command_mask = 7, command_m2p = 1, command_preserve = 2, last_command = 3;
 
 /// Locks @p m if it is a valid page table of @p owner; returns its level, 0 if it is no page table.
 Result<unsigned> lock_table(Mfn m, const MemoryOwner& owner)
@@ -71,13 +71,7 @@ Result<> UpdateBatch::open(Mfn table)
     if (table == table_) return Ok{};
     close();
     level_ = TRY(lock_table(table, owners_.table));
-    if (level_ == 0) {
-        TRY(get_type(table, PageType::writable, owners_.table, work_));
-        if (frame(table).details().shared) {
-            drop_type(table, work_);
-            return Error::einval;
-        }
-    }
+    if (level_ == 0) TRY(get_type(table, PageType::writable, owners_.table, work_));
     table_ = table;
     present_ = 0;
     return Ok{};
@@ -98,13 +92,13 @@ Result<> UpdateBatch::apply(std::uint64_t ptr, std::uint64_t value)
     const std::uint64_t command = ptr & command_mask;
     const Maddr at{ptr & ~command_mask};
     (void)work_.spend();
+    if (command > last_command) return Error::enosys;
     if (command == command_m2p) {
         close();
         const PageRef held = TRY(get_page(mfn_of(at), owners_.frame));
         set_m2p(held.mfn(), Pfn{value});
         return Ok{};
     }
-    if (at.raw() % 8 != 0) return Error::einval;
     TRY(open(mfn_of(at)));
     const auto index = static_cast<unsigned>(at.raw() % page_size / 8);
     if (level_ == 0) {

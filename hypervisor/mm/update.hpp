@@ -21,7 +21,7 @@ public:
     ~UpdateBatch() { close(); }
     UpdateBatch(const UpdateBatch&) = delete;
     UpdateBatch& operator=(const UpdateBatch&) = delete;
-    /// One request as the ABI carries it: command in the low two bits of @p ptr. restart: nothing done, call
+    /// One request as the ABI carries it: command in the low three bits of @p ptr. restart: nothing done, call
     /// again later.
     Result<> apply(std::uint64_t ptr, std::uint64_t value);
 

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+//
+// Whose memory a call is about: the caller's, or for the hardware domain another domain's, held for the call.
+#pragma once
+#include "domain/domain.hpp"
+
+namespace hv::hypercall {
+
+class Subject {
+public:
+    /// @p id as in a reservation: PV_DOMID_SELF or a domain. esrch if there is none, eperm without the right.
+    static Result<Subject, false> resolve(DomainId id, domain::Vcpu& caller)
+    {
+        domain::DomainRef d = TRY(domain::resolve(id, caller));
+        if (d.get() != &caller.domain() && !caller.domain().is_hardware_domain()) return Error::eperm;
+        return Subject{std::move(d)};
+    }
+    /// As the memory-management calls name the owner of frames: the caller's own number is no foreign domain, and
+    /// device memory is the hardware domain's own.
+    static Result<Subject, false> resolve_foreign(DomainId id, domain::Vcpu& caller)
+    {
+        if (id == caller.domain().id()) return Error::esrch;
+        const bool devices = id == DomainId{PV_DOMID_IO} && caller.domain().is_hardware_domain();
+        return resolve(devices ? DomainId{PV_DOMID_SELF} : id, caller);
+    }
+    domain::Domain& operator*() const { return *ref_; }
+    domain::Domain* operator->() const { return ref_.get(); }
+
+private:
+    explicit Subject(domain::DomainRef ref) : ref_{std::move(ref)} {}
+    domain::DomainRef ref_;
+};
+
+} // namespace hv::hypercall

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+//
+// memory_op: reservations and what the guest may know about memory. Lists of extents are worked off one extent at a
+// time; the command word's upper bits say where to go on after a preemption.
+#include "pv-abi/memory.h"
+#include "domain/grants.hpp"
+#include "guest/guest_ptr.hpp"
+#include "hypercall/foreign.hpp"
+#include "hypercall/handlers.hpp"
+#include "hypercall/memory_exchange.hpp"
+#include "mm/reservation.hpp"
+#include "mm/update.hpp"
+
+namespace hv::hypercall {
+
+namespace {
+
+constexpr unsigned command_bits = 6;
+constexpr std::uint64_t command_mask = (1U << command_bits) - 1;
+constexpr unsigned largest_order = 9;
+
+struct Extents {
+    domain::Domain& owner;
+    guest::InOut<std::uint64_t> list;
+    unsigned order;
+    unsigned address_bits;
+};
+
+Result<> populate(const Extents& e, std::uint64_t i)
+{
+    const Pfn pfn{TRY(e.list.read(i))};
+    const Mfn m = TRY(mm::populate_extent(e.owner, pfn, e.order, e.address_bits));
+    const Result<> told = e.list.write(m.raw(), i);
+    if (!told.ok()) TRY(mm::decrease_extent(e.owner, m, e.order));
+    return told;
+}
+
+Result<> increase(const Extents& e, std::uint64_t i)
+{
+    const Mfn m = TRY(mm::increase_extent(e.owner, e.order, e.address_bits));
+    if (e.list.null()) return Ok{};
+    const Result<> told = e.list.write(m.raw(), i);
+    if (!told.ok()) TRY(mm::decrease_extent(e.owner, m, e.order));
+    return told;
+}
+
+Result<> decrease(const Extents& e, std::uint64_t i)
+{
+    return mm::decrease_extent(e.owner, Mfn{TRY(e.list.read(i))}, e.order);
+}
+
+/// Returns how many extents are done; the first that fails ends it, and so does a request that is not allowed.
+Return reservation_op(Vcpu& v, std::uint64_t cmd, GuestVa arg)
+{
+    const auto r = TRY(guest::In<pv_memory_reservation>{arg}.read());
+    const std::uint64_t start = cmd >> command_bits;
+    const std::uint64_t op = cmd & command_mask;
+    if (r.nr_extents > (~0ULL >> command_bits) || start > r.nr_extents) return start;
+    const unsigned limit = v.domain().is_hardware_domain() ? largest_order : 0;
+    if (r.extent_order > limit) return start;
+    Result<Subject> found = Subject::resolve(DomainId{r.domid}, v);
+    if (!found.ok()) return start;
+    const Subject owner = std::move(found).take();
+    const Extents e{*owner, guest::InOut<std::uint64_t>{GuestVa{r.extent_start}}, r.extent_order,
+                    r.mem_flags & PV_XENMEMF_ADDRESS_BITS_MASK};
+    mm::Work work;
+    TRY(mm::finish_deferred(*owner, work));
+    for (std::uint64_t i = start; i < r.nr_extents; ++i) {
+        if (i != start && work.exhausted()) {
+            v.set_continuation(i << command_bits | op, arg.raw());
+            return Error::restart;
+        }
+        const Result<> done = op == PV_XENMEM_POPULATE_PHYSMAP       ? populate(e, i)
+                              : op == PV_XENMEM_INCREASE_RESERVATION ? increase(e, i)
+                                                                     : decrease(e, i);
+        if (!done.ok()) return i;
+        (void)work.spend(8 << e.order);
+    }
+    return r.nr_extents;
+}
+
+Return of_domain(Vcpu& v, std::uint64_t cmd, GuestVa arg)
+{
+    const auto who = TRY(guest::In<pv_memory_domain>{arg}.read());
+    const Subject d = TRY(Subject::resolve(DomainId{who.domid}, v));
+    switch (cmd) {
+    case PV_XENMEM_CURRENT_RESERVATION: return d->page_count();
+    case PV_XENMEM_MAXIMUM_RESERVATION: return d->max_pages();
+    default: return mm::frame_table_end().raw() - 1; // maximum_gpfn of a PV domain: any frame may be its
+    }
+}
+
+Return claim(Vcpu& v, GuestVa arg)
+{
+    const auto r = TRY(guest::In<pv_memory_reservation>{arg}.read());
+    if (!v.domain().is_hardware_domain()) return Error::eperm;
+    if (r.extent_start != 0 || r.extent_order != 0 || r.mem_flags != 0) return Error::einval;
+    const Subject d = TRY(Subject::resolve(DomainId{r.domid}, v));
+    TRY(mm::claim_pages(*d, r.nr_extents));
+    return 0;
+}
+
+Return machphys_mapping(GuestVa arg)
+{
+    const pv_machphys_mapping m{PV_MACH2PHYS_VIRT_START, PV_MACH2PHYS_VIRT_END, mm::frame_table_end().raw() - 1};
+    TRY(guest::Out<pv_machphys_mapping>{arg}.write(m));
+    return 0;
+}
+
+/// The caller's map of memory: the machine's for the hardware domain, what its builder set for others.
+Return memory_map(Vcpu& v, GuestVa arg)
+{
+    auto m = TRY(guest::InOut<pv_memory_map>{arg}.read());
+    domain::Domain& d = v.domain();
+    const cpu::Guard guard{d.lock()};
+    if (d.memory_map_entries == 0) return Error::enosys;
+    m.nr_entries = std::min(m.nr_entries, d.memory_map_entries);
+    const guest::Out<pv_e820_entry> out{GuestVa{m.buffer}};
+    for (std::uint32_t i = 0; i < m.nr_entries; ++i) {
+        const auto& e = d.memory_map[i];
+        TRY(out.write({e.address, e.bytes, e.type}, i));
+    }
+    TRY(guest::Out<pv_memory_map>{arg}.write(m));
+    return 0;
+}
+
+Return set_memory_map(Vcpu& v, GuestVa arg)
+{
+    const auto m = TRY(guest::In<pv_foreign_memory_map>{arg}.read());
+    if (!v.domain().is_hardware_domain()) return Error::eperm;
+    const Subject d = TRY(Subject::resolve(DomainId{m.domid}, v));
+    if (m.map.nr_entries > d->memory_map.size()) return Error::einval;
+    const guest::In<pv_e820_entry> in{GuestVa{m.map.buffer}};
+    decltype(d->memory_map) entries{};
+    for (std::uint32_t i = 0; i < m.map.nr_entries; ++i) {
+        const pv_e820_entry e = TRY(in.read(i));
+        entries[i] = {e.addr, e.size, e.type};
+    }
+    const cpu::Guard guard{d->lock()};
+    d->memory_map = entries;
+    d->memory_map_entries = m.map.nr_entries;
+    return 0;
+}
+
+/// Grant-table frames of another domain, for its builder. A null list asks how many there can be.
+Return acquire_resource(Vcpu& v, GuestVa arg)
+{
+    auto r = TRY(guest::InOut<pv_mem_acquire_resource>{arg}.read());
+    if (r.pad != 0) return Error::einval;
+    if (!v.domain().is_hardware_domain()) return Error::eperm;
+    const Subject d = TRY(Subject::resolve(DomainId{r.domid}, v));
+    if (r.type != PV_XENMEM_RESOURCE_GRANT_TABLE) return Error::eopnotsupp;
+    if (r.id != PV_XENMEM_RESOURCE_GRANT_TABLE_ID_SHARED) return Error::einval;
+    domain::GrantTable& grants = d->grants();
+    if (r.frame_list == 0) {
+        if (r.nr_frames != 0) return Error::einval;
+        r.nr_frames = grants.max_frames();
+        TRY(guest::Out<pv_mem_acquire_resource>{arg}.write(r));
+        return 0;
+    }
+    if (r.frame >= grants.max_frames() || r.nr_frames > grants.max_frames() - r.frame) return Error::einval;
+    const guest::Out<std::uint64_t> out{GuestVa{r.frame_list}};
+    for (std::uint32_t i = 0; i < r.nr_frames; ++i) {
+        const Mfn m = TRY(grants.frame_mfn(static_cast<std::uint32_t>(r.frame) + i));
+        TRY(out.write(m.raw(), i));
+    }
+    return 0;
+}
+
+} // namespace
+
+Return memory_op(Vcpu& v, std::uint64_t cmd, GuestVa arg)
+{
+    const std::uint64_t op = cmd & command_mask;
+    switch (op) {
+    case PV_XENMEM_POPULATE_PHYSMAP:
+    case PV_XENMEM_INCREASE_RESERVATION:
+    case PV_XENMEM_DECREASE_RESERVATION: return reservation_op(v, cmd, arg);
+    default: break;
+    }
+    if (cmd != op) return Error::einval;
+    switch (op) {
+    case PV_XENMEM_MAXIMUM_RAM_PAGE: return mm::frame_table_end().raw() - 1;
+    case PV_XENMEM_CURRENT_RESERVATION:
+    case PV_XENMEM_MAXIMUM_RESERVATION:
+    case PV_XENMEM_MAXIMUM_GPFN: return of_domain(v, op, arg);
+    case PV_XENMEM_EXCHANGE: return exchange(v, arg);
+    case PV_XENMEM_CLAIM_PAGES: return claim(v, arg);
+    case PV_XENMEM_MACHPHYS_MAPPING: return machphys_mapping(arg);
+    case PV_XENMEM_MACHINE_MEMORY_MAP:
+        if (!v.domain().is_hardware_domain()) return Error::eperm;
+        [[fallthrough]];
+    case PV_XENMEM_MEMORY_MAP: return memory_map(v, arg);
+    case PV_XENMEM_SET_MEMORY_MAP: return set_memory_map(v, arg);
+    case PV_XENMEM_ACQUIRE_RESOURCE: return acquire_resource(v, arg);
+    case PV_XENMEM_GET_SHARING_FREED_PAGES:
+    case PV_XENMEM_GET_SHARING_SHARED_PAGES: return 0;
+    default: return Error::enosys;
+    }
+}
+
+} // namespace hv::hypercall

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+//
+// mmu_update and update_va_mapping: decode, one call of the update engine a request, and the flush that was asked
+// for. Runs on the caller's CPU; stops between requests when time is up.
+#include "pv-abi/mmu.h"
+#include "guest/guest_ptr.hpp"
+#include "hypercall/foreign.hpp"
+#include "hypercall/handlers.hpp"
+#include "mm/tlb.hpp"
+#include "mm/update.hpp"
+
+namespace hv::hypercall {
+
+namespace {
+
+constexpr std::uint32_t resumed = 1U << 31; ///< In a count: the done word already holds earlier runs' share.
+using Requests = guest::In<pv_mmu_update>;
+using Done = guest::InOut<std::uint32_t>;
+
+struct Progress {
+    std::uint32_t done = 0;
+    Result<> status = Ok{};
+};
+
+/// Applies requests until one fails or time is up (restart).
+Progress apply_all(mm::UpdateBatch& batch, mm::Work& work, Requests requests, std::uint32_t count)
+{
+    std::array<pv_mmu_update, 32> block;
+    Progress p;
+    while (p.done < count) {
+        const std::size_t in_block = p.done % block.size();
+        if (in_block == 0) {
+            const std::size_t n = std::min<std::size_t>(block.size(), count - p.done);
+            p.status = requests.read_array(std::span{block}.first(n), p.done);
+            if (!p.status.ok()) return p;
+        }
+        p.status = batch.apply(block[in_block].ptr, block[in_block].val);
+        if (!p.status.ok()) return p;
+        if (++p.done < count && work.exhausted()) p.status = Error::restart;
+        if (!p.status.ok()) return p;
+    }
+    return p;
+}
+
+/// Flags of update_va_mapping: kind of flush in the low two bits; the rest is 0 (here), 4 (all) or a vCPU bitmap.
+Result<std::uint64_t> cpus_to_flush(std::uint64_t flags)
+{
+    const std::uint64_t where = flags & ~std::uint64_t{PV_UVMF_FLUSHTYPE_MASK};
+    if (where == PV_UVMF_LOCAL) return 1ULL << arch::cpu_info().cpu;
+    if (where != PV_UVMF_ALL) {
+        const auto mask = TRY(guest::In<std::uint64_t>{GuestVa{where}}.read());
+        if (mask == 0) return 0;
+    }
+    return mm::online_cpus();
+}
+
+Return update_mapping(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t flags, mm::MemoryOwner& frames)
+{
+    const std::uint64_t kind = flags & PV_UVMF_FLUSHTYPE_MASK;
+    mm::Work work;
+    TRY(mm::finish_deferred(v.owner(), work));
+    TRY(mm::update_va(v.kernel_root(), va, entry, {v.owner(), frames}));
+    if (kind != PV_UVMF_TLB_FLUSH && kind != PV_UVMF_INVLPG) return 0;
+    mm::TlbDebt debt;
+    const std::uint64_t cpus = TRY(cpus_to_flush(flags));
+    if (kind == PV_UVMF_TLB_FLUSH)
+        debt.owe_everything(cpus);
+    else
+        debt.owe_page(va, cpus);
+    debt.settle();
+    return 0;
+}
+
+} // namespace
+
+Return mmu_update(Vcpu& v, GuestVa requests, std::uint32_t count, GuestVa done_at, std::uint32_t foreign)
+{
+    const Done done{done_at};
+    const bool again = (count & resumed) != 0;
+    count &= ~resumed;
+    const std::uint32_t before = again && !done.null() ? TRY(done.read()) : 0;
+    const Subject frames = TRY(Subject::resolve_foreign(DomainId{static_cast<std::uint16_t>(foreign)}, v));
+    const auto table_id = static_cast<std::uint16_t>(foreign >> 16);
+    const Subject tables = TRY(Subject::resolve(
+        table_id == 0 ? DomainId{PV_DOMID_SELF} : DomainId{static_cast<std::uint16_t>(table_id - 1)}, v));
+    mm::Work work;
+    TRY(mm::finish_deferred(*tables, work));
+    Progress p;
+    {
+        mm::UpdateBatch batch{{*tables, *frames}, work};
+        p = apply_all(batch, work, Requests{requests}, count);
+    }
+    // A done word that cannot be written is the guest's loss, not an error: the updates have happened.
+    if (!done.null()) (void)done.write(before + p.done).ok();
+    if (p.status.ok()) return 0;
+    if (p.status.error() == Error::restart)
+        v.set_continuation(requests.raw() + std::uint64_t{p.done} * sizeof(pv_mmu_update), (count - p.done) | resumed,
+                           done_at.raw(), foreign);
+    return p.status.error();
+}
+
+Return update_va_mapping(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t flags)
+{
+    return update_mapping(v, va, entry, flags, v.owner());
+}
+
+Return update_va_mapping_otherdomain(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t flags, std::uint32_t dom)
+{
+    const Subject frames = TRY(Subject::resolve_foreign(DomainId{static_cast<std::uint16_t>(dom)}, v));
+    return update_mapping(v, va, entry, flags, *frames);
+}
+
+} // namespace hv::hypercall

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+//
+// mmuext_op: pins, base pointers, flushes, whole-page operations. Runs on the caller's CPU; stops between operations
+// when time is up, and inside one where the frames remember how far it got.
+#include "guest/guest_ptr.hpp"
+#include "hypercall/foreign.hpp"
+#include "hypercall/handlers.hpp"
+#include "mm/tlb.hpp"
+#include "mm/update.hpp"
+#include "mm/window.hpp"
+#include "pv-abi/mmu.h"
+
+namespace hv::hypercall {
+
+namespace {
+
+constexpr std::uint32_t resumed = 1U << 31;
+
+struct Call {
+    Vcpu& v;
+    domain::Domain& target;
+    const pv_mmuext_op& op;
+    mm::Work& work;
+
+    [[nodiscard]] Mfn mfn() const { return Mfn{op.arg1.mfn}; }
+    [[nodiscard]] bool own() const { return &target == &v.domain(); }
+};
+
+Result<> new_base(const Call& c)
+{
+    if (!c.own()) return Error::eperm;
+    if (c.mfn() == c.v.kernel_root()) {
+        mm::flush_tlb(1ULL << arch::cpu_info().cpu); // as loading it again would
+        return Ok{};
+    }
+    c.v.set_kernel_root(TRY(mm::get_root(c.mfn(), c.target, c.work)));
+    return Ok{};
+}
+
+Result<> new_user_base(const Call& c)
+{
+    if (!c.own()) return Error::eperm;
+    if (c.mfn() == Mfn{0}) {
+        c.v.set_user_root(mm::RootRef{});
+        return Ok{};
+    }
+    if (c.v.has_user_root() && c.mfn() == c.v.user_root()) return Ok{};
+    c.v.set_user_root(TRY(mm::get_root(c.mfn(), c.target, c.work)));
+    return Ok{};
+}
+
+/// CPUs named by a bitmap of the caller's vCPUs; any of them may be anywhere.
+Result<std::uint64_t> cpus_of(std::uint64_t bitmap)
+{
+    const auto mask = guest::In<std::uint64_t>{GuestVa{bitmap}}.read();
+    if (!mask.ok()) return Error::einval;
+    return mask.take() == 0 ? 0 : mm::online_cpus();
+}
+
+Result<> flush(const Call& c)
+{
+    const std::uint64_t here = 1ULL << arch::cpu_info().cpu;
+    const std::uint64_t va = c.op.arg1.linear_addr;
+    std::uint64_t cpus = mm::online_cpus();
+    switch (c.op.cmd) {
+    case PV_MMUEXT_TLB_FLUSH_LOCAL:
+    case PV_MMUEXT_INVLPG_LOCAL: cpus = here; break;
+    case PV_MMUEXT_TLB_FLUSH_MULTI:
+    case PV_MMUEXT_INVLPG_MULTI: cpus = TRY(cpus_of(c.op.arg2.vcpumask)); break;
+    default: break;
+    }
+    mm::TlbDebt debt;
+    const bool page =
+        c.op.cmd == PV_MMUEXT_INVLPG_LOCAL || c.op.cmd == PV_MMUEXT_INVLPG_MULTI || c.op.cmd == PV_MMUEXT_INVLPG_ALL;
+    if (!page)
+        debt.owe_everything(cpus);
+    else if (is_guest_va(va))
+        debt.owe_page(GuestVa{va}, cpus);
+    debt.settle();
+    return Ok{};
+}
+
+Result<> set_ldt(const Call& c)
+{
+    const std::uint64_t base = c.op.arg1.linear_addr;
+    const std::uint32_t entries = c.op.arg2.nr_ents;
+    if (!c.own()) return Error::eperm;
+    if (base % page_size != 0 || entries > 8192 || (entries != 0 && !is_guest_va(base))) return Error::einval;
+    return c.v.set_ldt(GuestVa{base}, entries);
+}
+
+Result<> clear_page(const Call& c)
+{
+    const mm::WritableRef to = TRY(mm::get_writable(c.mfn(), c.target));
+    const mm::FrameWindow<std::byte> w{to.mfn()};
+    __builtin_memset(w.data(), 0, page_size);
+    return Ok{};
+}
+
+Result<> copy_page(const Call& c)
+{
+    const mm::PageRef from = TRY(mm::get_page(Mfn{c.op.arg2.src_mfn}, c.target));
+    const mm::WritableRef to = TRY(mm::get_writable(c.mfn(), c.target));
+    const mm::FrameWindow<std::byte> source{from.mfn()};
+    const mm::FrameWindow<std::byte> w{to.mfn()};
+    __builtin_memcpy(w.data(), source.data(), page_size);
+    return Ok{};
+}
+
+Result<> run(const Call& c)
+{
+    switch (c.op.cmd) {
+    case PV_MMUEXT_PIN_L1_TABLE:
+    case PV_MMUEXT_PIN_L2_TABLE:
+    case PV_MMUEXT_PIN_L3_TABLE:
+    case PV_MMUEXT_PIN_L4_TABLE: return mm::pin(c.target, c.mfn(), c.op.cmd - PV_MMUEXT_PIN_L1_TABLE + 1, c.work);
+    case PV_MMUEXT_UNPIN_TABLE: return mm::unpin(c.target, c.mfn(), c.work);
+    case PV_MMUEXT_NEW_BASEPTR: return new_base(c);
+    case PV_MMUEXT_NEW_USER_BASEPTR: return new_user_base(c);
+    case PV_MMUEXT_TLB_FLUSH_LOCAL:
+    case PV_MMUEXT_INVLPG_LOCAL:
+    case PV_MMUEXT_TLB_FLUSH_MULTI:
+    case PV_MMUEXT_INVLPG_MULTI:
+    case PV_MMUEXT_TLB_FLUSH_ALL:
+    case PV_MMUEXT_INVLPG_ALL: return flush(c);
+    case PV_MMUEXT_FLUSH_CACHE:
+    case PV_MMUEXT_FLUSH_CACHE_GLOBAL:
+        // RAM is write-back in every mapping, so the caches never hold what memory must be told.
+        return c.v.domain().is_hardware_domain() ? Result<>{Ok{}} : Result<>{Error::eacces};
+    case PV_MMUEXT_SET_LDT: return set_ldt(c);
+    case PV_MMUEXT_CLEAR_PAGE: return clear_page(c);
+    case PV_MMUEXT_COPY_PAGE: return copy_page(c);
+    case PV_MMUEXT_MARK_SUPER:
+    case PV_MMUEXT_UNMARK_SUPER: return Error::eopnotsupp;
+    default: return Error::enosys;
+    }
+}
+
+} // namespace
+
+Return mmuext_op(Vcpu& v, GuestVa ops, std::uint32_t count, GuestVa done_at, std::uint32_t foreign)
+{
+    const guest::InOut<std::uint32_t> done{done_at};
+    const bool again = (count & resumed) != 0;
+    count &= ~resumed;
+    const std::uint32_t before = again && !done.null() ? TRY(done.read()) : 0;
+    const Subject target = TRY(Subject::resolve_foreign(DomainId{static_cast<std::uint16_t>(foreign)}, v));
+    const guest::In<pv_mmuext_op> list{ops};
+    mm::Work work;
+    Result<> status = mm::finish_deferred(*target, work);
+    std::uint32_t n = 0;
+    while (status.ok() && n < count) {
+        const auto op = list.read(n);
+        status = op.ok() ? run({v, *target, op.take(), work}) : Result<>{op.error()};
+        if (!status.ok()) break;
+        if (++n < count && work.exhausted()) status = Error::restart;
+    }
+    if (!done.null()) (void)done.write(before + n).ok();
+    if (status.ok()) return 0;
+    if (status.error() == Error::restart)
+        v.set_continuation(ops.raw() + std::uint64_t{n} * sizeof(pv_mmuext_op), (count - n) | resumed, done_at.raw(),
+                           foreign);
+    return status.error();
+}
+
+} // namespace hv::hypercall

@@ -11,7 +11,25 @@ image: tools ## Build the dom0 and domU initramfs from Debian packages
 	$(call say,IMAGE,$(BUILD)/image/dom0.cpio)
 	$(Q)$(PYTHON) tools/image/build.py --out $(BUILD)/image $(if $(KERNEL),--kernel $(KERNEL)) $(TOOL_NAMES:%=$(BUILD)/%)
 
-run: ## Build all and boot it: dom0, then a domU; DOM0_SCRIPT=FILE runs FILE in dom0
-	@$(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory $(if $(DOM0_SCRIPT),>&2) $(if $(HV),,hypervisor) image
-	@$(PYTHON) tools/run $(if $(HV),--hv $(HV)) $(if $(DOM0_SCRIPT),--script $(DOM0_SCRIPT)) $(RUN_ARGS)
+ifneq ($(filter run,$(MAKECMDGOALS)),)
+ifneq ($(DOM0_SCRIPT),)
+# make ends with the script's own status, for which it needs a function of its own
+EXIT_SO := $(BUILD)/exit_status.so
+$(shell tools/deps.sh >&2; mkdir -p $(BUILD); test $(EXIT_SO) -nt tools/make/exit_status.c || \
+  gcc -shared -fPIC -Wall -Wextra -Werror -o $(EXIT_SO) tools/make/exit_status.c)
+-load $(EXIT_SO)(exit_status_gmk_setup)
+endif
+endif
+
+run: $(if $(DOM0_SCRIPT),run-script,run-now) ## Build all and boot it: dom0, then a domU; DOM0_SCRIPT=FILE runs FILE in dom0
+	$(if $(DOM0_SCRIPT),$(exit-status $(BUILD)/script.status))@$(if $(DOM0_SCRIPT),exit $$(cat $(BUILD)/script.status),:)
+
+run-build:
+	@$(MAKE) --no-print-directory deps >&2
+	@$(MAKE) --no-print-directory $(if $(HV),,hypervisor) image >&2
+run-now: run-build
+	@$(PYTHON) tools/run $(if $(HV),--hv $(HV)) $(RUN_ARGS)
+run-script: run-build
+	@$(PYTHON) tools/run $(if $(HV),--hv $(HV)) --script $(DOM0_SCRIPT) $(RUN_ARGS) \
+	  && echo 0 > $(BUILD)/script.status || echo $$? > $(BUILD)/script.status
+.PHONY: run-build run-script

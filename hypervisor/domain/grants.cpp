@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+//
+// See domain/grants.hpp. The shared entry's flags are changed only by compare-exchange with the guest's own changes.
+#include "domain/grants.hpp"
+#include "domain/grant_map.hpp"
+
+namespace hv::domain {
+namespace {
+
+constexpr std::uint16_t most_users = 0xffff;
+
+Atomic<std::uint64_t> use_count;
+
+constexpr std::uint16_t in_use(GrantAccess access)
+{
+    return access == GrantAccess::read_write ? PV_GTF_READING | PV_GTF_WRITING : PV_GTF_READING;
+}
+
+/// Flags and grantee, which change together.
+std::uint32_t* header(pv_grant_entry_v1& e) { return reinterpret_cast<std::uint32_t*>(&e); }
+
+} // namespace
+
+std::uint64_t GrantTable::uses() { return use_count.load(Order::relaxed); }
+
+Result<mm::Box<GrantTable>> GrantTable::create(Domain& owner, std::uint32_t max_frames, std::uint32_t max_maptrack)
+{
+    if (max_frames == 0) return Error::einval;
+    auto table = TRY(mm::make_box<GrantTable>(owner, max_frames, max_maptrack));
+    table->shared_ = TRY(mm::make_array<mm::SharedPage>(max_frames));
+    table->active_ = TRY(mm::make_array<mm::Box<ActivePage>>(max_frames));
+    TRY(table->grow(1));
+    return table;
+}
+
+GrantTable::~GrantTable() = default;
+
+Result<> GrantTable::grow(std::uint32_t count)
+{
+    if (count > max_frames_) return Error::einval;
+    const cpu::Guard guard{lock_};
+    while (frames() < count) {
+        shared_[frames()] = TRY(mm::SharedPage::create(owner_));
+        frame_count_.store(frames() + 1, Order::release);
+    }
+    return Ok{};
+}
+
+Result<Mfn> GrantTable::frame_mfn(std::uint32_t index)
+{
+    if (index >= max_frames_) return Error::einval;
+    TRY(grow(index + 1));
+    return shared_[index].mfn();
+}
+
+pv_grant_entry_v1* GrantTable::shared_entry(std::uint32_t ref) const
+{
+    if (ref / per_frame >= frames()) return nullptr;
+    return shared_[ref / per_frame].as<pv_grant_entry_v1>() + ref % per_frame;
+}
+
+Result<GrantTable::Active*> GrantTable::active(std::uint32_t ref)
+{
+    mm::Box<ActivePage>& page = active_[ref / per_frame];
+    if (!page) page = TRY(mm::make_box<ActivePage>());
+    return &(*page)[ref % per_frame];
+}
+
+GrantStatus GrantTable::mark(pv_grant_entry_v1& entry, const Active& a, DomainId grantee, GrantAccess access)
+{
+    std::uint32_t seen = shared::load(header(entry));
+    for (;;) {
+        const auto flags = static_cast<std::uint16_t>(seen);
+        if (a.users == 0 && ((flags & PV_GTF_TYPE_MASK) != PV_GTF_PERMIT_ACCESS || seen >> 16 != grantee.raw()))
+            return GrantStatus::general_error;
+        if (access == GrantAccess::read_write && (flags & PV_GTF_READONLY) != 0) return GrantStatus::general_error;
+        if (shared::compare_exchange(header(entry), seen, seen | in_use(access))) return GrantStatus::okay;
+    }
+}
+
+void GrantTable::unmark(pv_grant_entry_v1& entry, const Active& a)
+{
+    if (a.writers == 0) shared::fetch_and(&entry.flags, static_cast<std::uint16_t>(~PV_GTF_WRITING));
+    if (a.users == 0) shared::fetch_and(&entry.flags, static_cast<std::uint16_t>(~PV_GTF_READING));
+}
+
+GrantStatus GrantTable::begin_use(std::uint32_t ref, DomainId grantee, GrantAccess access, GrantedFrame& out)
+{
+    const cpu::Guard guard{lock_};
+    pv_grant_entry_v1* const entry = shared_entry(ref);
+    if (entry == nullptr) return GrantStatus::bad_ref;
+    const Result<Active*> found = active(ref);
+    if (!found.ok()) return GrantStatus::no_space;
+    Active& a = *found.take();
+    if (a.users == most_users || (a.users != 0 && a.grantee != grantee.raw())) return GrantStatus::general_error;
+    if (owner_.is_dying()) return GrantStatus::bad_domain;
+    if (const GrantStatus s = mark(*entry, a, grantee, access); s != GrantStatus::okay) return s;
+    const Mfn frame{a.users != 0 ? a.frame : shared::load(&entry->frame)};
+    GrantedFrame held;
+    GrantStatus status = GrantStatus::okay;
+    if (Result<mm::PageRef> page = mm::get_page(frame, owner_); page.ok())
+        held.page = std::move(page).take();
+    else
+        status = GrantStatus::general_error;
+    if (status == GrantStatus::okay && access == GrantAccess::read_write) {
+        if (Result<mm::WritableRef> w = mm::get_writable(frame, owner_); w.ok())
+            held.writable = std::move(w).take();
+        else
+            status = GrantStatus::general_error;
+    }
+    if (status != GrantStatus::okay) {
+        unmark(*entry, a);
+        return status;
+    }
+    a.frame = static_cast<std::uint32_t>(frame.raw());
+    a.grantee = grantee.raw();
+    ++a.users;
+    if (access == GrantAccess::read_write) ++a.writers;
+    use_count.fetch_add(1, Order::relaxed);
+    out = std::move(held);
+    return GrantStatus::okay;
+}
+
+void GrantTable::end_use(std::uint32_t ref, GrantAccess access)
+{
+    const cpu::Guard guard{lock_};
+    Active& a = (*active_[ref / per_frame])[ref % per_frame];
+    ASSERT(a.users != 0);
+    --a.users;
+    if (access == GrantAccess::read_write) --a.writers;
+    unmark(*shared_entry(ref), a);
+    use_count.fetch_sub(1, Order::relaxed);
+}
+
+Result<> GrantTable::release_all()
+{
+    constexpr unsigned batch = 64;
+    GrantHandle h{0};
+    for (unsigned done = 0;; ++done) {
+        h = maptrack.next(h);
+        if (h == Maptrack::none) return Ok{};
+        if (done == batch) return Error::restart;
+        drop_mapping(maptrack, h);
+    }
+}
+
+} // namespace hv::domain

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+//
+// A domain's grant table, version 1: the shared frames, which of its frames are in use by others, and (as a mapper)
+// which of the others' it has mapped. While a grant is in use the record here is authoritative: the guest may change
+// its shared entry, but neither frame nor grantee of the use changes. One lock of rank grant per table; an operation
+// between two domains takes one after the other, never both. Any CPU.
+#pragma once
+#include "domain/domain.hpp"
+#include "domain/maptrack.hpp"
+#include "mm/update.hpp"
+#include "pv-abi/grant.h"
+
+namespace hv::domain {
+
+/// The status of one grant operation, as the ABI counts them.
+enum class GrantStatus : std::int16_t {
+    okay = PV_GNTST_OKAY,
+    general_error = PV_GNTST_GENERAL_ERROR,
+    bad_domain = PV_GNTST_BAD_DOMAIN,
+    bad_ref = PV_GNTST_BAD_GNTREF,
+    bad_handle = PV_GNTST_BAD_HANDLE,
+    bad_virt_addr = PV_GNTST_BAD_VIRT_ADDR,
+    no_device_space = PV_GNTST_NO_DEVICE_SPACE,
+    permission_denied = PV_GNTST_PERMISSION_DENIED,
+    bad_page = PV_GNTST_BAD_PAGE,
+    bad_copy_arg = PV_GNTST_BAD_COPY_ARG,
+
+    no_space = PV_GNTST_NO_SPACE,
+};
+using mm::GrantAccess;
+
+/// A frame of the granter: a plain reference for reading, a writable one for writing.
+struct GrantedFrame {
+    mm::PageRef page;
+    mm::WritableRef writable; ///< Empty for reading.
+};
+
+class GrantTable {
+public:
+    static Result<mm::Box<GrantTable>> create(Domain& owner, std::uint32_t max_frames, std::uint32_t max_maptrack);
+    GrantTable(Domain& owner, std::uint32_t max_frames, std::uint32_t max_maptrack)
+        : maptrack{max_maptrack}, owner_{owner}, max_frames_{max_frames}
+    {
+    }
+    ~GrantTable();
+
+    // ---- shared frames ----
+    [[nodiscard]] std::uint32_t frames() const { return frame_count_.load(Order::acquire); }
+    [[nodiscard]] std::uint32_t max_frames() const { return max_frames_; }
+    /// At least @p count frames from now on. einval beyond the maximum.
+    Result<> grow(std::uint32_t count);
+    /// Frame number @p index; the table grows to have it. einval beyond the maximum.
+    Result<Mfn> frame_mfn(std::uint32_t index);
+
+    // ---- as granter ----
+    /// Begins a use of @p ref by @p grantee: marks the shared entry and refers to the frame, which is put into @p out.
+    GrantStatus begin_use(std::uint32_t ref, DomainId grantee, GrantAccess access, GrantedFrame& out);
+    /// Ends one; the frame can no longer be reached through it. The references are the caller's to drop.
+    void end_use(std::uint32_t ref, GrantAccess access);
+
+    /// The domain dies: drops what it has mapped. Preemptible. Others' uses of its grants go on.
+    Result<> release_all();
+
+    Maptrack maptrack; ///< As mapper.
+
+    /// Uses of grants by mappings and running copies, of all domains.
+    static std::uint64_t uses();
+
+private:
+    /// A grant in use. Zero users: nothing else is meaningful.
+    struct Active {
+        std::uint32_t frame;
+        std::uint16_t grantee;
+        std::uint16_t users;   ///< Readers and writers.
+        std::uint16_t writers;
+    };
+    static constexpr std::uint32_t per_frame = page_size / sizeof(pv_grant_entry_v1);
+    using ActivePage = std::array<Active, per_frame>;
+
+    [[nodiscard]] pv_grant_entry_v1* shared_entry(std::uint32_t ref) const;
+    Result<Active*> active(std::uint32_t ref);
+    static GrantStatus mark(pv_grant_entry_v1& entry, const Active& a, DomainId grantee, GrantAccess access);
+    static void unmark(pv_grant_entry_v1& entry, const Active& a);
+
+    Domain& owner_;
+    cpu::SpinLock lock_{cpu::Rank::grant};
+    const std::uint32_t max_frames_;
+    Atomic<std::uint32_t> frame_count_;      ///< Grows under lock_; frames below stay.
+    mm::Array<mm::SharedPage> shared_;       ///< Guarded by lock_, as below.
+    mm::Array<mm::Box<ActivePage>> active_;  ///< A page is there from the first use of its grants on.
+};
+
+} // namespace hv::domain

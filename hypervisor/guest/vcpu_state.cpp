@@ -8,7 +8,7 @@ namespace hv::guest {
 
 namespace {
 constexpr std::uint64_t dr6_fixed = 0xffff0ff0, dr6_writable = 0xe00f;
-constexpr std::uint64_t dr7_fixed = 0x400, dr7_writable = 0xffff03ff; // not GD, not RTM
+constexpr std::uint64_t dr7_fixed = 0x400, dr7_writable = 0xffff03ff; // not RTM
 
 /// Every enabled breakpoint must be one a guest may set: no I/O breakpoints (type 2).
 bool breakpoints_ok(std::uint64_t dr7)
@@ -141,6 +141,8 @@ std::uint64_t VcpuState::base(std::uint32_t which) const
 
 Result<> VcpuState::set_debug_register(unsigned index, std::uint64_t value)
 {
+    constexpr std::uint64_t general_detect = 1 << 13;
+    if (index >= 6 && index <= 7 && value >> 32 != 0) return Error::einval;
     switch (index) {
     case 0:
     case 1:
@@ -150,6 +152,7 @@ Result<> VcpuState::set_debug_register(unsigned index, std::uint64_t value)
         break;
     case 6: value = (value & dr6_writable) | dr6_fixed; break;
     case 7:
+        if ((value & general_detect) != 0) return Error::eperm;
         value = (value & dr7_writable) | dr7_fixed;
         if (!breakpoints_ok(value)) return Error::eperm;
         break;

@@ -16,10 +16,9 @@ namespace hv::guest {
 
 /// The VM assists there are; all but runstate_update_flag and architectural_iopl describe what is always so.
 inline constexpr std::uint64_t valid_assists =
-    1ULL << PV_VMASST_TYPE_4GB_SEGMENTS | 1ULL << PV_VMASST_TYPE_4GB_SEGMENTS_NOTIFY |
-    1ULL << PV_VMASST_TYPE_WRITABLE_PAGETABLES | 1ULL << PV_VMASST_TYPE_PAE_EXTENDED_CR3 |
-    1ULL << PV_VMASST_TYPE_ARCHITECTURAL_IOPL | 1ULL << PV_VMASST_TYPE_RUNSTATE_UPDATE_FLAG |
-    1ULL << PV_VMASST_TYPE_M2P_STRICT;
+    1ULL << PV_VMASST_TYPE_4GB_SEGMENTS | 1ULL << PV_VMASST_TYPE_WRITABLE_PAGETABLES |
+    1ULL << PV_VMASST_TYPE_PAE_EXTENDED_CR3 | 1ULL << PV_VMASST_TYPE_ARCHITECTURAL_IOPL |
+    1ULL << PV_VMASST_TYPE_RUNSTATE_UPDATE_FLAG | 1ULL << PV_VMASST_TYPE_M2P_STRICT;
 
 /// What a domain's kernel believes about legacy devices that the hypervisor keeps; all vCPUs share it.
 struct PortLatches {

@@ -175,7 +175,9 @@ Options parse_options(const char* line, void (*complain)(const char*, const char
 {
     Options o;
     o.command_line = line;
-    Text rest{line, __builtin_strlen(line)};
+    Text rest{line, 0};
+    while (line[rest.size] != 0)
+        ++rest.size;
     while (rest.size != 0) {
         const Text word = rest.cut(' ');
         if (word.size == 0) continue;

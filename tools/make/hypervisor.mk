@@ -17,7 +17,7 @@ HV_CXXFLAGS := $(HV_COMMON) -std=c++20 -O2 -fno-exceptions -fno-rtti -fno-thread
   -ffunction-sections -fdata-sections -Wall -Wextra -Werror
 HV_LIBS := $(wildcard $(addprefix /usr/lib/x86_64-linux-gnu/,liblzma.a libz.a libzstd.a))
 HV_LDFLAGS := -m64 -static -no-pie -nostdlib -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack \
-  -Wl,--gc-sections -Wl,--no-warn-rwx-segments
+  -Wl,--gc-sections -Wl,--no-warn-rwx-segments -Wl,--no-relax
 
 $(eval $(call flagfile,hv,$(CXX) $(HV_CXXFLAGS)))
 $(eval $(call flagfile,hv-link,$(HV_LDFLAGS) $(HV_LIBS) $(sort $(HV_OBJ))))

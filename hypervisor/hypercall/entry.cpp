@@ -30,4 +30,10 @@ void upcall_syscall(GuestRegs& r)
     r.rax = to_register(result);
 }
 
+void upcall_compat_syscall(GuestRegs&, CompatEntry how)
+{
+    domain::Vcpu& v = domain::current();
+    if (guest::deliver_compat_syscall(v, how) == guest::Outcome::crash) v.domain().crash("system call");
+}
+
 } // namespace hv::arch

@@ -239,6 +239,7 @@ void init(std::span<const RamRange> usable_ram, Mfn end)
         buddy = Buddy{};
         claimed_total = 0;
     }
+    reset_heap();
     ram_frames.store(0, Order::relaxed);
     hypervisor_used.store(0, Order::relaxed);
     for (Mfn m{0}; m < end; ++m) {

@@ -5,6 +5,7 @@
 #include "mm/heap.hpp"
 #include "cpu/lock.hpp"
 #include "mm/allocator.hpp"
+#include "mm/types.hpp"
 #include "mm/window.hpp"
 #include <bit>
 
@@ -79,6 +80,13 @@ void* pop(unsigned index)
 }
 
 } // namespace
+
+void reset_heap()
+{
+    const cpu::Guard guard{lock};
+    for (Slab*& head : partial)
+        head = nullptr;
+}
 
 Result<void*> heap_allocate(std::size_t bytes)
 {

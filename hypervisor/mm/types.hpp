@@ -92,6 +92,8 @@ void return_domain_frame(Mfn m);
 /// Frames outside the owner's limit: for an exchange, which gives as many back; for a SharedPage.
 Result<Mfn> alloc_unlimited(MemoryOwner& owner, unsigned order, unsigned address_bits);
 Result<Mfn> alloc_shared_frame(MemoryOwner& owner);
+/// Forgets everything: the frames under it are about to be described anew.
+void reset_heap();
 /// Changes bits of the info word; @p change sees the current value and returns the new one.
 template <typename F> FrameInfo change_info(Frame& f, F change)
 {

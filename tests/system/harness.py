@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""What the system tests share: tools/run as a function, and the line a test ends in (PASS or FAIL, name, detail)."""
+import json, os, pathlib, subprocess, sys, tempfile
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("BUILD", TOP / "build"))
+HV = os.environ.get("HV", "")
+NAME = pathlib.Path(sys.argv[0]).stem
+
+
+class Run:
+    """One boot: exit status of tools/run, what it printed, the serial log, stage times, whether power went off."""
+
+    def __init__(self, *args, script=None, timeout=150):
+        with tempfile.TemporaryDirectory(prefix="parapet-test-") as tmp:
+            tmp = pathlib.Path(tmp)
+            cmd = [sys.executable, TOP / "tools/run", "--json", tmp / "json", "--log", tmp / "log", "--timeout", timeout]
+            if HV:
+                cmd += ["--hv", HV]
+            if script is not None:
+                (tmp / "script").write_text(script)
+                cmd += ["--script", tmp / "script"]
+            done = subprocess.run([str(c) for c in [*cmd, *args]], capture_output=True, text=True, cwd=TOP,
+                                  stdin=subprocess.DEVNULL, timeout=timeout + 60)
+            self.status, self.out, self.err = done.returncode, done.stdout, done.stderr
+            self.log = (tmp / "log").read_text(errors="replace").replace("\r", "") if (tmp / "log").exists() else ""
+            report = json.loads((tmp / "json").read_text()) if (tmp / "json").exists() else {}
+            self.off, self.stages = report.get("off"), report.get("stages", {})
+
+    def tail(self, lines=15):
+        return "\n".join(self.log.splitlines()[-lines:])
+
+
+def skip_on_xen():
+    if HV == "xen":
+        print(f"PASS {NAME}: not for Xen")
+        sys.exit(0)
+
+
+def expect(condition, why, run=None):
+    """Ends the test with a FAIL line unless the condition holds."""
+    if condition:
+        return
+    if run is not None:
+        print("\n".join(f"    | {line}" for line in (run.err.splitlines()[-5:] + run.tail().splitlines())))
+    print(f"FAIL {NAME}: {why}")
+    sys.exit(1)
+
+
+def passed(detail):
+    print(f"PASS {NAME}: {detail}")

@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs the system tests (all, or those named), JOBS at a time; each ends in a PASS or FAIL line. Last: a summary."""
+import concurrent.futures, os, pathlib, subprocess, sys, time
+
+HERE = pathlib.Path(__file__).resolve().parent
+OTHER = {"harness.py", "run.py", "boot_time.py"}
+
+
+def run(path):
+    start = time.monotonic()
+    try:
+        done = subprocess.run([sys.executable, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=900)
+        text, code = done.stdout, done.returncode
+    except subprocess.TimeoutExpired as e:
+        text, code = (e.stdout or b"").decode(errors="replace") + f"\nFAIL {path.stem}: over 900 s", 1
+    verdict = text.rstrip().rpartition("\n")[2]
+    if not verdict.startswith("FAIL" if code else "PASS"):
+        text, code = f"{text.rstrip()}\nFAIL {path.stem}: ended with status {code} and no verdict", 1
+    print(f"{text.rstrip()} ({time.monotonic() - start:.0f} s)", flush=True)
+    return code == 0
+
+
+def main():
+    names = sys.argv[1:]
+    tests = [p for p in sorted(HERE.glob("*.py")) if p.name not in OTHER and (not names or p.stem in names)]
+    with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("JOBS", "2"))) as pool:
+        results = list(pool.map(run, tests))
+    print(f"system: {sum(results)} passed, {results.count(False)} failed")
+    return 0 if results and all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

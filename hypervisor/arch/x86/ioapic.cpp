@@ -208,7 +208,6 @@ bool is_private_device_frame(Mfn frame)
 {
     for (unsigned i = 0; i < ioapic_count; ++i)
         if (mfn_of(Maddr{ioapics[i].address}) == frame) return true;
-    if (acpi().hpet_address != 0 && mfn_of(Maddr{acpi().hpet_address}) == frame) return true;
     return frame.raw() >= 0xfee00 && frame.raw() <= 0xfeeff; // local APIC and the message window
 }
 

@@ -149,7 +149,7 @@ std::uint32_t pci_read(std::uint32_t sbdf, unsigned offset, IoWidth width);
 void pci_write(std::uint32_t sbdf, unsigned offset, IoWidth width, std::uint32_t value);
 /// Maps @p bytes of device memory at @p pa uncached into the hypervisor; a few pages per device, never unmapped.
 Result<volatile std::uint32_t*> map_device(std::uint64_t pa, std::size_t bytes);
-/// Is this machine frame device memory the hypervisor keeps to itself (LAPIC, IOAPIC, HPET in use, MSI range)?
+/// Is this machine frame device memory the hypervisor keeps to itself (LAPIC, IOAPIC, MSI range)?
 bool is_private_device_frame(Mfn frame);
 
 // ---- console, power -----------------------------------------------------------------------------------------------

@@ -27,6 +27,19 @@ CC_ABI = $(if $(HV_CLANG),clang,gcc)
 
 check: lint host-tests ## Lint and host tests, incremental
 
+test: ## Everything: lint, host tests, fuzz smoke, micro-kernels, system tests; KINDS="host system" for some
+	@$(MAKE) --no-print-directory deps
+	@$(PYTHON) tools/test.py $(KINDS)
+KINDS ?=
+JOBS ?= 2
+export JOBS
+
+test-system: hypervisor image ## Boot the stock kernels: tests/system (TESTS="power crash" for some, HV=xen on Xen)
+	@HV=$(HV) $(PYTHON) tests/system/run.py $(TESTS)
+TESTS ?=
+.PHONY: test-system fuzz-bins
+fuzz-bins: $(FUZZ_BINS)
+
 T ?= 60
 fuzz: $(FUZZ_BINS) ## Fuzz every target for T seconds each
 	@for f in $(FUZZ_BINS); do echo "fuzz $$f"; mkdir -p $(BUILD)/corpus/$$(basename $$f); \

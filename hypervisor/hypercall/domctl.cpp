@@ -5,8 +5,24 @@
 #include "domain/control.hpp"
 #include "guest/guest_ptr.hpp"
 #include "hypercall/handlers.hpp"
+#include "hypercall/page.hpp"
+#include "mm/window.hpp"
 
 namespace hv::hypercall {
+namespace {
+
+/// hypercall_init: a page of the domain's becomes its hypercall page.
+Return init_page(const pv_domctl& op)
+{
+    const domain::DomainRef d = domain::find_domain(DomainId{op.domain});
+    if (!d) return Error::esrch;
+    const mm::WritableRef page = TRY(mm::get_writable(Mfn{op.u.hypercall_init.gmfn}, *d));
+    const mm::FrameWindow<std::byte> w{page.mfn()};
+    fill_page(w.span());
+    return 0;
+}
+
+} // namespace
 
 Return domctl(Vcpu& v, GuestVa arg)
 {
@@ -14,6 +30,7 @@ Return domctl(Vcpu& v, GuestVa arg)
     const guest::InOut<pv_domctl> ptr{arg};
     pv_domctl op = TRY(ptr.read());
     if (op.interface_version != PV_DOMCTL_INTERFACE_VERSION) return Error::eacces;
+    if (op.cmd == PV_DOMCTL_HYPERCALL_INIT) return init_page(op);
     const std::uint64_t result = TRY(domain::control_domain(v, op));
     TRY(ptr.write(op));
     return result;

@@ -52,9 +52,11 @@ Result<> decrease(const Extents& e, std::uint64_t i)
 /// Returns how many extents are done; the first that fails ends it, and so does a request that is not allowed.
 Return reservation_op(Vcpu& v, std::uint64_t cmd, GuestVa arg)
 {
-    const auto r = TRY(guest::In<pv_memory_reservation>{arg}.read());
     const std::uint64_t start = cmd >> command_bits;
     const std::uint64_t op = cmd & command_mask;
+    const auto request = guest::In<pv_memory_reservation>{arg}.read();
+    if (!request.ok()) return start;
+    const pv_memory_reservation r = request.take();
     if (r.nr_extents > (~0ULL >> command_bits) || start > r.nr_extents) return start;
     const unsigned limit = v.domain().is_hardware_domain() ? largest_order : 0;
     if (r.extent_order > limit) return start;
@@ -95,7 +97,9 @@ Return claim(Vcpu& v, GuestVa arg)
     const auto r = TRY(guest::In<pv_memory_reservation>{arg}.read());
     if (!v.domain().is_hardware_domain()) return Error::eperm;
     if (r.extent_start != 0 || r.extent_order != 0 || r.mem_flags != 0) return Error::einval;
-    const Subject d = TRY(Subject::resolve(DomainId{r.domid}, v));
+    Result<Subject> found = Subject::resolve(DomainId{r.domid}, v);
+    if (!found.ok()) return Error::einval;
+    const Subject d = std::move(found).take();
     TRY(mm::claim_pages(*d, r.nr_extents));
     return 0;
 }
@@ -107,20 +111,36 @@ Return machphys_mapping(GuestVa arg)
     return 0;
 }
 
-/// The caller's map of memory: the machine's for the hardware domain, what its builder set for others.
+/// The machine's map for the hardware domain, which gets all of it or einval; what the builder set for others.
 Return memory_map(Vcpu& v, GuestVa arg)
 {
     auto m = TRY(guest::InOut<pv_memory_map>{arg}.read());
     domain::Domain& d = v.domain();
     const cpu::Guard guard{d.lock()};
-    if (d.memory_map_entries == 0) return Error::enosys;
-    m.nr_entries = std::min(m.nr_entries, d.memory_map_entries);
+    const std::uint32_t room = m.nr_entries;
+    m.nr_entries = std::min(room, d.memory_map_entries);
     const guest::Out<pv_e820_entry> out{GuestVa{m.buffer}};
     for (std::uint32_t i = 0; i < m.nr_entries; ++i) {
         const auto& e = d.memory_map[i];
         TRY(out.write({e.address, e.bytes, e.type}, i));
     }
+    if (d.is_hardware_domain() && room < d.memory_map_entries) return Error::einval;
     TRY(guest::Out<pv_memory_map>{arg}.write(m));
+    return 0;
+}
+
+/// First frames of the 2 MiB extents that hold the machine-to-physical table.
+Return machphys_frames(Vcpu& v, GuestVa arg)
+{
+    auto list = TRY(guest::InOut<pv_machphys_mfn_list>{arg}.read());
+    if (!v.domain().is_hardware_domain()) return Error::eperm;
+    const guest::Out<std::uint64_t> out{GuestVa{list.extent_start}};
+    for (list.nr_extents = 0; list.nr_extents < list.max_extents; ++list.nr_extents) {
+        const auto m = mm::m2p_extent(list.nr_extents);
+        if (!m.ok()) break;
+        TRY(out.write(m.take().raw(), list.nr_extents));
+    }
+    TRY(guest::Out<pv_machphys_mfn_list>{arg}.write(list));
     return 0;
 }
 
@@ -187,10 +207,11 @@ Return memory_op(Vcpu& v, std::uint64_t cmd, GuestVa arg)
     case PV_XENMEM_EXCHANGE: return exchange(v, arg);
     case PV_XENMEM_CLAIM_PAGES: return claim(v, arg);
     case PV_XENMEM_MACHPHYS_MAPPING: return machphys_mapping(arg);
-    case PV_XENMEM_MACHINE_MEMORY_MAP:
-        if (!v.domain().is_hardware_domain()) return Error::eperm;
-        [[fallthrough]];
-    case PV_XENMEM_MEMORY_MAP: return memory_map(v, arg);
+    case PV_XENMEM_MACHPHYS_MFN_LIST: return machphys_frames(v, arg);
+    case PV_XENMEM_MACHINE_MEMORY_MAP: return v.domain().is_hardware_domain() ? memory_map(v, arg) : Error::eperm;
+    case PV_XENMEM_MEMORY_MAP:
+        if (v.domain().is_hardware_domain() || v.domain().memory_map_entries == 0) return Error::enosys;
+        return memory_map(v, arg);
     case PV_XENMEM_SET_MEMORY_MAP: return set_memory_map(v, arg);
     case PV_XENMEM_ACQUIRE_RESOURCE: return acquire_resource(v, arg);
     case PV_XENMEM_GET_SHARING_FREED_PAGES:

@@ -27,13 +27,16 @@ Progress apply_all(mm::UpdateBatch& batch, mm::Work& work, Requests requests, st
 {
     std::array<pv_mmu_update, 32> block;
     Progress p;
+    bool whole = false;
     while (p.done < count) {
         const std::size_t in_block = p.done % block.size();
         if (in_block == 0) {
             const std::size_t n = std::min<std::size_t>(block.size(), count - p.done);
-            p.status = requests.read_array(std::span{block}.first(n), p.done);
-            if (!p.status.ok()) return p;
+            whole = requests.read_array(std::span{block}.first(n), p.done).ok();
         }
+        // A list that ends in unreadable memory is good up to there.
+        if (!whole) p.status = requests.read_array(std::span{block}.subspan(in_block, 1), p.done);
+        if (!p.status.ok()) return p;
         p.status = batch.apply(block[in_block].ptr, block[in_block].val);
         if (!p.status.ok()) return p;
         if (++p.done < count && work.exhausted()) p.status = Error::restart;

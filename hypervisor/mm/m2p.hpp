@@ -21,4 +21,7 @@ inline Pfn m2p(Mfn m)
                                  : invalid_pfn;
 }
 
+/// First frame of extent @p index (2 MiB) of the table, found in the hypervisor's own page tables; enoent at the end.
+Result<Mfn> m2p_extent(std::uint64_t index);
+
 } // namespace hv::mm

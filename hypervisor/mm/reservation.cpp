@@ -21,7 +21,7 @@ Result<> steal(const MemoryOwner& owner, Mfn m)
     FrameState s{};
     do {
         s = FrameState::decode(old);
-        if (s.refs != 1 || s.count != 0) return s.refs == 0 ? Error::einval : Error::ebusy;
+        if (s.refs != 1 || s.count != 0) return Error::einval; // mapped, typed, or given already
         s.refs = 0;
         s.epoch = flush_epoch();
     } while (!f.state.compare_exchange(old, s.encode(), Order::acq_rel));

@@ -25,7 +25,7 @@ public:
     ~Exchange();
     Exchange(const Exchange&) = delete;
     Exchange& operator=(const Exchange&) = delete;
-    /// Frame @p m is number @p index of those given up; ebusy if anybody else holds it.
+    /// Frame @p m is number @p index of those given up; einval if anybody else holds it.
     Result<> give(unsigned index, Mfn m);
     /// An extent of 2^order new frames, numbers @p index and on.
     Result<> take(unsigned index, unsigned order, unsigned address_bits);

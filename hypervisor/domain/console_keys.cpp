@@ -45,7 +45,8 @@ void dump_domains()
 {
     for_each_domain([](Domain& d) {
         log::info("domain {}: {}, {} pages of {}, {} held, shared_info {x}, {} grant frames", d.id(), life_name(d),
-                  d.page_count(), d.max_pages(), d.held(), d.shared_info_frame(), d.grants().frames());
+                  d.page_count(), d.max_pages(), d.held(), d.shared_info_frame(),
+                  d.life() == Life::dead ? 0U : d.grants().frames());
         for_each_vcpu(d, &dump_vcpu);
     });
     log::info("{} of {} pages free, {} bytes of hypervisor memory, {} grants in use", mm::free_frames(),

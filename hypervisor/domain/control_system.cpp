@@ -1,10 +1,182 @@
 // SPDX-License-Identifier: MIT
 //
-// sysctl: facts about the machine.
+// sysctl: facts about the machine, which has one CPU in use on one node, and its console ring.
+#include "base/log.hpp"
+#include "cpu/clock.hpp"
+#include "domain/console.hpp"
 #include "domain/control.hpp"
+#include "domain/counters.hpp"
+#include "domain/cpu_policy.hpp"
+#include "domain/run.hpp"
+#include "guest/guest_ptr.hpp"
+#include "mm/allocator.hpp"
 
 namespace hv::domain {
+namespace {
 
-Result<std::uint64_t> control_system(Vcpu&, pv_sysctl&) { return Error::enosys; }
+constexpr std::uint32_t most_console_bytes = 16 * 1024; ///< At a time; readers come back for more.
+
+Result<> read_console(pv_sysctl_readconsole& q)
+{
+    const guest::Out<char> out{GuestVa{q.buffer}};
+    const std::uint32_t room = q.count < most_console_bytes ? q.count : most_console_bytes;
+    std::uint64_t position = q.incremental != 0 ? q.index : 0;
+    std::uint32_t copied = 0;
+    std::array<char, 256> part; // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
+    while (copied < room) {
+        const std::size_t want = room - copied < part.size() ? room - copied : part.size();
+        const log::RingRead r = log::read_ring(position, std::span{part}.first(want));
+        position = r.next;
+        if (r.copied == 0) break;
+        TRY(out.write_array(std::span{part}.first(r.copied), copied));
+        copied += static_cast<std::uint32_t>(r.copied);
+    }
+    if (q.clear != 0) log::clear_ring();
+    q.count = copied;
+    q.index = static_cast<std::uint32_t>(position);
+    return Ok{};
+}
+
+void physical_info(pv_sysctl_physinfo& p)
+{
+    p = {};
+    p.threads_per_core = p.cores_per_socket = p.nr_cpus = p.nr_nodes = 1;
+    p.cpu_khz = arch::tsc_scale().khz;
+    p.capabilities = PV_SYSCTL_PHYSCAP_PV | PV_SYSCTL_PHYSCAP_GNTTAB_V1;
+    p.total_pages = mm::total_frames();
+    p.free_pages = mm::free_frames();
+    p.outstanding_pages = mm::claimed_frames();
+    p.max_mfn = mm::frame_table_end().raw() - 1;
+    for (std::uint32_t i = 0; i < std::size(p.hw_cap); ++i)
+        p.hw_cap[i] = feature_word(PolicyKind::hardware, i);
+}
+
+Result<> list_domains(pv_sysctl_getdomaininfolist& q)
+{
+    const guest::Out<pv_domctl_getdomaininfo> out{GuestVa{q.buffer}};
+    std::uint32_t n = 0;
+    for (DomainRef d = next_domain(DomainId{q.first_domain}); d && n < q.max_domains; ++n) {
+        pv_domctl_getdomaininfo info;
+        describe(*d, info);
+        TRY(out.write(info, n));
+        d = next_domain(DomainId{static_cast<std::uint16_t>(d->id().raw() + 1)});
+    }
+    q.num_domains = n;
+    return Ok{};
+}
+
+Result<> debug_keys(const pv_sysctl_debug_keys& q)
+{
+    constexpr std::uint32_t most_keys = 16;
+    if (q.nr_keys > most_keys) return Error::e2big;
+    const guest::In<char> keys{GuestVa{q.keys}};
+    for (std::uint32_t i = 0; i < q.nr_keys; ++i)
+        console_key(TRY(keys.read(i)));
+    return Ok{};
+}
+
+/// Lists with one element: a null list asks for the number, another gets at most what it has room for.
+template <typename T> Result<std::uint32_t> list_of_one(std::uint64_t list, std::uint32_t room, const T& element)
+{
+    const guest::Out<T> out{GuestVa{list}};
+    if (out.null()) return 1U;
+    if (room == 0) return 0U;
+    TRY(out.write(element));
+    return 1U;
+}
+
+Result<> numa_info(pv_sysctl_numainfo& q)
+{
+    const pv_sysctl_meminfo memory{mm::total_frames() * page_size, mm::free_frames() * page_size};
+    constexpr std::uint32_t distance_to_self = 10;
+    const std::uint32_t nodes = TRY(list_of_one(q.meminfo, q.num_nodes, memory));
+    const std::uint32_t rows = TRY(list_of_one(q.distance, q.num_nodes, distance_to_self));
+    q.num_nodes = nodes > rows ? rows : nodes;
+    return Ok{};
+}
+
+Result<> cpu_pool(pv_sysctl_cpupool_op& q)
+{
+    if (q.op == PV_SYSCTL_CPUPOOL_OP_FREEINFO) return write_first_bit(q.cpumap, false);
+    if (q.op != PV_SYSCTL_CPUPOOL_OP_INFO) return Error::eopnotsupp;
+    if (q.cpupool_id != 0) return Error::enoent;
+    q.sched_id = scheduler_id;
+    q.n_dom = 0;
+    for_each_domain([&](Domain&) { ++q.n_dom; });
+    return write_first_bit(q.cpumap, true);
+}
+
+Result<> scheduler(pv_sysctl_scheduler_op& q)
+{
+    if (q.cpupool_id != 0) return Error::esrch;
+    if (q.sched_id != scheduler_id) return Error::einval;
+    if (q.cmd != PV_SYSCTL_SCHEDOP_GETINFO) return Error::eopnotsupp;
+    q.u.sched_credit2.ratelimit_us = FairQueue::min_stint / 1000;
+    return Ok{};
+}
+
+Result<> policy(pv_sysctl_cpu_policy& q)
+{
+    const PolicyKind kind = TRY(policy_kind(q.index, PV_SYSCTL_CPU_POLICY_PV_DEFAULT));
+    q.nr_leaves = TRY(write_policy(kind, GuestVa{q.leaves}, q.nr_leaves));
+    q.nr_msrs = 0;
+    return Ok{};
+}
+
+Result<> featureset(pv_sysctl_cpu_featureset& q)
+{
+    const PolicyKind kind = TRY(policy_kind(q.index, PV_SYSCTL_CPU_FEATURESET_PV_MAX));
+    q.nr_features = TRY(write_featureset(kind, GuestVa{q.features}, q.nr_features));
+    return Ok{};
+}
+
+Result<> cpu_times(pv_sysctl_getcpuinfo& q)
+{
+    if (q.max_cpus != 0) TRY(guest::Out<pv_sysctl_cpuinfo>{GuestVa{q.info}}.write({idle_time(CpuId{0})}));
+    q.nr_cpus = q.max_cpus != 0 ? 1 : 0;
+    return Ok{};
+}
+
+Result<> counters(pv_sysctl& op)
+{
+    const Counters c = read_counters();
+    for (std::size_t i = 0; i < c.size(); ++i)
+        op.u.words[i] = c[i];
+    return Ok{};
+}
+
+Result<> run(pv_sysctl& op)
+{
+    switch (op.cmd) {
+    case PV_SYSCTL_READCONSOLE: return read_console(op.u.readconsole);
+    case PV_SYSCTL_PHYSINFO: physical_info(op.u.physinfo); return Ok{};
+    case PV_SYSCTL_SCHED_ID: op.u.sched_id.sched_id = scheduler_id; return Ok{};
+    case PV_SYSCTL_GETDOMAININFOLIST: return list_domains(op.u.getdomaininfolist);
+    case PV_SYSCTL_DEBUG_KEYS: return debug_keys(op.u.debug_keys);
+    case PV_SYSCTL_GETCPUINFO: return cpu_times(op.u.getcpuinfo);
+    case PV_SYSCTL_AVAILHEAP: op.u.availheap.avail_bytes = mm::free_frames() * page_size; return Ok{};
+    case PV_SYSCTL_CPUTOPOINFO: {
+        pv_sysctl_cputopoinfo& q = op.u.cputopoinfo;
+        q.num_cpus = TRY(list_of_one(q.cputopo, q.num_cpus, pv_sysctl_cputopo{0, 0, 0}));
+        return Ok{};
+    }
+    case PV_SYSCTL_NUMAINFO: return numa_info(op.u.numainfo);
+    case PV_SYSCTL_CPUPOOL_OP: return cpu_pool(op.u.cpupool_op);
+    case PV_SYSCTL_SCHEDULER_OP: return scheduler(op.u.scheduler_op);
+    case PV_SYSCTL_GET_CPU_LEVELLING_CAPS: op.u.cpu_levelling_caps.caps = 0; return Ok{};
+    case PV_SYSCTL_GET_CPU_POLICY: return policy(op.u.cpu_policy);
+    case PV_SYSCTL_GET_CPU_FEATURESET: return featureset(op.u.cpu_featureset);
+    case sysctl_counters: return counters(op);
+    default: return Error::enosys;
+    }
+}
+
+} // namespace
+
+Result<std::uint64_t> control_system(Vcpu&, pv_sysctl& op)
+{
+    TRY(run(op));
+    return 0;
+}
 
 } // namespace hv::domain

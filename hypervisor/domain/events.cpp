@@ -46,6 +46,16 @@ Result<EventPort> EventChannels::allocate()
     return Error::enospc;
 }
 
+std::uint32_t EventChannels::open_ports()
+{
+    const cpu::Guard guard{lock_};
+    std::uint32_t n = 0;
+    for (const mm::Box<Bucket>& b : buckets_)
+        for (std::uint32_t i = 0; b && i < per_bucket; ++i)
+            if (b->channels[i].state != PortState::closed) ++n;
+    return n;
+}
+
 void EventChannels::release(EventPort port, Channel& c)
 {
     c.state = PortState::closed;

@@ -48,6 +48,8 @@ public:
     void raise(EventPort port);
     /// Einval for a port this domain cannot have.
     [[nodiscard]] Result<bool> pending(EventPort port);
+    /// Ports that are not closed.
+    [[nodiscard]] std::uint32_t open_ports();
 
 private:
     struct Channel {

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+//
+// domctl: vCPUs of a domain other than the caller's, which is paused while its state is read or written.
+#include "domain/control.hpp"
+#include "domain/run.hpp"
+#include "guest/guest_ptr.hpp"
+#include "mm/heap.hpp"
+
+namespace hv::domain {
+namespace {
+
+class Paused {
+public:
+    explicit Paused(Domain& d) : domain_{d} { domain_.pause(); }
+    ~Paused() { domain_.unpause(); }
+    Paused(const Paused&) = delete;
+    Paused& operator=(const Paused&) = delete;
+
+private:
+    Domain& domain_;
+};
+
+Result<Vcpu*> find_vcpu(Domain& d, std::uint32_t id)
+{
+    if (id >= d.max_vcpus()) return Error::einval;
+    Vcpu* const v = d.vcpu(VcpuId{id});
+    if (v == nullptr) return Error::esrch;
+    return v;
+}
+
+Result<> set_context(Domain& d, const pv_domctl_vcpucontext& q)
+{
+    Vcpu& v = *TRY(find_vcpu(d, q.vcpu));
+    if (d.is_dying()) return Error::einval;
+    const auto context = TRY(mm::make_box<pv_vcpu_guest_context>()); // too large for the stack
+    TRY(guest::In<pv_vcpu_guest_context>{GuestVa{q.ctxt}}.read_array(std::span{context.get(), 1}));
+    const Paused paused{d};
+    return v.initialise(*context);
+}
+
+Result<> get_context(Domain& d, const pv_domctl_vcpucontext& q)
+{
+    Vcpu& v = *TRY(find_vcpu(d, q.vcpu));
+    if (!v.initialised() || d.is_dying()) return Error::enodata;
+    const auto context = TRY(mm::make_box<pv_vcpu_guest_context>());
+    {
+        const Paused paused{d};
+        v.context(*context);
+    }
+    return guest::Out<pv_vcpu_guest_context>{GuestVa{q.ctxt}}.write_array(std::span{context.get(), 1});
+}
+
+Result<> get_info(Domain& d, pv_domctl_getvcpuinfo& info)
+{
+    Vcpu& v = *TRY(find_vcpu(d, info.vcpu));
+    const pv_vcpu_runstate_info state = runstate_now(v);
+    info.online = v.online();
+    info.blocked = v.blocked();
+    info.running = state.state == PV_RUNSTATE_RUNNING;
+    info.cpu_time = state.time[PV_RUNSTATE_RUNNING];
+    info.cpu = 0;
+    return Ok{};
+}
+
+/// One CPU: any set that names it is met, and it is what is in force.
+Result<> affinity(Domain& d, const pv_domctl& op)
+{
+    const pv_domctl_vcpuaffinity& a = op.u.vcpuaffinity;
+    constexpr std::uint32_t which = PV_VCPUAFFINITY_HARD | PV_VCPUAFFINITY_SOFT;
+    if ((a.flags & which) == 0 || (a.flags & ~(which | PV_VCPUAFFINITY_FORCE)) != 0) return Error::einval;
+    TRY(find_vcpu(d, a.vcpu));
+    const bool set = op.cmd == PV_DOMCTL_SETVCPUAFFINITY;
+    if ((a.flags & PV_VCPUAFFINITY_HARD) != 0) {
+        if (set && !TRY(read_first_bit(a.cpumap_hard))) return Error::einval;
+        TRY(write_first_bit(a.cpumap_hard, true));
+    }
+    if ((a.flags & PV_VCPUAFFINITY_SOFT) != 0) TRY(write_first_bit(a.cpumap_soft, true));
+    return Ok{};
+}
+
+} // namespace
+
+Result<> control_vcpu(Vcpu& caller, Domain& d, pv_domctl& op)
+{
+    const bool own = &d == &caller.domain();
+    switch (op.cmd) {
+    case PV_DOMCTL_MAX_VCPUS: return own ? Error::einval : d.create_vcpus(op.u.max_vcpus.max);
+    case PV_DOMCTL_SETVCPUCONTEXT: return own ? Error::einval : set_context(d, op.u.vcpucontext);
+    case PV_DOMCTL_GETVCPUCONTEXT: return own ? Error::einval : get_context(d, op.u.vcpucontext);
+    case PV_DOMCTL_GETVCPUINFO: return get_info(d, op.u.getvcpuinfo);
+    default: return affinity(d, op);
+    }
+}
+
+} // namespace hv::domain

@@ -40,11 +40,18 @@ void reschedule_at(CpuRun& c, Nanoseconds when, Nanoseconds now)
         c.slice.start(cpu::this_cpu().timers, when);
 }
 
+/// The user root does not map the kernel's memory, where the runstate area is.
+void load_kernel_root(Vcpu& v)
+{
+    v.owner().cpus.fetch_or(1ULL << arch::cpu_info().cpu, Order::seq_cst);
+    arch::load_root(maddr_of(v.kernel_root()));
+}
+
 void leave(Vcpu& v, Nanoseconds now)
 {
     if (v.runstate.state() == Runstate::running) v.runstate.change(Runstate::runnable, now);
     if (v.has_runstate_area()) {
-        if (!v.kernel_mode()) arch::load_root(maddr_of(v.kernel_root()));
+        if (!v.kernel_mode()) load_kernel_root(v);
         v.publish_runstate();
     }
     v.unload();
@@ -54,7 +61,7 @@ void enter(Vcpu& v, Nanoseconds now)
 {
     v.runstate.change(Runstate::running, now);
     if (v.has_runstate_area() && !v.kernel_mode()) {
-        arch::load_root(maddr_of(v.kernel_root()));
+        load_kernel_root(v);
         v.publish_runstate();
         v.load();
         return;

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+//
+// Numbers, registers, restarts and multicall.
+#include "tests/unit/hypercall/calls.hpp"
+
+namespace hv::hypercall::test {
+
+using Dispatch = Calls;
+
+TEST_F(Dispatch, UnknownNumbersAreEnosys)
+{
+    for (const std::uint64_t n :
+         {5ULL + 1, 11ULL, 27ULL, 31ULL, 34ULL, 37ULL, 38ULL, 40ULL, 48ULL, 63ULL, 64ULL, 1ULL << 32 | 17, ~0ULL})
+        EXPECT_EQ(call(n), -PV_ENOSYS) << n;
+}
+
+TEST_F(Dispatch, EveryEntrySitsAtItsNumber)
+{
+    unsigned bound = 0;
+    for (std::size_t n = 0; n < table_size; ++n) {
+        if (table.slot[n].handler == nullptr) continue;
+        EXPECT_EQ(table.slot[n].number, n);
+        EXPECT_NE(table.slot[n].name, nullptr);
+        ++bound;
+    }
+    EXPECT_EQ(bound, 29u);
+}
+
+TEST_F(Dispatch, OtherRegistersSurvive)
+{
+    auto& r = regs();
+    r.rbx = 1, r.rbp = 2, r.r9 = 3, r.r12 = 4, r.r15 = 5;
+    const std::uint64_t rsp = r.rsp, rflags = r.rflags;
+    EXPECT_EQ(call(PV_HYPERCALL_STACK_SWITCH, 0x18, 0x1234), 0);
+    EXPECT_EQ(v().hot.kernel_sp, 0x1234u);
+    EXPECT_TRUE(r.rbx == 1 && r.rbp == 2 && r.r9 == 3 && r.r12 == 4 && r.r15 == 5 && r.rsp == rsp &&
+                r.rflags == rflags);
+    EXPECT_EQ(r.rip, syscall_rip);
+}
+
+TEST_F(Dispatch, GuestUserModeNeverReachesAHypercall)
+{
+    v().hot.user_root = v().hot.kernel_root;
+    v().hot.kernel_sp = data_va + page_size;
+    v().set_callback(guest::CallbackKind::syscall, {0x7777, 1});
+    v().enter_user_mode();
+    auto& r = regs();
+    r.rax = PV_HYPERCALL_STACK_SWITCH;
+    r.rsi = 0xdead;
+    r.rip = r.rcx = 0x5000;
+    arch::upcall_syscall(r);
+    EXPECT_TRUE(v().kernel_mode());
+    EXPECT_EQ(r.rip, 0x7777u);
+    EXPECT_EQ(r.rax, PV_HYPERCALL_STACK_SWITCH); // the system call's number is its own
+    EXPECT_EQ(v().hot.kernel_sp, data_va + page_size);
+    v().hot.user_root = 0;
+    v().hot.info->evtchn_upcall_mask = 0;
+}
+
+TEST_F(Dispatch, PreemptedCallsGoOnWhereTheyStopped)
+{
+    // A trap table that fills the page, 256 entries, is one run; the next run starts behind it, where nothing is.
+    auto* entries = &dom0().at<pv_trap_info>(0);
+    std::fill_n(entries, 256, pv_trap_info{9, 0, 0, 0, 0x1000});
+    entries[255] = {};
+    EXPECT_EQ(call(PV_HYPERCALL_SET_TRAP_TABLE, data_va), 0);
+    EXPECT_EQ(runs_, 1u);
+    entries[255] = {10, 0, 0, 0, 0x3000};
+    EXPECT_EQ(call(PV_HYPERCALL_SET_TRAP_TABLE, data_va), -PV_EFAULT);
+    EXPECT_EQ(runs_, 2u);
+    EXPECT_EQ(regs().rdi, data_va + page_size);
+    EXPECT_EQ(v().hot.traps[10].address, 0x3000u);
+}
+
+class Multicall : public Calls {
+protected:
+    pv_multicall_entry& entry(unsigned i) { return dom0().at<pv_multicall_entry>(i * sizeof(pv_multicall_entry)); }
+    void fill(unsigned i, std::uint64_t op, std::uint64_t a = 0, std::uint64_t b = 0)
+    {
+        entry(i) = {op, 0xdead, {a, b, 0, 0, 0, 0}};
+    }
+};
+
+TEST_F(Multicall, RunsInOrderAndReportsEach)
+{
+    fill(0, PV_HYPERCALL_STACK_SWITCH, 0, 0x1000);
+    fill(1, PV_HYPERCALL_SET_SEGMENT_BASE, 7, 0); // fails
+    fill(2, 63);                                  // does not exist
+    fill(3, PV_HYPERCALL_MULTICALL, data_va, 1);  // may not nest
+    fill(4, PV_HYPERCALL_STACK_SWITCH, 0, 0x2000);
+    EXPECT_EQ(call(PV_HYPERCALL_MULTICALL, data_va, 5), 0);
+    EXPECT_EQ(entry(0).result, 0u);
+    EXPECT_EQ(static_cast<std::int64_t>(entry(1).result), -PV_EINVAL);
+    EXPECT_EQ(static_cast<std::int64_t>(entry(2).result), -PV_ENOSYS);
+    EXPECT_EQ(static_cast<std::int64_t>(entry(3).result), -PV_EINVAL);
+    EXPECT_EQ(entry(4).result, 0u);
+    EXPECT_EQ(v().hot.kernel_sp, 0x2000u);
+}
+
+TEST_F(Multicall, EmptyAndUnreadableLists)
+{
+    EXPECT_EQ(call(PV_HYPERCALL_MULTICALL, 0, 0), 0);
+    EXPECT_EQ(call(PV_HYPERCALL_MULTICALL, 0x10, 1), -PV_EFAULT);
+    EXPECT_EQ(call(PV_HYPERCALL_MULTICALL, PV_HYPERVISOR_VIRT_START, 1), -PV_EFAULT);
+    EXPECT_EQ(call(PV_HYPERCALL_MULTICALL, ~0ULL - 63, 2), -PV_EFAULT);
+}
+
+TEST_F(Multicall, AListThatEndsInNothingRunsUpToThere)
+{
+    constexpr unsigned last = page_size / sizeof(pv_multicall_entry);
+    for (unsigned i = 0; i < last; ++i)
+        fill(i, PV_HYPERCALL_STACK_SWITCH, 0, 0x1000 + i);
+    EXPECT_EQ(call(PV_HYPERCALL_MULTICALL, data_va, last + 8), -PV_EFAULT);
+    EXPECT_EQ(v().hot.kernel_sp, 0x1000 + last - 1);
+}
+
+TEST_F(Multicall, IretEndsIt)
+{
+    const pv_iret_context frame{0x77, 0x88, 0x99, 0, 0x6000, 0xe030, 0x202, data_va + 0x900, 0xe02b};
+    regs().rsp = put(0x800, frame);
+    fill(0, PV_HYPERCALL_STACK_SWITCH, 0, 0x1000);
+    fill(1, PV_HYPERCALL_IRET);
+    fill(2, PV_HYPERCALL_STACK_SWITCH, 0, 0x2000);
+    EXPECT_EQ(call(PV_HYPERCALL_MULTICALL, data_va, 3), 0x77);
+    EXPECT_EQ(regs().rip, 0x6000u);
+    EXPECT_EQ(regs().rcx, 0x99u);
+    EXPECT_EQ(regs().rsp, data_va + 0x900);
+    EXPECT_EQ(entry(1).result, 0xdeadu);
+    EXPECT_EQ(v().hot.kernel_sp, 0x1000u);
+}
+
+TEST_F(Multicall, APreemptedEntryIsResumedNotRepeated)
+{
+    // The trap table reaches to the end of the page, more than one run's worth of nothing behind it: the resumed entry
+    // must fail there, at the place it had reached, and the call must go on behind it.
+    constexpr std::size_t table_at = 0;
+    constexpr unsigned list_at = page_size - 2 * sizeof(pv_multicall_entry);
+    auto* traps = &dom0().at<pv_trap_info>(table_at);
+    for (unsigned i = 0; i < 256; ++i)
+        traps[i] = {static_cast<std::uint8_t>(i), 0, 0, 0, 0x1000};
+    // The list itself lies in the last entries; as trap entries they are read too and must be harmless.
+    auto* list = &dom0().at<pv_multicall_entry>(list_at);
+    list[0] = {PV_HYPERCALL_SET_TRAP_TABLE, 0x1000, {data_va, 0x1000, 0, 0x1000, 0, 0x1000}};
+    list[1] = {PV_HYPERCALL_STACK_SWITCH, 0x1000, {0, 0x5678, 0, 0x1000, 0, 0x1000}};
+    EXPECT_EQ(call(PV_HYPERCALL_MULTICALL, data_va + list_at, 2), 0);
+    EXPECT_EQ(runs_, 2u);
+    EXPECT_EQ(list[0].args[0], data_va + page_size); // where it goes on
+    EXPECT_EQ(static_cast<std::int64_t>(list[0].result), -PV_EFAULT);
+    EXPECT_EQ(v().hot.kernel_sp, 0x5678u);
+}
+
+} // namespace hv::hypercall::test

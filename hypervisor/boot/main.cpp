@@ -8,6 +8,8 @@
 #include "boot/memory_map.hpp"
 #include "boot/multiboot.hpp"
 #include "cpu/clock.hpp"
+#include "domain/domain.hpp"
+#include "domain/time.hpp"
 #include "mm/init.hpp"
 
 extern "C" {
@@ -96,6 +98,8 @@ void hand_memory_over()
     arch::x86::init_pci();
     arch::x86::init_time();
     cpu::start_clock();
+    domain::start_wallclock();
+    domain::set_after_crash(options.noreboot ? domain::AfterCrash::halt : domain::AfterCrash::reset);
     hand_memory_over();
     arch::x86::init_serial_interrupt();
     start_dom0(info);

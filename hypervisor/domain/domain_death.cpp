@@ -24,11 +24,11 @@ void set_after_crash(AfterCrash what) { after_crash = what; }
 void Domain::end_machine(std::uint32_t reason)
 {
     if (reason == PV_SHUTDOWN_POWEROFF) {
-        log::info("hardware domain shut down: power off");
+        log::warning("hardware domain shut down: power off");
         arch::power_off();
     }
     if (reason == PV_SHUTDOWN_REBOOT) {
-        log::info("hardware domain asks for a reboot");
+        log::warning("hardware domain asks for a reboot");
         arch::reset();
     }
     log::error("hardware domain ended with reason {}", reason);

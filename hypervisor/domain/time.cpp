@@ -59,7 +59,6 @@ Wallclock wallclock_base()
 
 Result<> set_wallclock(Wallclock at, Nanoseconds system_time)
 {
-    if (at.nanoseconds >= ns_per_second) return Error::einval;
     const Nanoseconds system_seconds = system_time / ns_per_second, rest = system_time % ns_per_second;
     if (at.seconds < system_seconds + 1) return Error::einval; // before 1970 at system time 0
     {

@@ -23,7 +23,8 @@ struct Wallclock {
 };
 /// Wallclock at system time 0.
 Wallclock wallclock_base();
-/// It is @p at when system time is @p system_time. Updates every domain. Einval unless nanoseconds < 10^9.
+/// It is @p at when system time is @p system_time. Updates every domain. Einval if that puts system
+/// time 0 before 1970. Nanoseconds beyond a second carry over.
 Result<> set_wallclock(Wallclock at, Nanoseconds system_time);
 /// Starts from the machine's clock; once, at boot.
 void start_wallclock();

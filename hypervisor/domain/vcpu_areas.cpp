@@ -23,8 +23,10 @@ void Vcpu::use_info(pv_vcpu_info* place)
 Result<> Vcpu::register_info(Mfn frame, std::uint32_t offset)
 {
     if (info_page_) return Error::einval;
-    if (offset > page_size - sizeof(pv_vcpu_info) || offset % alignof(pv_vcpu_info) != 0) return Error::einval;
-    info_page_.emplace(TRY(mm::MappedPage::map(frame, domain_)));
+    if (offset > page_size - sizeof(pv_vcpu_info) || offset % alignof(pv_vcpu_info) != 0) return Error::enxio;
+    Result<mm::MappedPage, false> page = mm::MappedPage::map(frame, domain_);
+    if (!page.ok()) return Error::einval;
+    info_page_.emplace(std::move(page).take());
     auto* const place = info_page_->at<pv_vcpu_info>(offset);
     const pv_vcpu_info& old = *hot.info;
     place->evtchn_upcall_mask = shared::load(&old.evtchn_upcall_mask);

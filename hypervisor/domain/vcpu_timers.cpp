@@ -32,7 +32,7 @@ void Vcpu::on_poll_timeout(cpu::Timer& t) { owner_of(t).wake(); }
 void Vcpu::set_singleshot(Nanoseconds deadline)
 {
     singleshot_.stop();
-    if (deadline <= cpu::now())
+    if (deadline <= cpu::now() || deadline >> 63 != 0) // a deadline is signed: those are long gone
         raise_virq(*this, PV_VIRQ_TIMER);
     else
         singleshot_.start(cpu::this_cpu().timers, deadline);

@@ -134,8 +134,8 @@ TEST_F(Types, ForeignAndWildFramesAreRefusedEverywhere)
     const Mfn hole{1100};
     const auto hypervisors = alloc_frame();
     ASSERT_TRUE(hypervisors.ok());
-    const Mfn wild[] = {theirs,           Mfn{0},  Mfn{frames - 1}, Mfn{frames},     Mfn{frames + 1}, Mfn{1ULL << 40},
-                        Mfn{1ULL << 52}, Mfn{~0ULL}, hole,            hypervisors.take()};
+    const Mfn wild[] = {theirs,          Mfn{0},          Mfn{frames - 1}, Mfn{frames}, Mfn{frames + 1},
+                        Mfn{1ULL << 40}, Mfn{1ULL << 52}, Mfn{~0ULL},      hole,        hypervisors.take()};
     const Tree t = tree(domu());
     ASSERT_TRUE(pin_all(domu(), t.l4, 4).ok());
     for (const Mfn m : wild) {
@@ -215,8 +215,9 @@ TEST_F(Types, AnAbandonedHalfPinIsTornDownWithItsOwner)
 
 TEST_F(Types, TheFlushPredicateForEveryPairOfTypes)
 {
-    const PageType all[] = {PageType::none,     PageType::l1_table, PageType::l2_table, PageType::l3_table,
-                            PageType::l4_table, PageType::segment_descriptors, PageType::writable};
+    const PageType all[] = {PageType::none,     PageType::l1_table, PageType::l2_table,
+                            PageType::l3_table, PageType::l4_table, PageType::segment_descriptors,
+                            PageType::writable};
     for (const PageType from : all)
         for (const PageType to : all) {
             const bool expected = from != to && (from == PageType::writable || is_table(from));
@@ -227,7 +228,9 @@ TEST_F(Types, TheFlushPredicateForEveryPairOfTypes)
 TEST_F(Types, AFrameIsFlushedBetweenWritableAndTable)
 {
     const Mfn m = page(domu());
-    { ASSERT_TRUE(get_writable(m, domu()).ok()); }
+    {
+        ASSERT_TRUE(get_writable(m, domu()).ok());
+    }
     auto& flushes = arch::host::flushes();
     flushes.clear();
     ASSERT_TRUE(pin_all(domu(), m, 1).ok());
@@ -237,7 +240,9 @@ TEST_F(Types, AFrameIsFlushedBetweenWritableAndTable)
     ASSERT_TRUE(pin_all(domu(), m, 1).ok()); // nobody could write it in between
     EXPECT_EQ(flushes.size(), 0U);
     ASSERT_TRUE(unpin(domu(), m).ok());
-    { ASSERT_TRUE(get_writable(m, domu()).ok()); } // a stale paging-structure entry may still walk it
+    {
+        ASSERT_TRUE(get_writable(m, domu()).ok());
+    } // a stale paging-structure entry may still walk it
     EXPECT_EQ(flushes.size(), 1U);
     flushes.clear();
     flush_tlb(online_cpus());

@@ -53,10 +53,10 @@ public:
     [[nodiscard]] Vcpu* vcpu(VcpuId id) const { return id.raw() < vcpu_count_ ? vcpus_[id.raw()].get() : nullptr; }
 
     // ---- life cycle ----
-    void pause();                    ///< Counted; none of its vCPUs runs on return.
+    void pause(); ///< Counted; none of its vCPUs runs on return.
     void unpause();
-    Result<> controller_unpause();   ///< domctl unpausedomain: einval if the controller has not paused it.
-    Result<> controller_pause();     ///< domctl pausedomain.
+    Result<> controller_unpause(); ///< domctl unpausedomain: einval if the controller has not paused it.
+    Result<> controller_pause();   ///< domctl pausedomain.
     [[nodiscard]] bool paused() const { return pause_count_.load(Order::acquire) != 0; }
     [[nodiscard]] bool controller_paused() const { return controller_pauses_ != 0; }
     /// The guest asked (PV_SHUTDOWN_*): its vCPUs stop and the hardware domain learns of it. The hardware domain's own
@@ -87,7 +87,7 @@ public:
     std::array<std::uint8_t, 16> handle{};
     std::uint32_t weight = default_weight; ///< Change through set_weight.
     void set_weight(std::uint32_t weight);
-    Atomic<std::uint32_t> pollers;         ///< vCPUs in SCHEDOP_poll.
+    Atomic<std::uint32_t> pollers; ///< vCPUs in SCHEDOP_poll.
     /// XENMEM_set_memory_map of the builder; guarded by lock().
     struct MemoryMapEntry {
         std::uint64_t address, bytes;
@@ -116,16 +116,16 @@ private:
     mm::Array<mm::Box<Vcpu>> vcpus_;
     std::optional<mm::SharedPage> shared_page_;
     mm::Box<GrantTable> grants_;
-    mm::Box<Domain> self_;              ///< Owns itself from listing to the last reference.
+    mm::Box<Domain> self_; ///< Owns itself from listing to the last reference.
     cpu::SpinLock lock_{cpu::Rank::domain};
     Atomic<std::uint32_t> pause_count_;
-    Atomic<std::uint32_t> references_;  ///< DomainRefs, and one while listed as alive or dying.
+    Atomic<std::uint32_t> references_; ///< DomainRefs, and one while listed as alive or dying.
     std::uint32_t controller_pauses_ = 0;
     std::uint32_t shutdown_reason_ = ~0U;
     bool shut_down_ = false;
     Life life_ = Life::alive;
     DomainTimer watchdogs_[2], reaper_;
-    Domain* hash_next_ = nullptr;       ///< Guarded by the list's lock.
+    Domain* hash_next_ = nullptr; ///< Guarded by the list's lock.
 };
 
 /// Keeps a domain's memory from being freed; not the domain from dying.
@@ -154,7 +154,8 @@ Result<DomainRef> resolve(DomainId id, Vcpu& caller);
 DomainRef next_domain(DomainId id);
 template <typename F> void for_each_domain(F&& f)
 {
-    for (DomainRef d = next_domain(DomainId{0}); d; d = next_domain(DomainId{static_cast<std::uint16_t>(d->id().raw() + 1)}))
+    for (DomainRef d = next_domain(DomainId{0}); d;
+         d = next_domain(DomainId{static_cast<std::uint16_t>(d->id().raw() + 1)}))
         f(*d);
 }
 /// Null until it is created.

@@ -11,7 +11,7 @@ namespace hv::domain {
 namespace {
 
 cpu::SpinLock list_lock{cpu::Rank::domain_list};
-List<Domain> domains;                     ///< All below guarded by list_lock.
+List<Domain> domains; ///< All below guarded by list_lock.
 std::array<Domain*, 256> buckets;
 Domain* hardware;
 std::uint16_t next_id = 1;

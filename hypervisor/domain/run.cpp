@@ -16,9 +16,9 @@ namespace {
 /// One CPU's scheduling state.
 struct CpuRun {
     cpu::SpinLock lock{cpu::Rank::scheduler};
-    FairQueue queue;                                          ///< Guarded by lock.
+    FairQueue queue; ///< Guarded by lock.
     cpu::Timer slice{[](cpu::Timer&) { cpu::raise(cpu::Softirq::reschedule); }};
-    Nanoseconds programmed = 0;                               ///< Deadline in the hardware timer, 0 = none.
+    Nanoseconds programmed = 0; ///< Deadline in the hardware timer, 0 = none.
     Nanoseconds idle_since = 0, idle_total = 0;
 };
 
@@ -86,7 +86,8 @@ void reschedule(CpuRun& c)
     auto* const next = static_cast<Vcpu*>(picked);
     if (next == previous) {
         // It blocked and was woken before anyone else got the CPU.
-        if (next != nullptr && next->runstate.state() != Runstate::running) next->runstate.change(Runstate::running, now);
+        if (next != nullptr && next->runstate.state() != Runstate::running)
+            next->runstate.change(Runstate::running, now);
         return;
     }
     if (previous != nullptr)

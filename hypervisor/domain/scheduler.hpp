@@ -30,10 +30,10 @@ private:
 
 class FairQueue {
 public:
-    static constexpr Nanoseconds slice = 8'000'000;         ///< Longest stint while others wait.
-    static constexpr Nanoseconds min_stint = 200'000;       ///< A wakeup preempts no earlier than this.
-    static constexpr Nanoseconds wake_credit = 2'000'000;   ///< Advantage of a sleeper over the queue.
-    static constexpr Nanoseconds preempt_margin = 500'000;  ///< A waker must be behind by this to preempt.
+    static constexpr Nanoseconds slice = 8'000'000;        ///< Longest stint while others wait.
+    static constexpr Nanoseconds min_stint = 200'000;      ///< A wakeup preempts no earlier than this.
+    static constexpr Nanoseconds wake_credit = 2'000'000;  ///< Advantage of a sleeper over the queue.
+    static constexpr Nanoseconds preempt_margin = 500'000; ///< A waker must be behind by this to preempt.
 
     /// @p r became runnable (and does not run). Returns when the running one should be looked at again:
     /// @p now = preempt at once; `no_deadline` = it may run on.
@@ -65,7 +65,7 @@ private:
     Runnable* running_ = nullptr;
     Nanoseconds charged_until_ = 0; ///< The running one has paid up to here.
     Nanoseconds stint_start_ = 0;
-    Nanoseconds virtual_now_ = 0;   ///< Never decreases: the least vruntime among running and waiting.
+    Nanoseconds virtual_now_ = 0; ///< Never decreases: the least vruntime among running and waiting.
     std::uint64_t next_ticket_ = 0;
 };
 

@@ -14,8 +14,8 @@ namespace hv::domain {
 namespace {
 
 /// Where hot.info points once a dying vCPU has lost its place: never delivered from, never shown to anyone.
-pv_vcpu_info nowhere{.evtchn_upcall_pending = 0, .evtchn_upcall_mask = 1, .hole0 = {}, .evtchn_pending_sel = 0,
-                     .arch = {}, .time = {}};
+pv_vcpu_info nowhere{
+    .evtchn_upcall_pending = 0, .evtchn_upcall_mask = 1, .hole0 = {}, .evtchn_pending_sel = 0, .arch = {}, .time = {}};
 
 } // namespace
 

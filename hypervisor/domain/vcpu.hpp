@@ -43,17 +43,17 @@ public:
     Result<> initialise(const pv_vcpu_guest_context& c);
     /// The guest's view of its state, for getvcpucontext; the vCPU must not be running.
     void context(pv_vcpu_guest_context& out);
-    Result<> up();   ///< Einval before initialise.
-    void down();     ///< From the vCPU itself, or any time while it does not run.
+    Result<> up(); ///< Einval before initialise.
+    void down();   ///< From the vCPU itself, or any time while it does not run.
     /// Drops every reference it holds into guest memory; the domain dies and the vCPU never runs again.
     void release();
 
     // ---- scheduling (vcpu.cpp) ----
-    void pause();    ///< Counted. Not running on return.
+    void pause(); ///< Counted. Not running on return.
     void unpause();
     /// Waits for an event; does not touch the upcall mask. No effect if one is already deliverable.
     void block();
-    void wake();     ///< Ends a block or a poll.
+    void wake(); ///< Ends a block or a poll.
     void yield();
     /// After `online`, a pause count or the domain's state changed: puts the vCPU on or off the run queue.
     void settle_runnable();

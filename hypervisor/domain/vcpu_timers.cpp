@@ -3,8 +3,8 @@
 // The timers a vCPU owns. They live on the timer queue of the CPU that starts them and raise VIRQ_TIMER.
 #include "cpu/clock.hpp"
 #include "cpu/percpu.hpp"
-#include "domain/vcpu.hpp"
 #include "domain/events.hpp"
+#include "domain/vcpu.hpp"
 
 namespace hv::domain {
 namespace {

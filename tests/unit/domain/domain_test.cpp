@@ -136,7 +136,8 @@ TEST_F(Domains, AReferenceKeepsADeadDomainListedButNotAlive)
 {
     const Guest g = start_guest();
     DomainRef kept = find_domain(g.domain->id());
-    while (!g.domain->destroy().ok()) {}
+    while (!g.domain->destroy().ok()) {
+    }
     arch::host::advance(100'000'000);
     enter_and_leave();
     EXPECT_TRUE(kept->is_dying());
@@ -160,7 +161,8 @@ TEST_F(Domains, ForeignMappingsDelayTheEnd)
     const DomainId id = g.domain->id();
     {
         const auto page = ok(mm::get_page(g.data, *g.domain));
-        while (!g.domain->destroy().ok()) {}
+        while (!g.domain->destroy().ok()) {
+        }
         arch::host::advance(100'000'000);
         enter_and_leave();
         EXPECT_TRUE(find_domain(id)) << "somebody still holds a frame";

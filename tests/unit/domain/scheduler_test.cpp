@@ -196,7 +196,8 @@ TEST(FairQueue, RandomUseLosesNobody)
         left += b ? 1 : 0;
     while (Runnable* const r = m.pick()) {
         m.queue.sleep(*r, m.now);
-        const auto i = static_cast<std::size_t>(std::find_if(all.begin(), all.end(), [&](auto& x) { return &x == r; }) - all.begin());
+        const auto i = static_cast<std::size_t>(std::find_if(all.begin(), all.end(), [&](auto& x) { return &x == r; }) -
+                                                all.begin());
         EXPECT_TRUE(awake[i]);
         awake[i] = false;
         --left;

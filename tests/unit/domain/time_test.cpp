@@ -16,7 +16,8 @@ Nanoseconds guest_time(const pv_vcpu_time_info& t, std::uint64_t tsc)
 {
     std::uint64_t delta = tsc - t.tsc_timestamp;
     delta = t.tsc_shift < 0 ? delta >> -t.tsc_shift : delta << t.tsc_shift;
-    return t.system_time + static_cast<Nanoseconds>((static_cast<unsigned __int128>(delta) * t.tsc_to_system_mul) >> 32);
+    return t.system_time +
+           static_cast<Nanoseconds>((static_cast<unsigned __int128>(delta) * t.tsc_to_system_mul) >> 32);
 }
 
 class Time : public World {

@@ -95,7 +95,8 @@ protected:
     void TearDown() override
     {
         dom0().vcpu().wake();
-        for (DomainRef d = next_domain(DomainId{1}); d; d = next_domain(DomainId{static_cast<std::uint16_t>(d->id().raw() + 1)}))
+        for (DomainRef d = next_domain(DomainId{1}); d;
+             d = next_domain(DomainId{static_cast<std::uint16_t>(d->id().raw() + 1)}))
             d->pause(); // leaves the CPU to the hardware domain
         enter_and_leave();
         for (DomainRef d = next_domain(DomainId{1}); d && !HasFatalFailure(); d = next_domain(DomainId{1}))

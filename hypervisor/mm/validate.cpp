@@ -63,12 +63,13 @@ Result<> validate_entries(Mfn m, unsigned level, const MemoryOwner& owner, Work&
             record(m, i, present);
             return Error::restart;
         }
-        const Result<std::uint64_t> taken = ops.take(w[i], {*self, *self}, work);
+        const std::uint64_t entry = w[i];
+        const Result<std::uint64_t> taken = ops.take(entry, {*self, *self}, work);
         if (!taken.ok()) {
             record(m, i, present);
             return taken.error();
         }
-        if (taken.take() != w[i]) w[i] = taken.take();
+        if (taken.take() != entry) w[i] = taken.take();
         ++present;
         (void)work.spend();
     }

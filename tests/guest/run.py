@@ -7,7 +7,7 @@
 One line a kernel, last line "N passed, N failed"; exit status 0 only if none failed. `xen` is Debian's Xen 4.17 from
 the package cache. Lines `// RUN: key=value` in a kernel's main.cpp set: args (its command line), append (more
 hypervisor options), mem (MB), timeout (s), and expect=crash|exit with pattern=REGEX for kernels whose end is judged by
-what the hypervisor prints or does; until=REGEX ends the run early.
+what the hypervisor prints or does; until=REGEX ends the run early. A key written xen.KEY or parapet.KEY holds there only.
 """
 import argparse, concurrent.futures, gzip, os, pathlib, re, select, subprocess, sys, tempfile, time
 
@@ -28,12 +28,14 @@ def xen_image(kernels):
     return out
 
 
-def settings(name):
+def settings(name, which):
     found = {"args": "", "append": "", "mem": "256", "timeout": "60", "expect": "result", "pattern": "", "until": ""}
-    for key, value in re.findall(r"^// RUN: (\w+)=(.*)$", (HERE / name / "main.cpp").read_text(), re.M):
+    for only, key, value in re.findall(r"^// RUN: (?:(xen|parapet)\.)?(\w+)=(.*)$",
+                                       (HERE / name / "main.cpp").read_text(), re.M):
         if key not in found:
             raise SystemExit(f"{name}: unknown RUN key {key}")
-        found[key] = value.strip()
+        if only in ("", which):
+            found[key] = value.strip()
     return found
 
 
@@ -86,7 +88,7 @@ def judge(name, conf, text, why):
 
 
 def one(hv, which, kernels, logs, name):
-    conf = settings(name)
+    conf = settings(name, which)
     start = time.monotonic()
     log = logs / f"{name}.{which}.log"
     passed, remark = judge(name, conf, *boot(hv, kernels / name, conf, log))

@@ -13,7 +13,7 @@ namespace {
 
 void check_registration()
 {
-    const u16 types[] = {PV_CALLBACKTYPE_EVENT, PV_CALLBACKTYPE_FAILSAFE, PV_CALLBACKTYPE_SYSCALL,
+    const u16 types[] = {PV_CALLBACKTYPE_EVENT,     PV_CALLBACKTYPE_FAILSAFE, PV_CALLBACKTYPE_SYSCALL,
                          PV_CALLBACKTYPE_SYSCALL32, PV_CALLBACKTYPE_SYSENTER, PV_CALLBACKTYPE_NMI};
     for (u16 type : types) {
         bool ok = expect_rc(set_callback(type, 1, 0x0000800000000000), -22, "a non-canonical address");
@@ -43,7 +43,8 @@ void check_registration()
 void check_set_callbacks()
 {
     install_traps();
-    expect_rc(hypercall(PV_HYPERCALL_SET_CALLBACKS, stub_of(kEvent), stub_of(kFailsafe), stub_of(kSyscall)), 0, "all three");
+    expect_rc(hypercall(PV_HYPERCALL_SET_CALLBACKS, stub_of(kEvent), stub_of(kFailsafe), stub_of(kSyscall)), 0,
+              "all three");
 }
 
 void check_stack(UserSpace& space)

@@ -84,7 +84,9 @@ void check_kernel_data_breakpoint()
     static pv_feature_info info;
     require(set_debugreg(0, addr(&info) + 4), "DR0");
     require(set_debugreg(7, 0x000f0001), "DR7: 4-byte access");
-    GUARDED("syscall", : : "a"(PV_HYPERCALL_XEN_VERSION), "D"(PV_XENVER_GET_FEATURES), "S"(&info)
+    GUARDED("syscall",
+            :
+            : "a"(PV_HYPERCALL_XEN_VERSION), "D"(PV_XENVER_GET_FEATURES), "S"(&info)
             : "rcx", "r11", "rdx", "r8", "r10", "memory");
     expect_eq(last_trap.vector, kNone, "a hypercall that writes a watched word");
     require(set_debugreg(7, 0), "off");

@@ -64,9 +64,12 @@ void check_features()
     expect(has(PV_XENFEAT_MMU_PT_UPDATE_PRESERVE_AD), "mmu_pt_update_preserve_ad is offered");
     expect(has(PV_XENFEAT_GNTTAB_MAP_AVAIL_BITS), "gnttab_map_avail_bits is offered");
     expect(has(PV_XENFEAT_DOM0), "dom0 is offered to dom0");
-    const unsigned forbidden[] = {PV_XENFEAT_WRITABLE_PAGE_TABLES, PV_XENFEAT_WRITABLE_DESCRIPTOR_TABLES,
-                                  PV_XENFEAT_AUTO_TRANSLATED_PHYSMAP, PV_XENFEAT_SUPERVISOR_MODE_KERNEL,
-                                  PV_XENFEAT_HVM_CALLBACK_VECTOR, PV_XENFEAT_HVM_SAFE_PVCLOCK,
+    const unsigned forbidden[] = {PV_XENFEAT_WRITABLE_PAGE_TABLES,
+                                  PV_XENFEAT_WRITABLE_DESCRIPTOR_TABLES,
+                                  PV_XENFEAT_AUTO_TRANSLATED_PHYSMAP,
+                                  PV_XENFEAT_SUPERVISOR_MODE_KERNEL,
+                                  PV_XENFEAT_HVM_CALLBACK_VECTOR,
+                                  PV_XENFEAT_HVM_SAFE_PVCLOCK,
                                   PV_XENFEAT_HVM_PIRQS};
     for (unsigned bit : forbidden) {
         expect_eq(info.submap >> bit & 1, 0, "a feature that misleads Linux is off");

@@ -13,8 +13,13 @@ constexpr u64 kGetcpu = 0x0040f50000000000, kBased = 0x00cff3123456ffff;
 constexpr u64 kDpl3 = 0x0000600000000000, kAccessedBit = 0x0000010000000000;
 // The second, a 64-bit call gate, Xen stores with DPL 0 (it then always faults); Parapet has no gates.
 constexpr u64 kCallGate = 0x0000ec00e0330000;
-constexpr u64 kSystem[] = {0x0000e90000000000 | 0xe0330000, 0x0000ec00e0330000, 0x0000ee00e0330000,
-                           0x0000ef00e0330000, 0x0000e2000000ffff, 0x0000e5000000ffff, 0x00008b000000ffff};
+constexpr u64 kSystem[] = {0x0000e90000000000 | 0xe0330000,
+                           0x0000ec00e0330000,
+                           0x0000ee00e0330000,
+                           0x0000ef00e0330000,
+                           0x0000e2000000ffff,
+                           0x0000e5000000ffff,
+                           0x00008b000000ffff};
 
 long set_gdt(u64* mfns, u64 entries) { return hypercall(PV_HYPERCALL_SET_GDT, addr(mfns), entries); }
 

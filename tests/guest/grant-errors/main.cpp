@@ -115,7 +115,7 @@ void check_pointers()
 {
     const u64 bad[] = {0x1000, 0x8000000000000000, 0xffff830000000000};
     const u64 ops[] = {PV_GNTTABOP_MAP_GRANT_REF, PV_GNTTABOP_UNMAP_GRANT_REF, PV_GNTTABOP_SETUP_TABLE,
-                       PV_GNTTABOP_COPY, PV_GNTTABOP_QUERY_SIZE, PV_GNTTABOP_SET_VERSION};
+                       PV_GNTTABOP_COPY,          PV_GNTTABOP_QUERY_SIZE,      PV_GNTTABOP_SET_VERSION};
     for (u64 pointer : bad) {
         for (u64 op : ops) {
             if (!expect_rc(hypercall(PV_HYPERCALL_GRANT_TABLE_OP, op, pointer, 1), -14, "a bad pointer")) {

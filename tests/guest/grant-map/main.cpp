@@ -10,7 +10,7 @@ using namespace guest;
 namespace {
 
 u8 *page, *window;
-u64 hole;  // the window's own entry, put back at the end
+u64 hole; // the window's own entry, put back at the end
 
 void check_host_map()
 {
@@ -55,7 +55,8 @@ void check_contains_pte(UserSpace& space)
     u32 flags = PV_GNTMAP_HOST_MAP | PV_GNTMAP_APPLICATION_MAP | PV_GNTMAP_CONTAINS_PTE | 1u << 16;
     Mapping m = map_grant(12, maddr_of(slot), flags);
     expect_rc(m.status, 0, "map by the entry's address");
-    expect_eq(*slot & (kFrameMask | kPresent | kWrite | kUser), entry(mfn_of(page), kPresent | kWrite | kUser), "entry");
+    expect_eq(*slot & (kFrameMask | kPresent | kWrite | kUser), entry(mfn_of(page), kPresent | kWrite | kUser),
+              "entry");
     expect_eq(*slot >> 9 & 1, 1, "the available bit asked for");
     expect_rc(unmap_grant(m.handle, maddr_of(slot)), 0, "unmap");
     expect_eq(*slot, 0, "cleared");

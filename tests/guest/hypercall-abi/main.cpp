@@ -50,8 +50,8 @@ void check_registers()
 
 void check_numbers()
 {
-    const u64 unknown[] = {11, 37 + 100, 43, 44, 45, 46, 47, 56, 57, 63, 64, 65, 127, 128, 255, 256, 0x7fffffff,
-                           0x80000000, 0xffffffff};
+    const u64 unknown[] = {11, 37 + 100, 43,  44,  45,  46,  47,         56,         57,        63,
+                           64, 65,       127, 128, 255, 256, 0x7fffffff, 0x80000000, 0xffffffff};
     for (u64 number : unknown) {
         if (!expect_rc(hypercall(number), -38, "an unknown number")) {
             print("  number 0x%lx\n", number);

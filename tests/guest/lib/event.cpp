@@ -98,8 +98,8 @@ u64 system_time()
         u64 delta = rdtsc() - time.tsc_timestamp;
         int shift = time.tsc_shift;
         delta = shift < 0 ? delta >> -shift : delta << shift;
-        u64 ns = time.system_time +
-                 static_cast<u64>((static_cast<unsigned __int128>(delta) * time.tsc_to_system_mul) >> 32);
+        u64 ns =
+            time.system_time + static_cast<u64>((static_cast<unsigned __int128>(delta) * time.tsc_to_system_mul) >> 32);
         asm volatile("lfence" ::: "memory");
         if ((version & 1) == 0 && version == time.version) {
             return ns;

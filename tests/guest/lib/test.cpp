@@ -26,10 +26,10 @@ struct ErrorName {
     const char* name;
 };
 constexpr ErrorName kErrors[] = {
-    {1, "-EPERM"},      {2, "-ENOENT"},   {3, "-ESRCH"},   {7, "-E2BIG"},       {11, "-EAGAIN"},
-    {12, "-ENOMEM"},    {13, "-EACCES"},  {14, "-EFAULT"}, {16, "-EBUSY"},      {17, "-EEXIST"},
-    {19, "-ENODEV"},    {22, "-EINVAL"},  {28, "-ENOSPC"}, {38, "-ENOSYS"},     {62, "-ETIME"},
-    {95, "-EOPNOTSUPP"}, {105, "-ENOBUFS"}, {107, "-ENOTCONN"}, {34, "-ERANGE"},  {75, "-EOVERFLOW"},
+    {1, "-EPERM"},       {2, "-ENOENT"},    {3, "-ESRCH"},      {7, "-E2BIG"},   {11, "-EAGAIN"},
+    {12, "-ENOMEM"},     {13, "-EACCES"},   {14, "-EFAULT"},    {16, "-EBUSY"},  {17, "-EEXIST"},
+    {19, "-ENODEV"},     {22, "-EINVAL"},   {28, "-ENOSPC"},    {38, "-ENOSYS"}, {62, "-ETIME"},
+    {95, "-EOPNOTSUPP"}, {105, "-ENOBUFS"}, {107, "-ENOTCONN"}, {34, "-ERANGE"}, {75, "-EOVERFLOW"},
 };
 
 const char* error_name(long rc)

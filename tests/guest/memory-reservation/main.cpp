@@ -107,7 +107,8 @@ void check_limits()
     expect_rc(reserve(PV_XENMEM_POPULATE_PHYSMAP, list, ceiling), 0, "more extents than fit an operation");
     d.domid = 77;
     expect_rc(memory_op(PV_XENMEM_CURRENT_RESERVATION, &d), -3, "a domain that is not there");
-    expect_rc(hypercall(PV_HYPERCALL_MEMORY_OP, PV_XENMEM_POPULATE_PHYSMAP, 0x1000), 0, "a bad pointer: nothing was done");
+    expect_rc(hypercall(PV_HYPERCALL_MEMORY_OP, PV_XENMEM_POPULATE_PHYSMAP, 0x1000), 0,
+              "a bad pointer: nothing was done");
     expect_rc(reserve(PV_XENMEM_POPULATE_PHYSMAP, reinterpret_cast<u64*>(0xffff830000000000), 1), 0, "a bad list");
     expect_rc(reserve(PV_XENMEM_DECREASE_RESERVATION, reinterpret_cast<u64*>(0x1000), 1), 0, "a bad list");
 }

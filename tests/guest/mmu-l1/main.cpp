@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Level 1 entries by mmu_update (CONTRACT C.2, C.7): which flags are accepted and how they read back, that a page
-// table is never mapped writable, that entries without P are stored as they are, and that every refusal changes nothing.
+// table is never mapped writable, that entries without P are stored as they are, and that every refusal changes
+// nothing.
 #include "tests/guest/lib/test.hpp"
 #include "tests/guest/lib/user.hpp"
 
@@ -56,8 +57,12 @@ void check_flags()
 
 void check_not_present()
 {
-    const u64 values[] = {0xfffffffffffffffe, 0x8000000000000000, 0x7ff0000000000002, 0x1234567890abcde0,
-                          entry(mfn_of(space->l1()), kWrite), 0x000fffffffffff80};
+    const u64 values[] = {0xfffffffffffffffe,
+                          0x8000000000000000,
+                          0x7ff0000000000002,
+                          0x1234567890abcde0,
+                          entry(mfn_of(space->l1()), kWrite),
+                          0x000fffffffffff80};
     for (u64 value : values) {
         expect_rc(set(value), 0, "an entry without P");
         expect_eq(*slot, value, "is stored to the bit");

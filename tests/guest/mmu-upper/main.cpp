@@ -12,9 +12,9 @@ UserSpace* space;
 
 struct Level {
     unsigned number;
-    u64* slot;      // a free entry of the level's table in use
-    u64* below;     // a valid table of the level below
-    u64* same;      // another valid table of the same level
+    u64* slot;  // a free entry of the level's table in use
+    u64* below; // a valid table of the level below
+    u64* same;  // another valid table of the same level
 };
 
 bool refused(const Level& level, u64 value, long error, const char* what)
@@ -34,7 +34,8 @@ void check_level(const Level& level)
     u64 below = mfn_of(level.below), maddr = maddr_of(level.slot);
     refused(level, entry(mfn_of(page), kTable), -22, "a frame that is mapped writable");
     expect_rc(mmu_update(maddr, entry(below, kTable)), 0, "a table of the level below");
-    expect_eq(*level.slot & (kFrameMask | kPresent | kWrite | kUser), entry(below, kPresent | kWrite | kUser), "stored");
+    expect_eq(*level.slot & (kFrameMask | kPresent | kWrite | kUser), entry(below, kPresent | kWrite | kUser),
+              "stored");
     expect_rc(mmu_update(maddr, entry(below, kPresent | kAccessed)), 0, "the same, fewer flags");
     expect_eq(*level.slot & kUser, kUser, "U is added");
     refused(level, entry(below, kTable | kPse), -22, "PSE over a table");
@@ -98,8 +99,8 @@ void test_main()
     auto* l2 = static_cast<u64*>(va_of_mfn(frame_of(l3[0])));
     auto* l3_other = static_cast<u64*>(va_of_mfn(frame_of(other->l4()[0])));
     auto* l2_other = static_cast<u64*>(va_of_mfn(frame_of(l3_other[0])));
-    const Level levels[] = {{2, &l2[7], other->l1(), l2_other}, {3, &l3[7], l2_other, l3_other},
-                            {4, &l4[7], l3_other, other->l4()}};
+    const Level levels[] = {
+        {2, &l2[7], other->l1(), l2_other}, {3, &l3[7], l2_other, l3_other}, {4, &l4[7], l3_other, other->l4()}};
     u64* own[] = {l2, l3, l4};
     for (unsigned i = 0; i < 3; ++i) {
         print("mmu-upper: level %lu\n", static_cast<u64>(levels[i].number));

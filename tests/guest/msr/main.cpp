@@ -74,7 +74,7 @@ void check_refused()
         expect(!readable || value < 0xffff800000000000 || value >= 0xffff880000000000, "no hypervisor address shows");
     }
     u64 value;
-    expect(!wrmsr(0x8000000, 1) , "a wild write is #GP");
+    expect(!wrmsr(0x8000000, 1), "a wild write is #GP");
     expect(!rdmsr(0xc0010117, &value), "the SVM save area is #GP");
 }
 

@@ -8,7 +8,7 @@ using namespace guest;
 
 namespace {
 
-u64* tables[5];  // by level
+u64* tables[5]; // by level
 u8* page;
 
 u64 good(unsigned level) { return level == 1 ? entry(mfn_of(page), kRw) : entry(mfn_of(tables[level - 1]), kTable); }
@@ -23,7 +23,8 @@ bool set_writable(bool writable)
     return true;
 }
 
-// Puts `bad` at `position` of the level's table, good entries before it, and tries every pin above it, or above level `from`.
+// Puts `bad` at `position` of the level's table, good entries before it, and tries every pin above it, or above level
+// `from`.
 void refused(unsigned level, unsigned position, u64 bad, const char* what, unsigned from = 0)
 {
     bool ok = true;

@@ -10,7 +10,7 @@ using namespace guest;
 namespace {
 
 UserSpace* space;
-u64* slot;  // an unused entry of the user L1, seen through the kernel's read-only mapping
+u64* slot; // an unused entry of the user L1, seen through the kernel's read-only mapping
 u64 mfn;
 
 u64 mine(u64 value) { return value & ~(kUser | kGlobal | 1ul << 52); }
@@ -40,7 +40,8 @@ void check_extended_registers()
     u64 e = entry(mfn, kRo);
     last_trap.vector = kNone;
     asm volatile("movq %0, %%r12; movq %1, %%r13; movq $91f, resume_at\n\tmovq %%r13, (%%r12)\n"
-                 "91: movq $0, resume_at" ::"r"(slot), "r"(e)
+                 "91: movq $0, resume_at" ::"r"(slot),
+                 "r"(e)
                  : "r12", "r13", "memory");
     holds(e, "mov with r12 and r13");
 }
@@ -144,7 +145,8 @@ void check_forwarded()
 void check_user()
 {
     // A user store to a page mapped read-only in user space is the user's fault, even when the frame is an L1.
-    require(mmu_update(maddr_of(slot), entry(mfn_of(space->l1()), kPresent | kUser | kAccessed)), "map the L1 for the user");
+    require(mmu_update(maddr_of(slot), entry(mfn_of(space->l1()), kPresent | kUser | kAccessed)),
+            "map the L1 for the user");
     TrapFrame context = space->context();
     context.rbx = kUserBase + 5 * kPageSize;
     u64 before = space->l1()[0];

@@ -47,7 +47,8 @@ void test_main()
     u64 sum = second.time[0] + second.time[1] + second.time[2] + second.time[3];
     expect(sum <= system_time(), "the times sum up to no more than there was");
     step("update flag");
-    expect_rc(hypercall(PV_HYPERCALL_VM_ASSIST, PV_VMASST_CMD_ENABLE, PV_VMASST_TYPE_RUNSTATE_UPDATE_FLAG), 0, "assist");
+    expect_rc(hypercall(PV_HYPERCALL_VM_ASSIST, PV_VMASST_CMD_ENABLE, PV_VMASST_TYPE_RUNSTATE_UPDATE_FLAG), 0,
+              "assist");
     sleep_ns(5000000);
     expect_eq(area.state_entry_time & PV_RUNSTATE_UPDATE, 0, "the flag is clear when the guest runs");
     step("a bad area does no harm");

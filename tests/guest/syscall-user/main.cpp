@@ -70,7 +70,7 @@ void check_flags()
     const TrapFrame& t = run(context_at(0x20));
     expect_eq(t.vector, kSyscall, "syscall with DF, NT and AC");
     expect_eq(t.r11 & (kFlagDf | kFlagNt | kFlagAc), kFlagDf | kFlagNt | kFlagAc, "the frame shows the user's flags");
-    u64 kept = by_hypervisor(kFlagDf, 0ul);  // Linux's syscall path relies on a clear DF; Xen leaves it set
+    u64 kept = by_hypervisor(kFlagDf, 0ul); // Linux's syscall path relies on a clear DF; Xen leaves it set
     expect_eq(handler_rflags & (kFlagDf | kFlagNt | kFlagAc | kFlagTf | kFlagRf), kept, "the kernel starts without");
     expect_eq(handler_rflags & kFlagIf, kFlagIf, "the real IF stays set");
 }
@@ -103,7 +103,8 @@ void check_sysenter()
 {
     const TrapFrame& t = run(context_at(0x60));
     print("syscall-user: sysenter in 64-bit user code gives vector %lu error 0x%lx\n", t.vector, t.error);
-    expect(t.vector == kProtection || t.vector == kInvalidOpcode || t.vector == kSysenter, "sysenter stays in the guest");
+    expect(t.vector == kProtection || t.vector == kInvalidOpcode || t.vector == kSysenter,
+           "sysenter stays in the guest");
 }
 
 } // namespace

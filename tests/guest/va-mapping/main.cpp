@@ -88,10 +88,12 @@ void check_flush_operations()
         u32 command;
         u64 arg1, arg2;
     };
-    const Operation operations[] = {
-        {PV_MMUEXT_TLB_FLUSH_LOCAL, 0, 0},        {PV_MMUEXT_INVLPG_LOCAL, addr(a), 0},
-        {PV_MMUEXT_TLB_FLUSH_MULTI, 0, addr(&vcpus)}, {PV_MMUEXT_INVLPG_MULTI, addr(a), addr(&vcpus)},
-        {PV_MMUEXT_TLB_FLUSH_ALL, 0, 0},          {PV_MMUEXT_INVLPG_ALL, addr(a), 0}};
+    const Operation operations[] = {{PV_MMUEXT_TLB_FLUSH_LOCAL, 0, 0},
+                                    {PV_MMUEXT_INVLPG_LOCAL, addr(a), 0},
+                                    {PV_MMUEXT_TLB_FLUSH_MULTI, 0, addr(&vcpus)},
+                                    {PV_MMUEXT_INVLPG_MULTI, addr(a), addr(&vcpus)},
+                                    {PV_MMUEXT_TLB_FLUSH_ALL, 0, 0},
+                                    {PV_MMUEXT_INVLPG_ALL, addr(a), 0}};
     for (const Operation& op : operations) {
         bool ok = expect_rc(set_mapping(a, eb, 0), 0, "map without a flush");
         ok &= expect_rc(mmuext(op.command, op.arg1, op.arg2), 0, "flush");

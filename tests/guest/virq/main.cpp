@@ -10,8 +10,8 @@ using namespace guest;
 void test_main()
 {
     install_traps();
-    const u32 needed[] = {PV_VIRQ_TIMER, PV_VIRQ_DEBUG, PV_VIRQ_CONSOLE, PV_VIRQ_DOM_EXC, PV_VIRQ_CON_RING,
-                          PV_VIRQ_PCPU_STATE, PV_VIRQ_ARCH_0};
+    const u32 needed[] = {PV_VIRQ_TIMER,    PV_VIRQ_DEBUG,      PV_VIRQ_CONSOLE, PV_VIRQ_DOM_EXC,
+                          PV_VIRQ_CON_RING, PV_VIRQ_PCPU_STATE, PV_VIRQ_ARCH_0};
     step("bind, bind again, status, close, bind");
     for (u32 virq : needed) {
         u32 port = 0, second = 0;

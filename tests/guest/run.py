@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Boots micro-kernels as dom0 and reads their verdicts.
 
-  run.py --hv build/parapet|xen [--kernels DIR] [--jobs N] [--log DIR] [NAME...]
+  run.py --hv build/parapet|xen [--kernels DIR] [--jobs N] [--log DIR] [--args WORDS] [NAME...]
 
 One line a kernel, last line "N passed, N failed"; exit status 0 only if none failed. `xen` is Debian's Xen 4.17 from
 the package cache. Lines `// RUN: key=value` in a kernel's main.cpp set: args (its command line), append (more
@@ -87,8 +87,9 @@ def judge(name, conf, text, why):
     return True, f"PASS {conf['expect']} as expected"
 
 
-def one(hv, which, kernels, logs, name):
+def one(hv, which, kernels, logs, name, args):
     conf = settings(name, which)
+    conf["args"] += f" {args}" if args else ""
     start = time.monotonic()
     log = logs / f"{name}.{which}.log"
     passed, remark = judge(name, conf, *boot(hv, kernels / name, conf, log))
@@ -106,6 +107,7 @@ def main():
     ap.add_argument("--kernels", type=pathlib.Path, default=ROOT / os.environ.get("BUILD", "build") / "guest")
     ap.add_argument("--jobs", type=int, default=2)
     ap.add_argument("--log", type=pathlib.Path)
+    ap.add_argument("--args", default="", help="more words for the kernels' command lines")
     ap.add_argument("names", nargs="*")
     a = ap.parse_args()
     which = "xen" if a.hv == "xen" else "parapet"
@@ -117,7 +119,7 @@ def main():
     logs.mkdir(parents=True, exist_ok=True)
     good = bad = 0
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-        for name, passed, remark, took, log in pool.map(lambda n: one(hv, which, a.kernels, logs, n), names):
+        for name, passed, remark, took, log in pool.map(lambda n: one(hv, which, a.kernels, logs, n, a.args), names):
             good, bad = good + passed, bad + (not passed)
             print(f"{'ok  ' if passed else 'FAIL'} {name:24} {took:5.1f}s {remark}", flush=True)
             if not passed:

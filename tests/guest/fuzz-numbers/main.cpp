@@ -53,20 +53,26 @@ u64 state()
     return h ^ static_cast<u64>(memory_op(PV_XENMEM_CURRENT_RESERVATION, &d));
 }
 
-// The results of one number, folded so that two hypervisors can be compared by their logs.
+// Folds the results of one number, so that two hypervisors can be compared by their logs; the word "verbose" on the
+// command line prints each.
 void try_number(u64 number)
 {
+    static const bool verbose = has_argument("verbose");
     u64 results = 0xcbf29ce484222325, positive = 0, calls = 0;
     for (u64 first : kFirst) {
         if (excluded(number, first)) {
             continue;
         }
         for (u64 second : kPointers) {
-            for (u64 third : kThird) {
-                long rc = hypercall(number, first, second, third, PV_DOMID_SELF, second);
-                positive += rc > 0 && number != PV_HYPERCALL_XEN_VERSION && number != PV_HYPERCALL_MEMORY_OP;
-                results = (results ^ static_cast<u64>(rc)) * 0x100000001b3;
+            long rc[4];
+            for (unsigned i = 0; i < 4; ++i) {
+                rc[i] = hypercall(number, first, second, kThird[i], PV_DOMID_SELF, second);
+                positive += rc[i] > 0 && number != PV_HYPERCALL_XEN_VERSION && number != PV_HYPERCALL_MEMORY_OP;
+                results = (results ^ static_cast<u64>(rc[i])) * 0x100000001b3;
                 ++calls;
+            }
+            if (verbose) {
+                print("call %lu 0x%lx 0x%lx: %ld %ld %ld %ld\n", number, first, second, rc[0], rc[1], rc[2], rc[3]);
             }
         }
     }

@@ -28,7 +28,7 @@ struct CpuInfo {
     std::uint32_t cpu;           ///< CpuId.
     std::uint32_t pad;
 };
-CpuInfo& cpu_info();
+[[gnu::const]] CpuInfo& cpu_info(); ///< The same object for as long as a function runs: code never migrates.
 /// Upcall: where CPU number @p cpu keeps its per-CPU data; the machine stores it in cpu_info() when the CPU comes up.
 cpu::PerCpu& upcall_percpu(std::uint32_t cpu);
 

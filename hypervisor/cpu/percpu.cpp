@@ -10,7 +10,7 @@ cpu::PerCpu& upcall_percpu(std::uint32_t cpu)
 {
     static std::array<cpu::PerCpu, cpu::max_cpus> all;
     ASSERT(cpu < all.size());
-    all[cpu].id = CpuId{cpu};
+    if (all[cpu].id != CpuId{cpu}) all[cpu].id = CpuId{cpu}; // written once: other threads of a host test may look
     return all[cpu];
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// See bounce.hpp. The frame, low to high: rcx r11 [extra words] rip cs rflags rsp ss; docs/traps.md draws it.
+// See bounce.hpp. The frame, low to high: rcx r11 [error code] rip cs rflags rsp ss; docs/traps.md draws it.
 #include "guest/bounce.hpp"
 #include "guest/crash_report.hpp"
 #include "guest/flags.hpp"
@@ -10,14 +10,14 @@ namespace hv::guest {
 
 namespace {
 
-constexpr std::size_t fixed_words = 7, max_extra_words = 4;
+constexpr std::size_t fixed_words = 7;
 
-/// Where control goes, and what lies between r11 and rip in the frame.
+/// Where control goes, and the error code that lies between r11 and rip in the frame.
 struct Entry {
     std::uint64_t address;
     bool mask_events;
     std::uint64_t clear_flags = flags::tf | flags::nt | flags::rf | flags::vm | flags::ac;
-    std::span<const std::uint64_t> extra{};
+    std::optional<std::uint32_t> error_code{};
 };
 
 /// The flags a guest kernel sees: IF is its own, IOPL is its own only if it asked for that.
@@ -38,12 +38,11 @@ Outcome enter(VcpuState& v, const Entry& e)
     std::uint8_t& mask = v.hot.info->evtchn_upcall_mask;
     const std::uint8_t old_mask = shared::load(&mask);
 
-    std::array<std::uint64_t, fixed_words + max_extra_words> frame;
+    std::array<std::uint64_t, fixed_words + 1> frame;
     std::size_t n = 0;
     frame[n++] = r.rcx;
     frame[n++] = r.r11;
-    for (const std::uint64_t word : e.extra)
-        frame[n++] = word;
+    if (e.error_code) frame[n++] = *e.error_code;
     frame[n++] = r.rip;
     frame[n++] = (was_kernel ? r.cs & ~3ULL : r.cs) | std::uint64_t{old_mask} << 32;
     frame[n++] = visible_flags(v, r.rflags, old_mask);
@@ -76,9 +75,8 @@ Outcome deliver_trap(VcpuState& v, unsigned vector, std::optional<std::uint32_t>
 {
     const pv_trap_info& t = v.hot.traps[vector];
     if (t.address == 0) return crash(v, "a trap has no handler");
-    const std::uint64_t error = error_code.value_or(0);
     Entry e{t.address, (t.flags & PV_TI_IF) != 0};
-    if (error_code) e.extra = std::span{&error, 1};
+    e.error_code = error_code;
     return enter(v, e);
 }
 
@@ -123,14 +121,9 @@ Outcome deliver_compat_syscall(VcpuState& v, arch::CompatEntry how)
 
 Outcome deliver_return_fault(VcpuState& v, unsigned vector, std::uint32_t error_code)
 {
-    const Callback c = v.callback(CallbackKind::failsafe);
-    if (c.address == 0) return deliver_trap(v, vector, error_code);
-    v.cpu.kernel_mode_gs = v.hot.kernel_mode;
-    arch::save_guest_cpu(v.cpu); // for the selectors in force
-    const std::array<std::uint64_t, max_extra_words> selectors{v.cpu.ds, v.cpu.es, v.cpu.fs, v.cpu.gs};
-    Entry e{c.address, c.mask_events != 0};
-    e.extra = selectors;
-    return enter(v, e);
+    constexpr unsigned invalid_tss = 10, general_protection = 13;
+    if (vector < invalid_tss || vector > general_protection) return deliver_trap(v, general_protection, 0);
+    return deliver_trap(v, vector, error_code);
 }
 
 Outcome iret(VcpuState& v)

@@ -19,7 +19,7 @@ Outcome deliver_event(VcpuState& v);
 /// System calls of guest user mode.
 Outcome deliver_syscall(VcpuState& v);
 Outcome deliver_compat_syscall(VcpuState& v, arch::CompatEntry how);
-/// An iret or selector load on the way into the guest faulted.
+/// The iret into the guest faulted: the fault is the context's it leads to.
 Outcome deliver_return_fault(VcpuState& v, unsigned vector, std::uint32_t error_code);
 /// Hypercall 23. Leaves every register as the frame says, rax included.
 Outcome iret(VcpuState& v);

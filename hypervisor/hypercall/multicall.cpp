@@ -25,6 +25,26 @@ Result<> write_args(List list, std::uint32_t index, std::span<const std::uint64_
     return guest::Out<std::uint64_t>{at + offsetof(pv_multicall_entry, args)}.write_array(args);
 }
 
+/// Reads entries in blocks; an entry that cannot be read fails only when its turn comes.
+class Entries {
+public:
+    Entries(List list, std::uint32_t count) : list_{list}, count_{count} {}
+    Result<pv_multicall_entry> at(std::uint32_t i)
+    {
+        if (i < first_ + loaded_) return block_[i - first_];
+        first_ = i;
+        loaded_ = std::min<std::uint32_t>(block_.size(), count_ - i);
+        if (list_.read_array(std::span{block_}.first(loaded_), i).ok()) return block_[0];
+        loaded_ = 0;
+        return list_.read(i);
+    }
+
+private:
+    List list_;
+    std::uint32_t count_, first_ = 0, loaded_ = 0;
+    std::array<pv_multicall_entry, 8> block_;
+};
+
 Error preempt(Vcpu& v, List list, std::uint32_t done, std::uint32_t count)
 {
     v.set_continuation(list.address().raw() + std::uint64_t{done} * sizeof(pv_multicall_entry), count - done);
@@ -35,12 +55,10 @@ Error preempt(Vcpu& v, List list, std::uint32_t done, std::uint32_t count)
 Return multicall(Vcpu& v, GuestVa address, std::uint32_t count)
 {
     const List list{address};
-    std::array<pv_multicall_entry, 8> block;
+    Entries entries{list, count};
     for (std::uint32_t i = 0; i < count; ++i) {
         if (i == entries_per_run) return preempt(v, list, i, count);
-        if (i % block.size() == 0)
-            TRY(list.read_array(std::span{block}.first(std::min<std::size_t>(block.size(), count - i)), i));
-        const pv_multicall_entry& e = block[i % block.size()];
+        const pv_multicall_entry e = TRY(entries.at(i));
         const Args args{e.args[0], e.args[1], e.args[2], e.args[3], e.args[4]};
         const Return result = e.op == PV_HYPERCALL_MULTICALL ? Return{Error::einval} : dispatch(v, e.op, args);
         if (result.error() == Error::restart) {

@@ -112,6 +112,11 @@ TEST_F(Multicall, AListThatEndsInNothingRunsUpToThere)
         fill(i, PV_HYPERCALL_STACK_SWITCH, 0, 0x1000 + i);
     EXPECT_EQ(call(PV_HYPERCALL_MULTICALL, data_va, last + 8), -PV_EFAULT);
     EXPECT_EQ(v().hot.kernel_sp, 0x1000 + last - 1);
+    fill(last - 3, PV_HYPERCALL_STACK_SWITCH, 0, 0x3333); // also when a block of entries reaches over the end
+    fill(last - 1, PV_HYPERCALL_STACK_SWITCH, 0, 0x4444);
+    EXPECT_EQ(call(PV_HYPERCALL_MULTICALL, data_va + (last - 3) * sizeof(pv_multicall_entry), 12), -PV_EFAULT);
+    EXPECT_EQ(v().hot.kernel_sp, 0x4444u);
+    EXPECT_EQ(entry(last - 1).result, 0u);
 }
 
 TEST_F(Multicall, IretEndsIt)

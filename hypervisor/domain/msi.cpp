@@ -20,12 +20,19 @@ constexpr std::uint32_t msix_table_size_mask = 0x7ff;
 /// One programmed message, by pirq.
 struct Programmed {
     std::uint32_t sbdf = 0, entry = 0;
-    unsigned capability = 0;                   ///< 0: nothing.
-    volatile std::uint32_t* vector = nullptr;  ///< MSI-X: the table entry. Null: plain MSI.
+    unsigned capability = 0;                  ///< 0: nothing.
+    volatile std::uint32_t* vector = nullptr; ///< MSI-X: the table entry. Null: plain MSI.
+};
+
+/// A page of some device's MSI-X table; mappings are for good, so each page is mapped once.
+struct TablePage {
+    std::uint64_t address = 0;
+    volatile std::uint32_t* mapped = nullptr;
 };
 
 cpu::SpinLock programmed_lock{cpu::Rank::control};
-std::array<Programmed, max_pirqs> programmed; // guarded by programmed_lock
+std::array<Programmed, max_pirqs> programmed; // guarded by programmed_lock, as the next
+std::array<TablePage, 128> table_pages;
 
 std::uint32_t read(std::uint32_t sbdf, unsigned offset, IoWidth width) { return arch::pci_read(sbdf, offset, width); }
 
@@ -59,8 +66,7 @@ void write_msi(const Programmed& p, arch::MsiMessage m)
     const bool wide = (control & msi_64bit) != 0;
     arch::pci_write(p.sbdf, p.capability + control_offset, IoWidth::word, control & ~msi_vectors_mask);
     arch::pci_write(p.sbdf, p.capability + 4, IoWidth::dword, static_cast<std::uint32_t>(m.address));
-    if (wide)
-        arch::pci_write(p.sbdf, p.capability + 8, IoWidth::dword, static_cast<std::uint32_t>(m.address >> 32));
+    if (wide) arch::pci_write(p.sbdf, p.capability + 8, IoWidth::dword, static_cast<std::uint32_t>(m.address >> 32));
     arch::pci_write(p.sbdf, p.capability + (wide ? 12 : 8), IoWidth::word, m.data);
     mask_msi(p, false);
 }
@@ -84,6 +90,16 @@ std::uint64_t bar_address(std::uint32_t sbdf, unsigned bar)
     return high << 32 | (low & ~0xfU);
 }
 
+Result<volatile std::uint32_t*> map_table(std::uint64_t address)
+{
+    const std::uint64_t page = address & ~(page_size - 1);
+    for (TablePage& t : table_pages) {
+        if (t.mapped == nullptr) t = {page, TRY(arch::map_device(page, page_size))};
+        if (t.address == page) return t.mapped + address % page_size / sizeof(std::uint32_t);
+    }
+    return Error::enomem;
+}
+
 /// The MSI-X table entry's address; it must be where the device says and not in memory.
 Result<volatile std::uint32_t*> map_vector(const MsiRequest& r, unsigned capability)
 {
@@ -95,7 +111,7 @@ Result<volatile std::uint32_t*> map_vector(const MsiRequest& r, unsigned capabil
     const std::uint64_t at = r.table_base + (where & ~7U) + std::uint64_t{16} * r.entry;
     const Mfn frame = mfn_of(Maddr{at});
     if (mm::is_ram(frame) || arch::is_private_device_frame(frame)) return Error::einval;
-    return TRY(arch::map_device(at, 16));
+    return map_table(at);
 }
 
 Result<Programmed> prepare(const MsiRequest& r)

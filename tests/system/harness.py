@@ -23,9 +23,13 @@ class Run:
             done = subprocess.run([str(c) for c in [*cmd, *args]], capture_output=True, text=True, cwd=TOP,
                                   stdin=subprocess.DEVNULL, timeout=timeout + 60)
             self.status, self.out, self.err = done.returncode, done.stdout, done.stderr
-            self.log = (tmp / "log").read_text(errors="replace").replace("\r", "") if (tmp / "log").exists() else ""
+            self.log = self.read(tmp / "log")
             report = json.loads((tmp / "json").read_text()) if (tmp / "json").exists() else {}
             self.off, self.stages = report.get("off"), report.get("stages", {})
+
+    @staticmethod
+    def read(path):
+        return path.read_bytes().decode(errors="replace").replace("\r", "") if path.exists() else ""
 
     def tail(self, lines=15):
         return "\n".join(self.log.splitlines()[-lines:])

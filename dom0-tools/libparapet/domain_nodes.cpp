@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// See domain_nodes.hpp. "Read" nodes belong to dom0 and may be read by the domain, "own" nodes belong to the domain.
+// See domain_nodes.hpp. Nodes belong to dom0 and may be read by the domain, but own() nodes belong to the domain.
 #include "libparapet/domain_nodes.hpp"
 #include <algorithm>
 #include <ctime>
@@ -8,22 +8,18 @@
 namespace parapet {
 namespace {
 
-/// Writes below one path on behalf of one domain.
+/// Writes below one path on behalf of one domain. What is written below a node gets its permissions.
 class Writer {
 public:
-    Writer(Store& store, std::string base, unsigned domain) : store_{store}, base_{std::move(base)}, domain_{domain} {}
-    void read(const std::string& key, const std::string& value) const
+    Writer(Store& store, std::string base, unsigned domain, Access access)
+        : store_{store}, base_{std::move(base)}, domain_{domain}
     {
-        store_.write(path(key), value, 0, domain_, Access::read);
+        store_.write(base_, "", 0, domain, access);
     }
-    void own(const std::string& key) const { store_.write(path(key), "", domain_, domain_, Access::none); }
-    void hidden(const std::string& key, const std::string& value) const
-    {
-        store_.write(path(key), value, 0, 0, Access::none);
-    }
+    void add(const std::string& key, const std::string& value) const { store_.write(base_ + "/" + key, value); }
+    void own(const std::string& key) const { store_.write(base_ + "/" + key, "", domain_, domain_, Access::none); }
 
 private:
-    [[nodiscard]] std::string path(const std::string& key) const { return key.empty() ? base_ : base_ + "/" + key; }
     Store& store_;
     std::string base_;
     unsigned domain_;
@@ -33,36 +29,32 @@ std::string console_backend(unsigned domain) { return fmt::format("/local/domain
 
 void write_vm(Store& store, const std::string& vm, unsigned domain, const DomainConfig& c)
 {
-    const Writer out{store, vm, domain};
-    out.read("", "");
-    out.read("name", c.name);
-    out.read("uuid", uuid_text(c.uuid));
-    out.read("image", "");
-    out.hidden("image/ostype", "linux");
-    out.hidden("image/kernel", c.kernel);
-    out.hidden("image/ramdisk", c.ramdisk);
-    out.hidden("image/cmdline", c.cmdline);
-    out.read("start_time", fmt::format("{}.00", std::time(nullptr)));
+    const Writer out{store, vm, domain, Access::read};
+    out.add("name", c.name);
+    out.add("uuid", uuid_text(c.uuid));
+    out.add("image/ostype", "linux");
+    out.add("image/kernel", c.kernel);
+    out.add("image/ramdisk", c.ramdisk);
+    out.add("image/cmdline", c.cmdline);
+    out.add("start_time", fmt::format("{}.00", std::time(nullptr)));
 }
 
 void write_console(Store& store, unsigned domain)
 {
     const std::string front = domain_path(domain) + "/console";
-    const Writer out{store, front, domain};
-    out.read("", "");
-    out.read("backend", console_backend(domain) + "/0");
-    out.read("backend-id", "0");
-    out.read("limit", "1048576");
-    out.read("type", "xenconsoled");
-    out.read("output", "pty");
-    out.read("tty", "");
-    const Writer back{store, console_backend(domain), domain};
-    back.read("", "");
-    back.read("0/frontend", front);
-    back.read("0/frontend-id", fmt::format("{}", domain));
-    back.read("0/online", "1");
-    back.read("0/state", "1");
-    back.read("0/protocol", "vt100");
+    const Writer out{store, front, domain, Access::read};
+    out.add("backend", console_backend(domain) + "/0");
+    out.add("backend-id", "0");
+    out.add("limit", "1048576");
+    out.add("type", "xenconsoled");
+    out.add("output", "pty");
+    out.add("tty", "");
+    const Writer back{store, console_backend(domain), domain, Access::read};
+    back.add("0/frontend", front);
+    back.add("0/frontend-id", fmt::format("{}", domain));
+    back.add("0/online", "1");
+    back.add("0/state", "1");
+    back.add("0/protocol", "vt100");
 }
 
 } // namespace
@@ -75,42 +67,45 @@ void write_nodes(Store& store, unsigned domain, const DomainConfig& c)
         const std::string vm = "/vm/" + uuid_text(c.uuid);
         remove_nodes(store, domain); // whatever a domain of this number may have left
         write_vm(store, vm, domain, c);
-        const Writer out{store, domain_path(domain), domain};
-        out.read("", "");
-        out.read("vm", vm);
-        out.read("name", c.name);
-        out.read("domid", fmt::format("{}", domain));
-        out.read("cpu", "");
+        const Writer out{store, domain_path(domain), domain, Access::read};
+        out.add("vm", vm);
+        out.add("name", c.name);
+        out.add("domid", fmt::format("{}", domain));
         for (unsigned cpu = 0; cpu < c.max_vcpus; ++cpu)
-            out.read(fmt::format("cpu/{}/availability", cpu), cpu < c.vcpus ? "online" : "offline");
-        out.read("memory", "");
-        out.read("memory/static-max", fmt::format("{}", c.max_memory_mib * 1024));
-        out.read("memory/target", fmt::format("{}", c.memory_mib * 1024));
-        out.read("memory/videoram", "0");
-        out.read("device", "");
-        out.read("control", "");
+            out.add(fmt::format("cpu/{}/availability", cpu), cpu < c.vcpus ? "online" : "offline");
+        out.add("memory/static-max", fmt::format("{}", c.max_memory_mib * 1024));
+        out.add("memory/target", fmt::format("{}", c.memory_mib * 1024));
+        out.add("memory/videoram", "0");
+        out.add("device", "");
+        out.add("control", "");
         for (const char* key : {"shutdown", "feature-poweroff", "feature-reboot", "feature-suspend", "sysrq"})
             out.own(std::string{"control/"} + key);
-        out.read("control/platform-feature-multiprocessor-suspend", "1");
-        out.read("control/platform-feature-xs_reset_watches", "1");
+        out.add("control/platform-feature-multiprocessor-suspend", "1");
+        out.add("control/platform-feature-xs_reset_watches", "1");
         for (const char* key : {"data", "drivers", "feature", "attr", "error"})
             out.own(key);
         write_console(store, domain);
-        const Writer toolstack{store, fmt::format("/libxl/{}", domain), 0};
-        toolstack.hidden("type", "pv");
+        const Writer toolstack{store, fmt::format("/libxl/{}", domain), 0, Access::none};
+        toolstack.add("type", "pv");
     });
 }
 
 void write_rings(Store& store, unsigned domain, const Rings& rings)
 {
     store.transaction([&] {
-        const Writer out{store, domain_path(domain), domain};
-        out.read("store", "");
-        out.read("store/port", fmt::format("{}", rings.store_port));
-        out.read("store/ring-ref", fmt::format("{}", rings.store_mfn));
-        out.read("console/port", fmt::format("{}", rings.console_port));
-        out.read("console/ring-ref", fmt::format("{}", rings.console_mfn));
+        const Writer out{store, domain_path(domain), domain, Access::read};
+        out.add("store", "");
+        out.add("store/port", fmt::format("{}", rings.store_port));
+        out.add("store/ring-ref", fmt::format("{}", rings.store_mfn));
+        out.add("console/port", fmt::format("{}", rings.console_port));
+        out.add("console/ring-ref", fmt::format("{}", rings.console_mfn));
     });
+}
+
+/// Parents that came with the first domain go with the last.
+void remove_if_empty(Store& store, const std::string& path)
+{
+    if (store.exists(path) && store.list(path).empty()) store.remove(path);
 }
 
 void remove_nodes(Store& store, unsigned domain)
@@ -121,6 +116,8 @@ void remove_nodes(Store& store, unsigned domain)
     store.remove(path);
     store.remove(console_backend(domain));
     store.remove(fmt::format("/libxl/{}", domain));
+    for (const char* parent : {"/vm", "/libxl", "/local/domain/0/backend/console", "/local/domain/0/backend"})
+        remove_if_empty(store, parent);
 }
 
 std::optional<unsigned> find_domain(Store& store, const std::string& name)

@@ -137,9 +137,9 @@ Rings build(Toolstack& tools, DomainId id, const DomainConfig& c, const Source& 
 
 DomainId create_domain(Toolstack& tools, const DomainConfig& config, Steps& steps)
 {
-    const Source source = open_source(config, steps);
     const FileLock lock{lock_path};
     refuse_duplicates(tools, config);
+    const Source source = open_source(config, steps);
     make_room(tools, source.layout.nr_pages + overhead_pages);
 
     PendingDomain domain{tools, config};

@@ -29,6 +29,7 @@ void create(const Options& options, const Arguments& a)
     parapet::Toolstack tools;
     const parapet::DomainId domain = parapet::create_domain(tools, config, steps);
     if (!a.no_monitor) start_monitor(config, domain);
+    if (!a.paused) tools.hypervisor.unpause(domain);
     const bool served = wait_for_console(tools.store, domain);
     steps.done(served ? "console served" : "no console daemon answered");
     if (!served)
@@ -36,7 +37,6 @@ void create(const Options& options, const Arguments& a)
                    "vmctl: no console daemon serves '{}': start parapet-consoled, or the guest stalls once its "
                    "console is full\n",
                    config.name);
-    if (!a.paused) tools.hypervisor.unpause(domain);
     report["domain"] = domain;
     report["seconds"] = steps.total();
     if (options.json)

@@ -2,7 +2,7 @@
 # The same sources on the host: arch/host in the place of arch/x86 and boot, under GoogleTest, sanitizers and libFuzzer.
 # One test binary a folder of tests/unit (and of tests/model), so that one broken folder does not stop the others.
 H_SRC := $(call rfind,hypervisor,-name '*.cpp' -not -path '*/arch/x86/*' -not -path 'hypervisor/boot/*')
-T_SRC := $(call rfind,dom0-tools/libparapet,-name '*.cpp')
+T_SRC := $(call rfind,dom0-tools/libparapet hypervisor/base/image,-name '*.cpp')
 UNIT_SRC := $(call rfind,tests/unit tests/model,-name '*_test.cpp')
 MT_SRC := $(filter %_mt_test.cpp,$(UNIT_SRC))
 ST_SRC := $(filter-out $(MT_SRC),$(UNIT_SRC))

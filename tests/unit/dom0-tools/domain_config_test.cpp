@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+//
+// From settings to a domain: defaults, and every mistake with its position and a did-you-mean.
+#include "libparapet/domain_config.hpp"
+#include <gtest/gtest.h>
+
+using namespace parapet;
+
+namespace {
+
+const std::string sound = "name='g'\nkernel='/k'\nmemory=128\n";
+
+DomainConfig read(const std::string& text, FileCheck check = FileCheck::none)
+{
+    return interpret(parse_config(text, "f"), "f", check);
+}
+
+std::string complaint(const std::string& text, FileCheck check = FileCheck::none)
+{
+    try {
+        (void)read(text, check);
+    } catch (const ConfigError& e) {
+        return e.what();
+    }
+    return "none";
+}
+
+} // namespace
+
+TEST(DomainConfig, Defaults)
+{
+    const DomainConfig c = read(sound);
+    EXPECT_EQ(c.max_memory_mib, 128U);
+    EXPECT_EQ(c.vcpus, 1U);
+    EXPECT_EQ(c.max_vcpus, 1U);
+    EXPECT_EQ(c.on_poweroff, OnEnd::destroy);
+    EXPECT_EQ(c.on_reboot, OnEnd::restart);
+    EXPECT_EQ(c.uuid[6] >> 4, 4);
+    EXPECT_NE(c.uuid, read(sound).uuid);
+}
+
+TEST(DomainConfig, AllSettings)
+{
+    const DomainConfig c = read(sound + "ramdisk='/i'\nroot='/dev/xvda1'\nextra='ro quiet'\nmaxmem=256\nvcpus=2\n"
+                                        "maxvcpus=4\non_poweroff='preserve'\non_reboot='rename-restart'\n"
+                                        "on_crash='coredump-restart'\ntype='pv'\n"
+                                        "uuid='01234567-89ab-cdef-0123-456789abcdef'\n");
+    EXPECT_EQ(c.cmdline, "root=/dev/xvda1 ro quiet");
+    EXPECT_EQ(c.max_memory_mib, 256U);
+    EXPECT_EQ(c.max_vcpus, 4U);
+    EXPECT_EQ(c.on_poweroff, OnEnd::preserve);
+    EXPECT_EQ(c.on_reboot, OnEnd::rename_restart);
+    EXPECT_EQ(c.on_crash, OnEnd::restart);
+    EXPECT_EQ(uuid_text(c.uuid), "01234567-89ab-cdef-0123-456789abcdef");
+    EXPECT_EQ(c.warnings.size(), 1U);
+    EXPECT_EQ(read(sound + "cmdline='a=b'\n").cmdline, "a=b");
+}
+
+TEST(DomainConfig, UnknownSettingsSayWhatWasMeant)
+{
+    EXPECT_EQ(complaint(sound + "memroy=1\n"), "f:4:1: unknown setting 'memroy'; did you mean 'memory'?");
+    EXPECT_EQ(complaint(sound + "frobnicate=1\n"), "f:4:1: unknown setting 'frobnicate'");
+    EXPECT_EQ(complaint(sound + "on_crash='destory'\n"),
+              "f:4:10: 'on_crash' cannot be 'destory' (destroy, restart, preserve, rename-restart); did you mean "
+              "'destroy'?");
+    EXPECT_NE(complaint(sound + "bootloader='pygrub'\n").find("PV-GRUB"), std::string::npos);
+    const DomainConfig c = read(sound + "cpu_weight=5\n");
+    ASSERT_EQ(c.warnings.size(), 1U);
+    EXPECT_EQ(c.warnings[0], "f:4:1: warning: 'cpu_weight' has no effect here");
+}
+
+TEST(DomainConfig, WrongTypesAndValues)
+{
+    EXPECT_EQ(complaint("name=5\n"), "f:1:6: 'name' must be a text in quotes, not a number");
+    EXPECT_EQ(complaint(sound + "vcpus='2'\n"), "f:4:7: 'vcpus' must be a number, not a text");
+    EXPECT_EQ(complaint(sound + "vcpus=0\n"), "f:4:7: 'vcpus' must be from 1 to 128, not 0");
+    EXPECT_EQ(complaint(sound + "maxmem=64\n"), "f:4:8: 'maxmem' (64) is less than 'memory' (128)");
+    EXPECT_EQ(complaint(sound + "vcpus=4\nmaxvcpus=2\n"), "f:1:1: 'maxvcpus' (2) is less than 'vcpus' (4)");
+    EXPECT_EQ(complaint(sound + "disk='x'\n"), "f:4:6: 'disk' must be a list, not a text");
+    EXPECT_EQ(complaint(sound + "type='hvm'\n"), "f:4:6: type 'hvm': only \"pv\" guests run here");
+    EXPECT_EQ(complaint(sound + "uuid='123'\n"), "f:4:6: '123' is not a UUID (8-4-4-4-12 hexadecimal digits)");
+    EXPECT_NE(complaint(sound + "extra='" + std::string(2000, 'x') + "'\n").find("1023 are the limit"),
+              std::string::npos);
+}
+
+TEST(DomainConfig, Names)
+{
+    const auto name = [](const std::string& n) { return complaint("name='" + n + "'\nkernel='/k'\nmemory=1\n"); };
+    EXPECT_EQ(name("web-1.example_a"), "none");
+    EXPECT_EQ(name("two words"), "f:1:6: the name 'two words' may have letters, digits and _-.+: only");
+    EXPECT_EQ(name("../x"), "f:1:6: the name '../x' may have letters, digits and _-.+: only");
+    EXPECT_EQ(name("12"), "f:1:6: the name '12' would be taken for a domain number");
+    EXPECT_EQ(name(".hidden"), "f:1:6: the name '.hidden' must start with a letter or digit");
+    EXPECT_EQ(name(""), "f:1:6: a name has 1 to 128 characters");
+}
+
+TEST(DomainConfig, MissingSettingsAndFiles)
+{
+    EXPECT_EQ(complaint(""), "f:1:1: 'name' is missing");
+    EXPECT_EQ(complaint("name='g'\nmemory=1\n"), "f:1:1: 'kernel' is missing");
+    EXPECT_EQ(complaint("name='g'\nkernel='/k'\n"), "f:1:1: 'memory' (MiB) is missing");
+    EXPECT_EQ(complaint("name='g'\nkernel='/no/such/file'\n", FileCheck::readable),
+              "f:2:8: 'kernel': /no/such/file: No such file or directory");
+    EXPECT_EQ(complaint("name='g'\nkernel='/tmp'\n", FileCheck::readable), "f:2:8: 'kernel': /tmp is not a file");
+}
+
+TEST(DomainConfig, Disks)
+{
+    const auto disk = [](const std::string& text) { return parse_disk({{"f"}, text}); };
+    const auto wrong = [&](const std::string& text) -> std::string {
+        try {
+            (void)disk(text);
+        } catch (const ConfigError& e) {
+            return e.what();
+        }
+        return "none";
+    };
+    EXPECT_EQ(disk("phy:/dev/vg/a,xvda,w").target, "/dev/vg/a");
+    EXPECT_EQ(disk("/img,qcow2,xvdb1,r").format, "qcow2");
+    EXPECT_FALSE(disk("/img,qcow2,xvdb1,r").writable);
+    EXPECT_EQ(disk("format=raw, vdev=sda, access=ro, target=/a").device, "sda");
+    EXPECT_EQ(wrong("/img,raw,foo"), "f:1:11: 'foo' is no disk name (xvda, xvdb1, sda, ...)");
+    EXPECT_EQ(wrong("/img,vdev=xvda,acess=w"), "f:1:17: unknown disk parameter 'acess'; did you mean 'access'?");
+    EXPECT_EQ(wrong("/img"), "f:1:1: the disk has no name in the guest (vdev=xvda)");
+    EXPECT_EQ(wrong(""), "f:1:1: the disk has no target (file or device)");
+    EXPECT_EQ(complaint(sound + "disk=['/a,xvda','/b,xvda']\n"), "f:4:17: the disk 'xvda' stands there twice");
+    EXPECT_EQ(read(sound + "disk=['/a,xvda']\n").warnings.size(), 1U);
+}
+
+TEST(DomainConfig, Networks)
+{
+    const DomainConfig c = read(sound + "vif=['mac=00:16:3e:00:00:01,bridge=br0', '']\n");
+    ASSERT_EQ(c.networks.size(), 2U);
+    EXPECT_EQ(c.networks[0].bridge, "br0");
+    EXPECT_EQ(complaint(sound + "vif=['mac=1']\n"), "f:4:7: '1' is not a MAC address");
+    EXPECT_EQ(complaint(sound + "vif=['brigde=x']\n"),
+              "f:4:7: unknown network interface parameter 'brigde'; did you mean 'bridge'?");
+}

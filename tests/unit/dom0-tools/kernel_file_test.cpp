@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+//
+// Kernels from files: plain, packed, found again in the cache, and the cache that nobody else may write to.
+#include "libparapet/error.hpp"
+#include "libparapet/kernel_file.hpp"
+#include "tests/unit/base/fake_kernel.hpp"
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+using namespace parapet;
+using hv::image::test::FakeKernel;
+namespace fs = std::filesystem;
+
+namespace {
+
+class KernelFiles : public testing::Test {
+protected:
+    KernelFiles()
+    {
+        char name[] = "/tmp/kernel_file_test.XXXXXX";
+        directory_ = ::mkdtemp(name);
+    }
+    ~KernelFiles() override { fs::remove_all(directory_); }
+
+    std::string file(const std::string& name, const std::vector<std::uint8_t>& data)
+    {
+        const std::string path = directory_ / name;
+        std::ofstream{path, std::ios::binary}.write(reinterpret_cast<const char*>(data.data()),
+                                                    static_cast<std::streamsize>(data.size()));
+        return path;
+    }
+    static std::vector<std::uint8_t> gzip(const std::vector<std::uint8_t>& data)
+    {
+        std::vector<std::uint8_t> out(data.size() + 1000);
+        z_stream s{};
+        EXPECT_EQ(deflateInit2(&s, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+        s.next_in = const_cast<Bytef*>(data.data());
+        s.avail_in = static_cast<uInt>(data.size());
+        s.next_out = out.data();
+        s.avail_out = static_cast<uInt>(out.size());
+        EXPECT_EQ(deflate(&s, Z_FINISH), Z_STREAM_END);
+        out.resize(s.total_out);
+        deflateEnd(&s);
+        return out;
+    }
+    [[nodiscard]] std::string cache() const { return directory_ / "cache"; }
+    [[nodiscard]] std::size_t cached() const
+    {
+        return static_cast<std::size_t>(std::distance(fs::directory_iterator{cache()}, fs::directory_iterator{}));
+    }
+    static void expect_loads(const KernelFile& kernel)
+    {
+        const auto& segment = kernel.image().segments()[1];
+        std::vector<std::byte> memory(segment.memsz, std::byte{0xaa});
+        kernel.load(segment, memory);
+        EXPECT_EQ(memory[0x1f], std::byte{0xcf});
+        EXPECT_EQ(memory[0x80], std::byte{0});
+        EXPECT_EQ(memory.back(), std::byte{0});
+    }
+
+    fs::path directory_;
+};
+
+} // namespace
+
+TEST_F(KernelFiles, PlainElfNeedsNoCache)
+{
+    const auto kernel = KernelFile::open(file("vmlinux", FakeKernel{}.build()), cache());
+    EXPECT_FALSE(kernel.packed());
+    expect_loads(kernel);
+    EXPECT_FALSE(fs::exists(cache()));
+}
+
+TEST_F(KernelFiles, PackedKernelIsUnpackedOnce)
+{
+    const std::string path = file("vmlinux.gz", gzip(FakeKernel{}.build()));
+    const auto first = KernelFile::open(path, cache());
+    EXPECT_TRUE(first.packed());
+    EXPECT_FALSE(first.from_cache());
+    expect_loads(first);
+    const auto second = KernelFile::open(path, cache());
+    EXPECT_TRUE(second.from_cache());
+    expect_loads(second);
+    EXPECT_EQ(cached(), 1U);
+}
+
+TEST_F(KernelFiles, OtherContentIsAnotherEntryAndTheOldestGo)
+{
+    FakeKernel kernel;
+    for (unsigned i = 0; i < 12; ++i) {
+        kernel.segments[1].filesz = 0x80 + i;
+        EXPECT_FALSE(KernelFile::open(file("k", gzip(kernel.build())), cache()).from_cache());
+    }
+    EXPECT_EQ(cached(), 8U);
+}
+
+TEST_F(KernelFiles, WorksWithoutACache)
+{
+    const std::string path = file("vmlinux.gz", gzip(FakeKernel{}.build()));
+    expect_loads(KernelFile::open(path, ""));
+    expect_loads(KernelFile::open(path, "/proc/no/such/place"));
+}
+
+TEST_F(KernelFiles, CacheThatOthersMayWriteIsNotUsed)
+{
+    fs::create_directory(cache());
+    fs::permissions(cache(), fs::perms::all);
+    const std::string path = file("vmlinux.gz", gzip(FakeKernel{}.build()));
+    expect_loads(KernelFile::open(path, cache()));
+    EXPECT_EQ(cached(), 0U);
+}
+
+TEST_F(KernelFiles, DamagedKernelLeavesNothingBehind)
+{
+    auto packed = gzip(FakeKernel{}.build());
+    packed[packed.size() / 2] ^= 0xff;
+    EXPECT_THROW((void)KernelFile::open(file("vmlinux.gz", packed), cache()), Error);
+    EXPECT_EQ(cached(), 0U);
+}
+
+TEST_F(KernelFiles, NamesFileAndReason)
+{
+    const std::string path = file("bad", std::vector<std::uint8_t>(5000));
+    try {
+        (void)KernelFile::open(path, cache());
+        FAIL();
+    } catch (const Error& e) {
+        EXPECT_EQ(std::string{e.what()}, path + ": neither a Linux bzImage nor an ELF file");
+    }
+}

@@ -112,6 +112,7 @@ void write_line(Level level, const char* pattern, std::span<const Arg> args)
     for (const char* s = prefix[static_cast<std::size_t>(level)]; *s != 0; ++s)
         buffer[n++] = *s;
     n += format_args(std::span{buffer}.subspan(n, line_limit - n - 1), pattern, args);
+    if (n >= line_limit) n = line_limit - 1; // format_args() stays below; the compiler cannot know
     buffer[n++] = '\n';
     const std::span<const char> text{buffer.data(), n};
     append_to_ring(text);

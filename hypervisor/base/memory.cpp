@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The four functions a freestanding compiler may call on its own (GCC manual, "Language Standards"). `rep movs`
+// The functions a freestanding compiler may call on its own (GCC manual, "Language Standards"). `rep movs`
 // needs no FPU state; TCG charges per iteration, hence eight bytes at a time. Host builds use libc's instead (weak symbols).
 #include <cstddef>
 #include <cstdint>
@@ -43,5 +43,13 @@ extern "C" {
     for (; n != 0; --n, ++x, ++y)
         if (*x != *y) return *x < *y ? -1 : 1;
     return 0;
+}
+
+[[gnu::weak]] std::size_t strlen(const char* text)
+{
+    std::size_t n = 0;
+    while (*const_cast<const volatile char*>(text + n) != 0) // volatile: as above
+        ++n;
+    return n;
 }
 }

@@ -54,7 +54,7 @@ public:
     constexpr Result(Error e) : value_{}, error_{e} {}       // NOLINT: implicit on purpose
     [[nodiscard]] constexpr bool ok() const { return error_ == Error{}; }
     [[nodiscard]] constexpr Error error() const { return error_; }
-    [[nodiscard]] constexpr T take() const { return value_; }
+    constexpr T take() const { return value_; }
 
 private:
     T value_;
@@ -77,8 +77,8 @@ public:
 
     [[nodiscard]] constexpr bool ok() const { return error_ == Error{}; }
     [[nodiscard]] constexpr Error error() const { return error_; }
-    [[nodiscard]] constexpr T take() && { return std::move(value_); }
-    [[nodiscard]] constexpr T take() const& requires std::is_copy_constructible_v<T> { return value_; }
+    constexpr T take() && { return std::move(value_); }
+    constexpr T take() const& requires std::is_copy_constructible_v<T> { return value_; }
 
 private:
     union {

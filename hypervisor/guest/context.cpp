@@ -9,6 +9,7 @@ namespace hv::guest {
 namespace {
 
 constexpr std::uint64_t cr0_ts = 8, cr4_settable = 0x4004c;
+constexpr unsigned iopl_shift = 12;
 
 bool addresses_ok(const pv_vcpu_guest_context& c)
 {
@@ -28,6 +29,7 @@ void set_registers(VcpuState& v, const pv_cpu_user_regs& from)
     r.cs |= 3; // a guest runs in ring 3, whatever it calls its kernel's ring
     r.ss |= 3;
     r.rflags = (from.rflags & flags::guest_may_load) | flags::intr | flags::fixed;
+    v.iopl = from.rflags >> iopl_shift & 3; // a kernel starts its other vCPUs with I/O rights this way
     v.cpu.ds = from.ds;
     v.cpu.es = from.es;
     v.cpu.fs = from.fs;
@@ -121,6 +123,7 @@ void get_context(VcpuState& v, pv_vcpu_guest_context& out)
                 (failsafe.mask_events != 0 ? PV_VGCF_FAILSAFE_DISABLES_EVENTS : 0U) |
                 (syscall.mask_events != 0 ? PV_VGCF_SYSCALL_DISABLES_EVENTS : 0U);
     out.user_regs = v.regs();
+    out.user_regs.rflags |= std::uint64_t{v.iopl} << iopl_shift;
     out.user_regs.ds = v.cpu.ds;
     out.user_regs.es = v.cpu.es;
     out.user_regs.fs = v.cpu.fs;

@@ -54,7 +54,6 @@ constexpr std::array one_byte{
 };
 constexpr std::array two_byte{
     Pattern{0x06, Op::clts, Form::bare, false},
-    Pattern{0x08, Op::invd, Form::bare, false},
     Pattern{0x09, Op::wbinvd, Form::bare, false},
     Pattern{0x20, Op::mov_from_cr, Form::register_only, false},
     Pattern{0x21, Op::mov_from_dr, Form::register_only, false},

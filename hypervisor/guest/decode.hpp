@@ -30,7 +30,6 @@ enum class Op : std::uint8_t {
     sti,
     hlt,
     clts,
-    invd,
     wbinvd,
     mov_from_cr,
     mov_to_cr,

@@ -130,7 +130,6 @@ std::optional<Outcome> emulate_kernel_only(VcpuState& v, const Instruction& i)
     case Op::cpuid: emulate_cpuid(v); return retire(v, i.length);
     case Op::cli: // a kernel's own interrupt flag is the upcall mask; before it knows, this changes nothing
     case Op::sti:
-    case Op::invd:
     case Op::wbinvd: return retire(v, i.length); // RAM is cache coherent; devices are dom0's, mapped uncached
     default: return std::nullopt;
     }

@@ -33,3 +33,9 @@ run-script: run-build
 	@$(PYTHON) tools/run $(if $(HV),--hv $(HV)) --script $(DOM0_SCRIPT) $(RUN_ARGS) \
 	  && echo 0 > $(BUILD)/script.status || echo $$? > $(BUILD)/script.status
 .PHONY: run-build run-script
+
+.PHONY: iso
+iso: hypervisor image ## A GRUB image, $(BUILD)/parapet.iso, that boots the same pair by multiboot2
+	$(call say,ISO,$(BUILD)/parapet.iso)
+	$(Q)$(PYTHON) tools/image/iso.py --out $(BUILD)/parapet.iso --hv $(BUILD)/parapet \
+	  --kernel $(BUILD)/image/vmlinuz --initrd $(BUILD)/image/dom0.cpio

@@ -113,13 +113,21 @@ void serve(CpuRun& c)
     if (has(cpu::Softirq::reschedule)) reschedule(c);
 }
 
+/// What the timer hardware should be set to; 0 = nothing.
+Nanoseconds wanted_deadline(const cpu::PerCpu& percpu)
+{
+    const cpu::Timer* const first = percpu.timers.next();
+    return first == nullptr ? 0 : first->deadline() | 1;
+}
+
+bool timer_is_right(const CpuRun& c, const cpu::PerCpu& percpu) { return wanted_deadline(percpu) == c.programmed; }
+
 void program_timer(CpuRun& c)
 {
-    const cpu::Timer* const first = cpu::this_cpu().timers.next();
-    const Nanoseconds deadline = first == nullptr ? 0 : first->deadline() | 1;
-    if (deadline == c.programmed) return;
-    c.programmed = deadline;
-    cpu::this_cpu().timers.program(cpu::now());
+    const cpu::PerCpu& percpu = cpu::this_cpu();
+    if (timer_is_right(c, percpu)) return;
+    c.programmed = wanted_deadline(percpu);
+    percpu.timers.program(cpu::now());
 }
 
 void settle(guest::Outcome outcome, Vcpu& v, const char* why)
@@ -189,7 +197,8 @@ Nanoseconds idle_time(CpuId cpu)
 namespace hv::arch {
 using namespace hv::domain;
 
-void upcall_before_guest()
+/// Something to do before the guest may go on, or the timer hardware has the wrong deadline.
+[[gnu::noinline]] static void before_guest_slow()
 {
     CpuRun& c = this_run();
     auto& percpu = cpu::this_cpu();
@@ -207,6 +216,18 @@ void upcall_before_guest()
         if (v != nullptr) return;
         wait_for_interrupt();
     }
+}
+
+void upcall_before_guest()
+{
+    const CpuInfo& info = cpu_info();
+    const cpu::PerCpu& percpu = *info.percpu;
+    if (info.hot != nullptr && percpu.pending.load(Order::acquire) == 0) [[likely]] {
+        const pv_vcpu_info& vi = *info.hot->info;
+        const bool quiet = shared::load(&vi.evtchn_upcall_pending) == 0 || shared::load(&vi.evtchn_upcall_mask) != 0;
+        if (quiet && timer_is_right(cpu_runs[info.cpu], percpu)) return;
+    }
+    before_guest_slow();
 }
 
 void upcall_guest_trap(GuestRegs&, std::uint64_t fault_address)

@@ -89,12 +89,13 @@ def main():
     built, output = build(tree, out)
     if not built:
         raise SystemExit(f"mutants: the unchanged tree does not build:\n{output[-2000:]}")
-    passed, output = passes(out / "parapet", kernels, logs, sorted({r[1] for r in rows}))
-    if not passed:
-        raise SystemExit(f"mutants: the unchanged hypervisor fails already:\n{output}")
+    _, output = passes(out / "parapet", kernels, logs, sorted({r[1] for r in rows}))
+    failing = {line.split()[1] for line in output.splitlines() if line.startswith("FAIL")}
     caught = 0
     for row in rows:
-        ok, remark = try_mutant(row, tree, out, kernels, logs)
+        ok, remark = False, f"{row[1]} fails on the unchanged hypervisor already"
+        if row[1] not in failing:
+            ok, remark = try_mutant(row, tree, out, kernels, logs)
         caught += ok
         print(f"{'caught' if ok else 'MISSED'} {row[0]:28} {remark[:150]}", flush=True)
     print(f"{caught} caught, {len(rows) - caught} missed")

@@ -2,6 +2,7 @@
 //
 // See vcpu_state.hpp. What is in the hardware while the vCPU is loaded is changed in both places at once.
 #include "guest/vcpu_state.hpp"
+#include "base/options.hpp"
 #include "mm/tlb.hpp"
 
 namespace hv::guest {
@@ -24,7 +25,6 @@ Result<> VcpuState::allocate()
     memory_ = TRY(mm::make_box<VcpuMemory>());
     hot.traps = memory_->traps.data();
     hot.kernel_mode = 1;
-    hot.fast_paths = 1;
     cpu.fpu = memory_->fpu;
     arch::init_fpu_area(cpu.fpu);
     cpu.xcr0 = arch::cpu_features().xcr0_supported != 0 ? 1 : 0;
@@ -44,10 +44,17 @@ void VcpuState::load()
     info.regs = saved_regs_;
     info.current = this;
     info.hot = &hot;
+    choose_fast_paths();
     reload_root();
     cpu.kernel_mode_gs = hot.kernel_mode;
     arch::load_guest_cpu(cpu);
     arch::write_debug_register(6, cpu.debug[6]); // sticky: the next #DB adds to it
+}
+
+void VcpuState::choose_fast_paths()
+{
+    const bool sees_iopl = (policy_.vm_assist.load(Order::relaxed) >> PV_VMASST_TYPE_ARCHITECTURAL_IOPL & 1) != 0;
+    hot.fast_paths = options.fastpath && !sees_iopl ? 1 : 0;
 }
 
 void VcpuState::unload()

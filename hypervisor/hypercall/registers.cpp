@@ -34,6 +34,7 @@ Return vm_assist(Vcpu& v, std::uint32_t cmd, std::uint32_t type)
         word.fetch_or(1ULL << type, Order::acq_rel);
     else
         word.fetch_and(~(1ULL << type), Order::acq_rel);
+    v.choose_fast_paths();
     return 0;
 }
 

@@ -66,6 +66,8 @@ trap_stubs:
     movb $vector, 4(%rsp)
     .if vector == 1 || vector == 2 || vector == 8 || vector == 18
     jmp ist_entry
+    .elseif vector == 14
+    jmp page_fault_entry
     .else
     jmp trap_entry
     .endif
@@ -73,6 +75,7 @@ trap_stubs:
     .endr
     .balign 16
 
+    .globl trap_entry
 trap_entry:
     save_registers
     cld
@@ -167,10 +170,11 @@ sysenter_trampoline: // rip and rsp are lost; flags still hold everything but IF
 1:  .quad sysenter_entry
     .balign 4096
 
-// rsp -> rip cs rflags rsp; ss is filled in here.
+// rsp -> rip cs rflags rsp; ss is filled in here. The 64-bit syscall comes through fast.S.
     .text
-    .macro fast_entry name, vector, upcall
+    .macro slow_entry name, vector, upcall
     .balign 16
+    .globl \name
 \name:
     movq $HV_SEL_GUEST_DS, 32(%rsp)
     pushq $0
@@ -181,9 +185,9 @@ sysenter_trampoline: // rip and rsp are lost; flags still hold everything but IF
     call \upcall
     jmp resume_guest
     .endm
-    fast_entry syscall_entry, HV_VECTOR_SYSCALL, entry_syscall
-    fast_entry syscall32_entry, HV_VECTOR_SYSCALL32, entry_compat
-    fast_entry sysenter_entry, HV_VECTOR_SYSENTER, entry_compat
+    slow_entry syscall_slow, HV_VECTOR_SYSCALL, entry_syscall
+    slow_entry syscall32_entry, HV_VECTOR_SYSCALL32, entry_compat
+    slow_entry sysenter_entry, HV_VECTOR_SYSENTER, entry_compat
 
 // ---- small helpers -----------------------------------------------------------------------------------------------------
 // void run_on_stack(void* top, void (*fn)()): never comes back.

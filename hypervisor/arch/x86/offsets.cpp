@@ -7,6 +7,10 @@
 namespace hv::arch {
 #define EMIT(name, value) asm volatile("->" #name " %c0" : : "i"(static_cast<long>(value)))
 
+// fast.S tests these three bytes, and a zero after them, as one word.
+static_assert(offsetof(VcpuHot, syscall_masks) == offsetof(VcpuHot, kernel_mode) + 1 &&
+              offsetof(VcpuHot, fast_paths) == offsetof(VcpuHot, kernel_mode) + 2);
+
 void emit_offsets();
 void emit_offsets()
 {
@@ -34,5 +38,19 @@ void emit_offsets()
     EMIT(HOT_SYSCALL_MASKS, offsetof(VcpuHot, syscall_masks));
     EMIT(HOT_FAST_PATHS, offsetof(VcpuHot, fast_paths));
     EMIT(HOT_TRAPS, offsetof(VcpuHot, traps));
+    EMIT(VCPU_INFO_PENDING, offsetof(pv_vcpu_info, evtchn_upcall_pending));
+    EMIT(VCPU_INFO_MASK, offsetof(pv_vcpu_info, evtchn_upcall_mask));
+    EMIT(VCPU_INFO_CR2, offsetof(pv_vcpu_info, arch.cr2));
+    EMIT(TRAP_14_FLAGS, 14 * sizeof(pv_trap_info) + offsetof(pv_trap_info, flags));
+    EMIT(TRAP_14_ADDRESS, 14 * sizeof(pv_trap_info) + offsetof(pv_trap_info, address));
+    EMIT(IRET_RAX, offsetof(pv_iret_context, rax));
+    EMIT(IRET_R11, offsetof(pv_iret_context, r11));
+    EMIT(IRET_RCX, offsetof(pv_iret_context, rcx));
+    EMIT(IRET_FLAGS, offsetof(pv_iret_context, flags));
+    EMIT(IRET_RIP, offsetof(pv_iret_context, rip));
+    EMIT(IRET_CS, offsetof(pv_iret_context, cs));
+    EMIT(IRET_RFLAGS, offsetof(pv_iret_context, rflags));
+    EMIT(IRET_RSP, offsetof(pv_iret_context, rsp));
+    EMIT(IRET_SS, offsetof(pv_iret_context, ss));
 }
 } // namespace hv::arch

@@ -69,12 +69,14 @@ void TimerQueue::insert(Timer& t)
 {
     t.child_ = t.sibling_ = t.back_ = nullptr;
     root_ = meld(root_, &t);
+    if (root_ == &t) stale_ = true;
 }
 
 void TimerQueue::remove(Timer& t)
 {
     Timer* const orphans = meld_children(t.child_);
     if (root_ == &t) {
+        stale_ = true;
         root_ = orphans;
     } else {
         (t.back_->child_ == &t ? t.back_->child_ : t.back_->sibling_) = t.sibling_;
@@ -93,8 +95,9 @@ void TimerQueue::run(Nanoseconds now)
     }
 }
 
-void TimerQueue::program(Nanoseconds now) const
+void TimerQueue::program(Nanoseconds now)
 {
+    stale_ = false;
     if (root_ == nullptr)
         arch::disarm_timer();
     else

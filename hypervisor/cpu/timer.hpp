@@ -38,8 +38,11 @@ public:
     /// Fires everything due at @p now, in order of deadline. Callbacks may start and stop timers.
     void run(Nanoseconds now);
     [[nodiscard]] const Timer* next() const { return root_; }
+    /// Does the timer hardware need a new deadline?
+    [[nodiscard]] bool stale() const { return stale_; }
+    void mark_stale() { stale_ = true; }
     /// Programs this CPU's timer hardware for the earliest deadline.
-    void program(Nanoseconds now) const;
+    void program(Nanoseconds now);
 
 private:
     friend class Timer;
@@ -48,6 +51,7 @@ private:
     void insert(Timer& t);
     void remove(Timer& t);
     Timer* root_ = nullptr;
+    bool stale_ = false; ///< The earliest timer is another one since program().
 };
 
 } // namespace hv::cpu

@@ -18,7 +18,6 @@ struct CpuRun {
     cpu::SpinLock lock{cpu::Rank::scheduler};
     FairQueue queue; ///< Guarded by lock.
     cpu::Timer slice{[](cpu::Timer&) { cpu::raise(cpu::Softirq::reschedule); }};
-    Nanoseconds programmed = 0; ///< Deadline in the hardware timer, 0 = none.
     Nanoseconds idle_since = 0, idle_total = 0;
 };
 
@@ -106,28 +105,17 @@ void serve(CpuRun& c)
     const std::uint32_t due = percpu.pending.exchange(0, Order::acq_rel);
     const auto has = [due](cpu::Softirq s) { return (due & static_cast<std::uint32_t>(s)) != 0; };
     if (has(cpu::Softirq::timer)) {
-        c.programmed = 0;
+        percpu.timers.mark_stale();
         percpu.timers.run(cpu::now());
     }
     if (has(cpu::Softirq::console)) console_typed();
     if (has(cpu::Softirq::reschedule)) reschedule(c);
 }
 
-/// What the timer hardware should be set to; 0 = nothing.
-Nanoseconds wanted_deadline(const cpu::PerCpu& percpu)
+void program_timer()
 {
-    const cpu::Timer* const first = percpu.timers.next();
-    return first == nullptr ? 0 : first->deadline() | 1;
-}
-
-bool timer_is_right(const CpuRun& c, const cpu::PerCpu& percpu) { return wanted_deadline(percpu) == c.programmed; }
-
-void program_timer(CpuRun& c)
-{
-    const cpu::PerCpu& percpu = cpu::this_cpu();
-    if (timer_is_right(c, percpu)) return;
-    c.programmed = wanted_deadline(percpu);
-    percpu.timers.program(cpu::now());
+    cpu::TimerQueue& timers = cpu::this_cpu().timers;
+    if (timers.stale()) timers.program(cpu::now());
 }
 
 void settle(guest::Outcome outcome, Vcpu& v, const char* why)
@@ -212,7 +200,7 @@ using namespace hv::domain;
             settle(guest::deliver_event(*v), *v, "event delivery");
             if (percpu.pending.load(Order::acquire) != 0) continue;
         }
-        program_timer(c);
+        program_timer();
         if (v != nullptr) return;
         wait_for_interrupt();
     }
@@ -225,7 +213,7 @@ void upcall_before_guest()
     if (info.hot != nullptr && percpu.pending.load(Order::acquire) == 0) [[likely]] {
         const pv_vcpu_info& vi = *info.hot->info;
         const bool quiet = shared::load(&vi.evtchn_upcall_pending) == 0 || shared::load(&vi.evtchn_upcall_mask) != 0;
-        if (quiet && timer_is_right(cpu_runs[info.cpu], percpu)) return;
+        if (quiet && !percpu.timers.stale()) return;
     }
     before_guest_slow();
 }

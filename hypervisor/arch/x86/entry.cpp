@@ -80,7 +80,7 @@ void entry_leave()
     upcall_before_guest();
     GuestRegs& regs = cpu_info().regs;
     regs.rflags = (regs.rflags & ~(flag_iopl | flag_nt | flag_vm)) | flag_if | 2;
-    ASSERT((regs.cs & 3) == 3 && (regs.ss & 3) == 3);
+    ASSERT((regs.cs & regs.ss & 3) == 3);
 }
 
 void entry_from_guest(GuestRegs* regs)

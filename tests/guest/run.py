@@ -7,7 +7,8 @@
 One line a kernel, last line "N passed, N failed"; exit status 0 only if none failed. `xen` is Debian's Xen 4.17 from
 the package cache. Lines `// RUN: key=value` in a kernel's main.cpp set: args (its command line), append (more
 hypervisor options), mem (MB), timeout (s), and expect=crash|exit with pattern=REGEX for kernels whose end is judged by
-what the hypervisor prints or does; until=REGEX ends the run early. A key written xen.KEY or parapet.KEY holds there only.
+what the hypervisor prints or does; until=REGEX ends the run early. A key written xen.KEY or parapet.KEY holds there
+only. A hypervisor that panics fails every test.
 """
 import argparse, concurrent.futures, gzip, os, pathlib, re, select, subprocess, sys, tempfile, time
 
@@ -68,6 +69,8 @@ def boot(hv, kernel, conf, log):
 
 def judge(name, conf, text, why):
     """(passed, remark)"""
+    if panic := re.search(r"^.*(?:PANIC on CPU|Panic on CPU|Xen BUG at).*$", text, re.M):
+        return False, f"the hypervisor died: {panic[0].strip()}"
     verdict = re.search(rf"^(?:\(XEN\) )?RESULT {re.escape(name)} (PASS|FAIL)(.*)$", text, re.M)
     if conf["expect"] == "result":
         if not verdict:

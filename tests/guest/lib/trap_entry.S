@@ -3,7 +3,8 @@
 // trap_dispatch; the way back is always the iret hypercall. Stubs differ only in having an error code or not.
 //
 //   bounce frame, low to high                TrapFrame, low to high
-//   rcx r11 [error] rip cs rflags rsp ss     r15..r12 rbp rbx r10..r8 rdi rsi rdx rax rcx r11 vector error rip cs rflags rsp ss
+//   rcx r11 [error] rip cs rflags rsp ss     r15..r12 rbp rbx r10..r8 rdi rsi rdx rax rcx r11 vector error
+//                                            rip cs rflags rsp ss
     .text
 .macro STUB vector, has_error
 trap_stub_\vector:

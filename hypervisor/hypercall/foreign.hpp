@@ -11,6 +11,7 @@ public:
     /// @p id as in a reservation: PV_DOMID_SELF or a domain. esrch if there is none, eperm without the right.
     static Result<Subject, false> resolve(DomainId id, domain::Vcpu& caller)
     {
+        if (id == DomainId{PV_DOMID_SELF}) return Subject{caller.domain()}; // alive as long as it makes calls
         domain::DomainRef d = TRY(domain::resolve(id, caller));
         if (d.get() != &caller.domain() && !caller.domain().is_hardware_domain()) return Error::eperm;
         return Subject{std::move(d)};
@@ -23,12 +24,14 @@ public:
         const bool devices = id == DomainId{PV_DOMID_IO} && caller.domain().is_hardware_domain();
         return resolve(devices ? DomainId{PV_DOMID_SELF} : id, caller);
     }
-    domain::Domain& operator*() const { return *ref_; }
-    domain::Domain* operator->() const { return ref_.get(); }
+    domain::Domain& operator*() const { return *domain_; }
+    domain::Domain* operator->() const { return domain_; }
 
 private:
-    explicit Subject(domain::DomainRef ref) : ref_{std::move(ref)} {}
+    explicit Subject(domain::Domain& own) : domain_{&own} {}
+    explicit Subject(domain::DomainRef ref) : ref_{std::move(ref)}, domain_{ref_.get()} {}
     domain::DomainRef ref_;
+    domain::Domain* domain_;
 };
 
 } // namespace hv::hypercall

@@ -9,31 +9,19 @@
 
 namespace hv::mm {
 
-namespace {
-Frame* frames;
-Mfn end_frame{0};
-} // namespace
+constinit Frame* detail::frames = nullptr;
+constinit Mfn detail::frames_end{0};
 
 void set_frame_table(Frame* table, Mfn end)
 {
-    frames = table;
-    end_frame = end;
+    detail::frames = table;
+    detail::frames_end = end;
 }
-
-Mfn frame_table_end() { return end_frame; }
-
-Frame& frame(Mfn m)
-{
-    ASSERT(m < end_frame);
-    return frames[m.raw()];
-}
-
-bool is_ram(Mfn m) { return m < end_frame && frames[m.raw()].details().owner != device_id; }
 
 Result<> take_page(Mfn m, const MemoryOwner& owner)
 {
-    if (m >= end_frame) return Error::einval;
-    Frame& f = frames[m.raw()];
+    if (m >= frame_table_end()) return Error::einval;
+    Frame& f = frame(m);
     std::uint64_t old = f.state.load(Order::acquire);
     for (;;) {
         FrameState s = FrameState::decode(old);

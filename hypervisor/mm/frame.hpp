@@ -86,11 +86,21 @@ struct Frame {
 };
 static_assert(sizeof(Frame) == 16);
 
+namespace detail {
+extern Frame* frames; ///< Set once, at boot.
+extern Mfn frames_end;
+} // namespace detail
+
 /// Number of frames described; a higher Mfn is a device frame.
-Mfn frame_table_end();
-Frame& frame(Mfn m);
+inline Mfn frame_table_end() { return detail::frames_end; }
+inline Frame& frame(Mfn m)
+{
+    ASSERT(m < detail::frames_end);
+    return detail::frames[m.raw()];
+}
+inline DomainId owner_of(const Frame& f) { return DomainId{static_cast<std::uint16_t>(f.info.load(Order::acquire))}; }
 /// RAM of any owner, the hypervisor's included.
-bool is_ram(Mfn m);
+inline bool is_ram(Mfn m) { return m < frame_table_end() && owner_of(frame(m)) != device_id; }
 
 namespace detail {
 void drop_page(Mfn m);

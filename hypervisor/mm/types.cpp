@@ -12,6 +12,7 @@ namespace hv::mm {
 namespace {
 
 constexpr bool needs_validation(PageType t) { return is_table(t) || t == PageType::segment_descriptors; }
+constexpr std::uint64_t lock_bit = FrameInfo{DomainId{0}, false, false, false, true, 0, 0, 0, false}.encode();
 constexpr unsigned level_of(PageType t) { return static_cast<unsigned>(t); }
 
 bool swap_state(Frame& f, std::uint64_t& old, const FrameState& next)
@@ -123,15 +124,13 @@ Result<> lock_frame(Mfn m, DomainId owner)
     Frame& f = frame(m);
     std::uint64_t old = f.info.load(Order::relaxed);
     for (;;) {
-        FrameInfo i = FrameInfo::decode(old);
-        if (i.owner != owner) return Error::einval;
-        if (i.locked) {
+        if (static_cast<std::uint16_t>(old) != owner.raw()) return Error::einval;
+        if ((old & lock_bit) != 0) {
             arch::relax();
             old = f.info.load(Order::relaxed);
             continue;
         }
-        i.locked = true;
-        if (f.info.compare_exchange(old, i.encode(), Order::acquire)) return Ok{};
+        if (f.info.compare_exchange(old, old | lock_bit, Order::acquire)) return Ok{};
     }
 }
 
@@ -139,8 +138,8 @@ void unlock_frame(Mfn m, std::int32_t present)
 {
     // One addition clears the lock bit and moves the count: present is in [0, 512] before and after.
     const auto delta = static_cast<std::uint64_t>(static_cast<std::int64_t>(present)) << 30;
-    const FrameInfo before = FrameInfo::decode(frame(m).info.fetch_add(delta - (1ULL << 19), Order::release));
-    ASSERT(before.locked);
+    const std::uint64_t before = frame(m).info.fetch_add(delta - lock_bit, Order::release);
+    ASSERT((before & lock_bit) != 0);
 }
 
 Result<> get_type(Mfn m, PageType want, const MemoryOwner& owner, Work& work)

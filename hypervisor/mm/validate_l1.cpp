@@ -4,6 +4,7 @@
 // so that a page table can be mapped by its guest but never written. Frames that are not RAM are the hardware
 // domain's to map, and have no counts.
 #include "arch/arch.hpp"
+#include "mm/fast.hpp"
 #include "mm/types.hpp"
 
 namespace hv::mm {
@@ -26,8 +27,29 @@ Result<std::uint64_t> adjust_l1(std::uint64_t /*old_entry*/, std::uint64_t entry
     return entry & ~pte::memory_type;
 }
 
+/// An ordinary mapping of a frame of the right owner; false: look closer.
+bool take_fast(std::uint64_t entry, const MemoryOwner& owner)
+{
+    const Mfn m = pte::frame_of(entry);
+    if ((entry & (pte::memory_type | pte::global)) != 0 || m >= frame_table_end()) return false;
+    Frame& f = frame(m);
+    if (owner_of(f) != owner.id() || owner.dying()) return false;
+    if (!(pte::is_writable(entry) ? fast::take_writable(f) : fast::take_page(f))) return false;
+    if (owner_of(f) == owner.id()) [[likely]]
+        return true;
+    // It changed hands in between: the reference kept it alive, and goes the long way.
+    Work work;
+    if (pte::is_writable(entry))
+        drop_type(m, work);
+    else
+        drop_page(m);
+    return false;
+}
+
 Result<std::uint64_t> take_l1(std::uint64_t entry, Owners owners, Work& work)
 {
+    if (take_fast(entry, owners.frame)) [[likely]]
+        return entry | pte::user;
     const std::uint64_t adjusted = TRY(adjust_l1(0, entry, owners));
     const Mfn m = pte::frame_of(adjusted);
     if (!is_ram(m)) return adjusted;
@@ -40,6 +62,9 @@ Result<std::uint64_t> take_l1(std::uint64_t entry, Owners owners, Work& work)
 Result<> drop_l1(std::uint64_t entry, Work& work)
 {
     const Mfn m = pte::frame_of(entry);
+    if (m >= frame_table_end()) return Ok{};
+    if (pte::is_writable(entry) ? fast::drop_writable(frame(m)) : fast::drop_page(frame(m))) [[likely]]
+        return Ok{};
     if (!is_ram(m)) return Ok{};
     if (pte::is_writable(entry)) return put_type(m, work);
     drop_page(m);

@@ -97,7 +97,7 @@ inline void MmTest::destroy(std::unique_ptr<MemoryOwner>& o)
     o.reset();
 }
 
-Mfn MmTest::page(MemoryOwner& o)
+inline Mfn MmTest::page(MemoryOwner& o)
 {
     const auto m = alloc_domain_frames(o, 0);
     EXPECT_TRUE(m.ok());

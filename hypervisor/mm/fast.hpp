@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+//
+// The common steps of the state machine in types.cpp as single additions to the state word: a frame that is writable
+// already (or was last) is mapped once more or once less, and stays alive. Anything else declines, having done nothing.
+#pragma once
+#include "mm/frame.hpp"
+#include "mm/tlb.hpp"
+
+namespace hv::mm::fast {
+
+inline constexpr std::uint64_t one_ref = 1ULL << 8, one_type = 1ULL << 36;
+inline constexpr std::uint64_t refs_mask = std::uint64_t{FrameState::max_refs} << 8;
+inline constexpr std::uint64_t count_mask = std::uint64_t{FrameState::max_count} << 36;
+/// Either count has reached half of its range: too close to overflow for this file.
+inline constexpr std::uint64_t nearly_full = 1ULL << 35 | 1ULL << 57;
+/// Type and progress of a writable frame.
+inline constexpr std::uint64_t writable_top = std::uint64_t{static_cast<std::uint8_t>(PageType::writable)} << 2;
+static_assert(FrameState{PageType::writable, Progress::none, 1, 1, 0}.encode() ==
+              (writable_top << 58 | one_type | one_ref));
+
+inline bool take_writable(Frame& f)
+{
+    std::uint64_t old = f.state.load(Order::relaxed);
+    do
+        if (old >> 58 != writable_top || (old & refs_mask) == 0 || (old & nearly_full) != 0) return false;
+    while (!f.state.compare_exchange(old, old + one_ref + one_type, Order::acq_rel));
+    return true;
+}
+
+inline bool drop_writable(Frame& f)
+{
+    std::uint64_t old = f.state.load(Order::relaxed);
+    for (;;) {
+        if (old >> 58 != writable_top || (old & refs_mask) <= one_ref || (old & count_mask) == 0) return false;
+        std::uint64_t next = old - one_ref - one_type;
+        if ((next & count_mask) == 0) next = (next & ~0xffULL) | flush_epoch();
+        if (f.state.compare_exchange(old, next, Order::acq_rel)) return true;
+    }
+}
+
+inline bool take_page(Frame& f)
+{
+    std::uint64_t old = f.state.load(Order::relaxed);
+    do
+        if ((old & refs_mask) == 0 || (old & nearly_full) != 0) return false;
+    while (!f.state.compare_exchange(old, old + one_ref, Order::acq_rel));
+    return true;
+}
+
+inline bool drop_page(Frame& f)
+{
+    std::uint64_t old = f.state.load(Order::relaxed);
+    do
+        if ((old & refs_mask) <= one_ref) return false;
+    while (!f.state.compare_exchange(old, old - one_ref, Order::acq_rel));
+    return true;
+}
+
+} // namespace hv::mm::fast

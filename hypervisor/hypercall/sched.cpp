@@ -2,6 +2,7 @@
 //
 // sched_op and set_timer_op. Giving up the CPU takes effect on the way back to the guest, when rax already holds 0.
 #include "domain/domain.hpp"
+#include "guest/crash_report.hpp"
 #include "guest/guest_ptr.hpp"
 #include "hypercall/handlers.hpp"
 
@@ -45,6 +46,9 @@ Return sched_op(Vcpu& v, std::uint32_t cmd, GuestVa arg)
     case PV_SCHEDOP_POLL: return poll(v, arg);
     case PV_SCHEDOP_SHUTDOWN: {
         const auto op = TRY(guest::In<pv_sched_shutdown>{arg}.read());
+        // The machine ends with the hardware domain: this is the last chance to see where it was.
+        if ((op.reason & 0xff) == PV_SHUTDOWN_CRASH && v.domain().is_hardware_domain())
+            guest::print_crash_report(v, "reports its own crash");
         v.domain().shutdown(op.reason & 0xff);
         return 0;
     }

@@ -59,6 +59,29 @@ TEST_F(Domains, VcpuCountsAreChecked)
     EXPECT_EQ(d->vcpu(VcpuId{0})->up().error(), Error::einval) << "not initialised";
 }
 
+TEST_F(Domains, AContextIsSanitisedAndItsIoplBecomesThePrivilege)
+{
+    const Guest g = make_guest();
+    pv_vcpu_guest_context c = context_for(g.root);
+    c.user_regs.cs = 0x10;
+    c.user_regs.ss = 0x18;
+    c.user_regs.rflags = 0x1000; // as Linux starts its other vCPUs
+    ok(g.vcpu().initialise(c));
+    EXPECT_EQ(g.vcpu().regs().cs, 0x13);
+    EXPECT_EQ(g.vcpu().regs().ss, 0x1b);
+    EXPECT_EQ(g.vcpu().regs().rflags, 0x202U);
+    EXPECT_EQ(g.vcpu().iopl, 1);
+    const auto out = ok(mm::make_box<pv_vcpu_guest_context>());
+    g.vcpu().context(*out);
+    EXPECT_EQ(out->user_regs.rflags, 0x1202U);
+    EXPECT_NE(out->flags & PV_VGCF_ONLINE, 0U);
+    c.flags = PV_VGCF_IN_KERNEL;
+    ok(g.vcpu().initialise(c));
+    EXPECT_FALSE(g.vcpu().online());
+    c.ctrlreg[3] = maddr_of(g.data).raw();
+    EXPECT_FALSE(g.vcpu().initialise(c).ok()) << "not a page table";
+}
+
 TEST_F(Domains, LookupAndOrder)
 {
     const Guest a = start_guest(), b = start_guest();

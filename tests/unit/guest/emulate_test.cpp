@@ -167,9 +167,11 @@ TEST_F(Emulate, InterruptFlagAndCacheInstructionsDoNothing)
 
 TEST_F(Emulate, TheRestFaults)
 {
-    const std::uint8_t hlt[] = {0xf4}, swapgs[] = {0x0f, 0x01, 0xf8}, lgdt[] = {0x0f, 0x01, 0x10},
-                       rdpmc[] = {0x0f, 0x33}, ltr[] = {0x0f, 0x00, 0xd8}, lock_cli[] = {0xf0, 0xfa};
+    const std::uint8_t hlt[] = {0xf4}, invd[] = {0x0f, 0x08}, swapgs[] = {0x0f, 0x01, 0xf8},
+                       lgdt[] = {0x0f, 0x01, 0x10}, rdpmc[] = {0x0f, 0x33}, ltr[] = {0x0f, 0x00, 0xd8},
+                       lock_cli[] = {0xf0, 0xfa};
     EXPECT_FALSE(emulates(hlt));
+    EXPECT_FALSE(emulates(invd));
     EXPECT_FALSE(emulates(swapgs));
     EXPECT_FALSE(emulates(lgdt));
     EXPECT_FALSE(emulates(rdpmc));

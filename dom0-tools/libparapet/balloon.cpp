@@ -48,11 +48,11 @@ std::uint64_t dom0_floor_mib()
     return wanted != 0 ? wanted : 192;
 }
 
-void make_room(Toolstack& tools, std::uint64_t pages)
+bool make_room(Toolstack& tools, std::uint64_t pages)
 {
     Hypervisor& hv = tools.hypervisor;
     const std::uint64_t have = free_pages(hv);
-    if (have >= pages) return;
+    if (have >= pages) return false;
     const auto dom0 = hv.find(0);
     const std::uint64_t dom0_pages = dom0 ? dom0->tot_pages : 0;
     const std::uint64_t floor = dom0_floor_mib() * 256;
@@ -67,7 +67,7 @@ void make_room(Toolstack& tools, std::uint64_t pages)
 
     const auto before = tools.store.read(target_path);
     tools.store.write(target_path, fmt::format("{}", (dom0_pages - lacking) * 4));
-    if (wait_for(hv, pages)) return;
+    if (wait_for(hv, pages)) return true;
     tools.store.write(target_path, before ? *before : fmt::format("{}", dom0_pages * 4));
     throw Error{fmt::format("not enough memory: {} MiB needed, {} MiB free, and domain 0 gave no more; {}", mib(pages),
                             free_pages(hv) / 256, advice),

@@ -140,7 +140,7 @@ DomainId create_domain(Toolstack& tools, const DomainConfig& config, Steps& step
     const FileLock lock{lock_path};
     refuse_duplicates(tools, config);
     const Source source = open_source(config, steps);
-    make_room(tools, source.layout.nr_pages + overhead_pages);
+    if (make_room(tools, source.layout.nr_pages + overhead_pages)) steps.done("memory taken from domain 0");
 
     PendingDomain domain{tools, config};
     configure(tools.hypervisor, domain.id(), config);

@@ -22,8 +22,9 @@ DomainId create_domain(Toolstack& tools, const DomainConfig& config, Steps& step
 /// False when it is still dying then, because someone holds its memory.
 bool destroy_domain(Toolstack& tools, DomainId domain);
 
-/// Makes dom0 smaller until @p pages are free. Throws, with what was changed undone, when that is not to be had.
-void make_room(Toolstack& tools, std::uint64_t pages);
+/// Makes dom0 smaller until @p pages are free; false if they were anyway. Throws, with what was changed undone, when
+/// that is not to be had.
+bool make_room(Toolstack& tools, std::uint64_t pages);
 
 /// dom0 keeps at least this: $PARAPET_DOM0_MIN in MiB, else 192.
 std::uint64_t dom0_floor_mib();

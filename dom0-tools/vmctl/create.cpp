@@ -21,6 +21,7 @@ void create(const Options& options, const Arguments& a)
 
     Json report{{"name", config.name}, {"steps", Json::array()}};
     if (!options.json) fmt::print("Creating '{}' from {}\n", config.name, a.file);
+    std::fflush(stdout);
     parapet::Steps steps{[&](const parapet::Step& s) {
         report["steps"].push_back({{"what", s.what}, {"seconds", s.seconds}});
         if (!options.json) fmt::print("  {:8.3f} s  {}\n", s.seconds, s.what);

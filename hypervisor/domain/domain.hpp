@@ -136,13 +136,17 @@ public:
     DomainRef(DomainRef&& o) noexcept : domain_{o.domain_} { o.domain_ = nullptr; }
     DomainRef& operator=(DomainRef&& o) noexcept;
     ~DomainRef() { reset(); }
-    void reset();
+    void reset()
+    {
+        if (domain_ != nullptr) drop();
+    }
     explicit operator bool() const { return domain_ != nullptr; }
     Domain& operator*() const { return *domain_; }
     Domain* operator->() const { return domain_; }
     [[nodiscard]] Domain* get() const { return domain_; }
 
 private:
+    void drop();
     Domain* domain_ = nullptr;
 };
 

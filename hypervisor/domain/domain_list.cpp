@@ -107,10 +107,9 @@ DomainRef& DomainRef::operator=(DomainRef&& o) noexcept
     return *this;
 }
 
-void DomainRef::reset()
+void DomainRef::drop()
 {
     Domain* const d = std::exchange(domain_, nullptr);
-    if (d == nullptr) return;
     const bool dead = d->life() == Life::dead;
     // What is left is the list's reference: its holder, the reaper, looks soon. Locks may be held here, so not now.
     if (d->references_.fetch_sub(1, Order::acq_rel) == 2 && dead) d->reaper_.start(cpu::this_cpu().timers, cpu::now());

@@ -5,11 +5,15 @@
 
 namespace hv::guest {
 
-/// First and last byte in the same guest-owned half: no wrap, no step over the hypervisor's slots.
+/// No wrap, and wholly below or wholly above the hole that is not canonical or the hypervisor's.
 static bool range_ok(GuestVa va, std::size_t bytes)
 {
-    const std::uint64_t first = va.raw(), last = first + bytes - 1;
-    return bytes == 0 || (last >= first && is_guest_va(first) && is_guest_va(last) && (first ^ last) >> 63 == 0);
+    constexpr std::uint64_t lower_end = 1ULL << 47;
+    static_assert(is_guest_va(lower_end - 1) && !is_guest_va(lower_end) && is_guest_va(PV_HYPERVISOR_VIRT_END));
+    static_assert(!is_guest_va(PV_HYPERVISOR_VIRT_END - 1) && !is_guest_va(PV_HYPERVISOR_VIRT_START - 1));
+    const std::uint64_t first = va.raw(), end = first + bytes;
+    if (end < first) return end == 0 && first >= PV_HYPERVISOR_VIRT_END; // up to the very last byte
+    return end <= lower_end || first >= PV_HYPERVISOR_VIRT_END || bytes == 0;
 }
 
 Result<> copy_from_guest_bytes(std::span<std::byte> dst, GuestVa src)

@@ -76,6 +76,16 @@ void own_page_tables()
     if (options.console_vga && info.screen.kind == Screen::Kind::text && screen.ok()) arch::x86::init_vga(screen.take());
 }
 
+/// Interrupt controllers are not in a BIOS's map; dom0 must see that these pages are nobody's RAM.
+void reserve_interrupt_controllers()
+{
+    constexpr std::uint64_t local_apics = 0xfee00000, local_apics_bytes = 1 << 20;
+    add_range(info, {Maddr{local_apics}, local_apics_bytes, MemoryType::reserved});
+    for (unsigned i = 0; i < arch::x86::acpi().ioapic_count; ++i)
+        add_range(info, {Maddr{arch::x86::acpi().ioapics[i].address}, page_size, MemoryType::reserved});
+    if (!normalise(info)) log::warning("memory map: too many ranges, the last are ignored");
+}
+
 /// What RAM is not free is the hypervisor's or a module's: no guest may get at it by its number.
 void hand_memory_over()
 {
@@ -94,6 +104,7 @@ void hand_memory_over()
 [[noreturn]] void continue_boot()
 {
     arch::x86::init_acpi(info.rsdp.raw());
+    reserve_interrupt_controllers();
     arch::x86::init_interrupts();
     arch::x86::init_pci();
     arch::x86::init_time();

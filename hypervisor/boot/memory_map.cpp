@@ -42,6 +42,11 @@ const MemoryRange* strictest_at(std::span<const MemoryRange> in, std::uint64_t a
 
 } // namespace
 
+void add_range(BootInfo& info, MemoryRange range)
+{
+    if (info.memory_count < info.memory.size() && range.bytes != 0) info.memory[info.memory_count++] = range;
+}
+
 bool normalise(BootInfo& info)
 {
     static std::array<MemoryRange, 128> in;

@@ -22,6 +22,8 @@ template <std::size_t N> struct SpanList {
 };
 using Spans = SpanList<192>;
 
+/// Appends @p range while there is room.
+void add_range(BootInfo& info, MemoryRange range);
 /// Sorts and resolves overlaps: of two types on one byte the more restrictive wins (unusable, nvs, acpi, reserved, ram).
 /// False when the result has more ranges than there is room for.
 bool normalise(BootInfo& info);

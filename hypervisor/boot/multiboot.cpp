@@ -3,6 +3,7 @@
 // Field offsets are those of the Multiboot Specification 0.6.96 section 3.3 and Multiboot2 2.0 section 3.6. Boot CPU only.
 #include "boot/multiboot.hpp"
 #include "arch/x86/layout.h"
+#include "boot/memory_map.hpp"
 
 namespace hv::boot {
 namespace {
@@ -47,11 +48,10 @@ bool starts_with(const char* s, const char* prefix)
     return true;
 }
 
-void add_range(BootInfo& info, std::uint64_t start, std::uint64_t bytes, std::uint32_t type)
+void add_memory(BootInfo& info, std::uint64_t start, std::uint64_t bytes, std::uint32_t type)
 {
-    if (info.memory_count == info.memory.size() || bytes == 0) return;
     const auto known = type >= 1 && type <= 5 ? static_cast<MemoryType>(type) : MemoryType::reserved;
-    info.memory[info.memory_count++] = {Maddr{start}, bytes, known};
+    add_range(info, {Maddr{start}, bytes, known});
 }
 
 void add_module(BootInfo& info, std::uint32_t start, std::uint32_t end, const char* command)
@@ -102,7 +102,7 @@ bool read_1(const std::byte* p, BootInfo& info)
     const std::byte* entry = at_physical(get<std::uint32_t>(p, 48));
     const std::byte* end = entry + get<std::uint32_t>(p, 44);
     for (; entry < end; entry += get<std::uint32_t>(entry, 0) + 4)
-        add_range(info, get<std::uint64_t>(entry, 4), get<std::uint64_t>(entry, 12), get<std::uint32_t>(entry, 20));
+        add_memory(info, get<std::uint64_t>(entry, 4), get<std::uint64_t>(entry, 12), get<std::uint32_t>(entry, 20));
     set_text_screen(info); // a BIOS machine, unless told otherwise
     if ((flags & 1 << 12) == 0) return true;
     info.screen.base = Maddr{get<std::uint64_t>(p, 88)};
@@ -118,7 +118,7 @@ void read_2_memory(const std::byte* tag, std::uint32_t size, BootInfo& info)
 {
     const auto step = get<std::uint32_t>(tag, 8);
     for (std::uint32_t at = 16; step >= 24 && at + step <= size; at += step)
-        add_range(info, get<std::uint64_t>(tag, at), get<std::uint64_t>(tag, at + 8), get<std::uint32_t>(tag, at + 16));
+        add_memory(info, get<std::uint64_t>(tag, at), get<std::uint64_t>(tag, at + 8), get<std::uint32_t>(tag, at + 16));
 }
 
 void read_2_screen(const std::byte* tag, BootInfo& info)

@@ -132,26 +132,28 @@ fast_iret:
     mov %rdx, S+T_RFLAGS(%rsp)
     guarded fast_iret_decline, movzwl IRET_CS(%r11), %eax
     guarded fast_iret_decline, mov IRET_RIP(%r11), %rdx
-    test $3, %al
-    jz 2f
+    mov %rdx, S+T_RIP(%rsp)
+    mov %eax, %edx
+    or $3, %edx
+    mov %rdx, S+T_CS(%rsp)
+    cmp %edx, %eax // equal: RPL 3, to user mode; anything else is kernel mode
+    jne 2f
     cmpq $0, HOT_USER_ROOT(%rcx)
     je fast_iret_decline
-2:  mov %rdx, S+T_RIP(%rsp)
+2:
     guarded fast_iret_decline, testb $2, IRET_RFLAGS+1(%r11)
     setz %dl
     guarded fast_iret_decline, mov IRET_RSP(%r11), %r11
     mov %r11, S+T_RSP(%rsp) // overwrites the pointer to the frame: from here on nothing can fail
     mov HOT_INFO(%rcx), %r11
     mov %dl, VCPU_INFO_MASK(%r11)
-    test $3, %al
-    jz 3f
+    cmp %eax, S+T_CS(%rsp)
+    jne 3f
     mov HOT_USER_ROOT(%rcx), %rdx
     mov %rdx, %cr3
     swapgs
     movb $0, HOT_KERNEL_MODE(%rcx)
-3:  or $3, %eax
-    mov %rax, S+T_CS(%rsp)
-    pop %rax
+3:  pop %rax
     pop %rcx
     pop %r11
     pop %rdx

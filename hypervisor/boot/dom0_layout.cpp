@@ -6,7 +6,6 @@
 namespace hv::boot {
 namespace {
 
-constexpr std::uint64_t default_p2m_va = 0x8000000000; ///< Root slot 1: what Linux asks for, free in every guest.
 constexpr std::uint64_t mapping_granule = 4ULL << 20;
 constexpr std::uint64_t minimum_slack = 512ULL << 10;
 
@@ -30,12 +29,18 @@ Result<Dom0Layout> lay_out_dom0(const image::KernelImage& kernel, std::uint64_t 
 {
     Dom0Layout l{};
     l.virt_base = kernel.virt_base;
-    l.p2m_va = kernel.init_p2m.value_or(default_p2m_va);
+    l.p2m_apart = kernel.init_p2m.has_value();
+    l.p2m_list_frames = round_up(pages, page_size / sizeof(std::uint64_t)) * sizeof(std::uint64_t) / page_size;
     l.initrd_bytes = initrd_bytes;
     l.initrd_frames = frames_of(initrd_bytes);
 
-    l.start_info = Pfn{frames_of(kernel.paddr_end)};
-    std::uint64_t at = l.start_info.raw() + 1;
+    std::uint64_t at = frames_of(kernel.paddr_end);
+    if (!l.p2m_apart) {
+        l.p2m = Pfn{at};
+        l.p2m_va = l.va_of(l.p2m);
+        at += l.p2m_list_frames;
+    }
+    l.start_info = Pfn{at++};
     if (initrd_bytes != 0 && !kernel.mod_start_pfn) { // the kernel wants its initrd inside the mapping
         l.initrd = Pfn{at};
         at += l.initrd_frames;
@@ -57,13 +62,16 @@ Result<Dom0Layout> lay_out_dom0(const image::KernelImage& kernel, std::uint64_t 
         l.initrd = Pfn{at};
         at += l.initrd_frames;
     }
-    l.p2m = Pfn{at};
-    l.p2m_list_frames = round_up(pages, page_size / sizeof(std::uint64_t)) * sizeof(std::uint64_t) / page_size;
-    const std::uint64_t list_bytes = l.p2m_list_frames * page_size;
-    l.p2m_table_count = tables_for(l.p2m_va, list_bytes);
-    const bool same_slot = (l.p2m_va >> 39) == (l.virt_base >> 39);
-    if (same_slot || !is_guest_va(l.p2m_va) || !is_guest_va(l.p2m_va + list_bytes - 1)) return Error::einval;
-    l.end = l.p2m + l.p2m_frames();
+    l.end = Pfn{at};
+    if (l.p2m_apart) {
+        const std::uint64_t list_bytes = l.p2m_list_frames * page_size;
+        l.p2m = Pfn{at};
+        l.p2m_va = *kernel.init_p2m;
+        l.p2m_table_count = tables_for(l.p2m_va, list_bytes);
+        const bool same_slot = (l.p2m_va >> 39) == (l.virt_base >> 39);
+        if (same_slot || !is_guest_va(l.p2m_va) || !is_guest_va(l.p2m_va + list_bytes - 1)) return Error::einval;
+        l.end = l.p2m + l.p2m_frames();
+    }
     if (l.end.raw() > pages) return Error::enomem;
     return l;
 }

@@ -17,7 +17,8 @@ struct Dom0Layout {
     Pfn initrd;
     std::uint64_t initrd_frames, initrd_bytes;
     std::uint64_t p2m_va; ///< Where the p2m list is mapped.
-    Pfn p2m;              ///< List first, then its own L3, L2 and L1 tables.
+    bool p2m_apart;       ///< The kernel names an address of its own (INIT_P2M); else it lies behind the image.
+    Pfn p2m;              ///< List first, then, if apart, its own L3, L2 and L1 tables.
     std::uint64_t p2m_list_frames, p2m_table_count;
     Pfn end; ///< One past everything above.
 

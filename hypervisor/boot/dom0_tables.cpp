@@ -123,6 +123,7 @@ Mfn write_page_tables(P2m p2m, const Dom0Layout& l)
         const bool is_table = p >= l.tables && p < l.stack;
         kernel.map(l.va_of(p), Mfn{p2m[p.raw()]}, leaf_flags | (is_table ? 0 : writable | dirty));
     }
+    if (!l.p2m_apart) return root;
     TreeBuilder list{p2m, root, l.p2m + l.p2m_list_frames, l.end};
     for (std::uint64_t i = 0; i < l.p2m_list_frames; ++i)
         list.map(l.p2m_va + i * page_size, Mfn{p2m[l.p2m.raw() + i]}, leaf_flags | writable | dirty);
@@ -148,8 +149,10 @@ void write_start_info(P2m p2m, const Dom0Layout& l, Mfn shared_info, const char*
     s.pt_base = l.va_of(l.tables);
     s.nr_pt_frames = l.table_count;
     s.mfn_list = l.p2m_va;
-    s.first_p2m_pfn = l.p2m.raw();
-    s.nr_p2m_frames = l.p2m_frames();
+    if (l.p2m_apart) {
+        s.first_p2m_pfn = l.p2m.raw();
+        s.nr_p2m_frames = l.p2m_frames();
+    }
     if (l.initrd_bytes != 0) {
         const bool mapped = l.initrd < l.map_end;
         s.mod_start = mapped ? l.va_of(l.initrd) : l.initrd.raw();

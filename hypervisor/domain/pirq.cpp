@@ -52,7 +52,7 @@ void end_service(Pirq p, Line& l)
 void release(Pirq p, Line& l)
 {
     if (l.kind == Kind::gsi) {
-        arch::gsi_mask(p.raw());
+        if (!arch::gsi_is_ours(p.raw())) arch::gsi_mask(p.raw());
         end_service(p, l);
     } else if (l.kind == Kind::msi) {
         arch::msi_free(p.raw());
@@ -86,7 +86,7 @@ void raised(Pirq p)
 Result<> setup_gsi(unsigned gsi, arch::Trigger trigger, arch::Polarity polarity)
 {
     if (gsi >= gsis()) return Error::einval;
-    if (arch::gsi_is_ours(gsi)) return Error::ebusy;
+    if (arch::gsi_is_ours(gsi)) return Ok{}; // it is set up; binding it fails
     const cpu::Guard guard{lines_lock};
     Line& l = lines[gsi];
     if (l.configured && l.trigger == trigger && l.polarity == polarity) return Error::eexist;
@@ -102,7 +102,6 @@ Result<> setup_gsi(unsigned gsi, arch::Trigger trigger, arch::Polarity polarity)
 Result<Pirq> map_gsi(Domain& d, unsigned gsi)
 {
     if (gsi >= gsis()) return Error::einval;
-    if (arch::gsi_is_ours(gsi)) return Error::ebusy;
     const cpu::Guard guard{lines_lock};
     Line& l = lines[gsi];
     if (l.kind != Kind::unmapped && l.owner != &d) return Error::ebusy;
@@ -178,6 +177,7 @@ Result<> attach_pirq(Domain& d, Pirq pirq, EventPort port, Sharing)
     if (l == nullptr || l->kind == Kind::unmapped || l->owner != &d) return Error::einval;
     if (l->port != EventPort{}) return Error::eexist;
     if (l->kind == Kind::gsi) {
+        if (arch::gsi_is_ours(pirq.raw())) return Error::ebusy;
         if (!l->configured) { // an ISA line nobody described: edge, active high
             TRY(arch::gsi_configure(pirq.raw(), arch::Trigger::edge, arch::Polarity::high));
             l->configured = true;
@@ -195,7 +195,7 @@ void detach_pirq(Domain& d, Pirq pirq)
     Line* const l = find(pirq);
     if (l == nullptr || l->owner != &d) return;
     l->port = EventPort{};
-    if (l->kind != Kind::gsi) return;
+    if (l->kind != Kind::gsi || arch::gsi_is_ours(pirq.raw())) return;
     arch::gsi_mask(pirq.raw());
     end_service(pirq, *l);
 }

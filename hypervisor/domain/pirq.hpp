@@ -14,7 +14,7 @@ inline constexpr std::uint32_t max_pirqs = 256;
 
 /// PHYSDEVOP_setup_gsi. eexist if it was set up before with the same parameters.
 Result<> setup_gsi(unsigned gsi, arch::Trigger trigger, arch::Polarity polarity);
-/// Names GSI @p gsi; the pirq is the gsi. ebusy for a line the hypervisor uses.
+/// Names GSI @p gsi; the pirq is the gsi. A line the hypervisor uses can be named but no port can be bound to it.
 Result<Pirq> map_gsi(Domain& d, unsigned gsi);
 /// A fresh pirq of MSIs for @p d, above the GSIs; enospc when all are taken.
 Result<Pirq> allocate_msi_pirq(Domain& d);

@@ -10,8 +10,8 @@ REFUSED = r"\(parapet\) error: cannot start dom0: .+"
 
 def elf(segments=(), machine=62, klass=2, entry=0x1000000, kind=2):
     """A 64-bit ELF of (vaddr, paddr, file bytes, memory bytes) segments, with nothing else in it."""
-    head = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF" + bytes([klass, 1, 1]), kind, machine, 1, entry, 64, 0, 0, 64, 56,
-                       len(segments), 0, 0, 0)
+    head = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF" + bytes([klass, 1, 1]), kind, machine, 1, entry, 64, 0, 0, 64,
+                       56, len(segments), 0, 0, 0)
     table, body, at = b"", b"", 64 + 56 * len(segments)
     for vaddr, paddr, size, memory in segments:
         table += struct.pack("<IIQQQQQQ", 1, 7, at + len(body), vaddr, paddr, size, memory, 4096)

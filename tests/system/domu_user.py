@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The shipped domU.cfg: created in dom0, its console shows, both nonces come back through user space, power goes off."""
+"""The shipped domU.cfg: created in dom0, its console shows, both nonces come back from user space, then power-off."""
 from harness import Run, expect, passed
 
 run = Run("--mode", "first")

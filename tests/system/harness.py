@@ -14,7 +14,8 @@ class Run:
     def __init__(self, *args, script=None, timeout=150):
         with tempfile.TemporaryDirectory(prefix="parapet-test-") as tmp:
             tmp = pathlib.Path(tmp)
-            cmd = [sys.executable, TOP / "tools/run", "--json", tmp / "json", "--log", tmp / "log", "--timeout", timeout]
+            cmd = [sys.executable, TOP / "tools/run", "--json", tmp / "json", "--log", tmp / "log",
+                   "--timeout", timeout]
             if HV:
                 cmd += ["--hv", HV]
             if script is not None:

@@ -4,7 +4,7 @@
 import concurrent.futures, os, pathlib, subprocess, sys, time
 
 HERE = pathlib.Path(__file__).resolve().parent
-OTHER = {"harness.py", "run.py", "boot_time.py"}
+OTHER = {"harness.py", "run.py"}
 
 
 def run(path):

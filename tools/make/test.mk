@@ -37,7 +37,10 @@ export JOBS
 test-system: hypervisor image ## Boot the stock kernels: tests/system (TESTS="power crash" for some, HV=xen on Xen)
 	@HV=$(HV) $(PYTHON) tests/system/run.py $(TESTS)
 TESTS ?=
-.PHONY: test-system fuzz-bins
+bench: hypervisor image ## Parapet, Xen and native side by side: counted instructions, boot times (BENCH="--pv")
+	@$(PYTHON) tests/bench/run.py $(BENCH)
+BENCH ?=
+.PHONY: test-system fuzz-bins bench
 fuzz-bins: $(FUZZ_BINS)
 
 T ?= 60

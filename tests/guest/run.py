@@ -8,7 +8,7 @@ One line a kernel, last line "N passed, N failed"; exit status 0 only if none fa
 the package cache. Lines `// RUN: key=value` in a kernel's main.cpp set: args (its command line), append (more
 hypervisor options), mem (MB), timeout (s), and expect=crash|exit with pattern=REGEX for kernels whose end is judged by
 what the hypervisor prints or does; until=REGEX ends the run early. A key written xen.KEY or parapet.KEY holds there
-only. A hypervisor that panics fails every test.
+only. variant=OPTION runs the kernel a second time with that hypervisor option. A hypervisor that panics fails every test.
 """
 import argparse, concurrent.futures, gzip, os, pathlib, re, select, subprocess, sys, tempfile, time
 
@@ -30,7 +30,7 @@ def xen_image(kernels):
 
 
 def settings(name, which):
-    found = {"args": "", "append": "", "mem": "256", "timeout": "60", "expect": "result", "pattern": "", "until": ""}
+    found = {"args": "", "append": "", "mem": "256", "timeout": "60", "expect": "result", "pattern": "", "until": "", "variant": ""}
     for only, key, value in re.findall(r"^// RUN: (?:(xen|parapet)\.)?(\w+)=(.*)$",
                                        (HERE / name / "main.cpp").read_text(), re.M):
         if key not in found:
@@ -90,13 +90,14 @@ def judge(name, conf, text, why):
     return True, f"PASS {conf['expect']} as expected"
 
 
-def one(hv, which, kernels, logs, name, args):
+def one(hv, which, kernels, logs, name, variant, args):
     conf = settings(name, which)
+    conf["append"] += f" {variant}"
     conf["args"] += f" {args}" if args else ""
     start = time.monotonic()
-    log = logs / f"{name}.{which}.log"
+    log = logs / f"{name}.{which}{'.' + variant if variant else ''}.log"
     passed, remark = judge(name, conf, *boot(hv, kernels / name, conf, log))
-    return name, passed, remark, time.monotonic() - start, log
+    return f"{name} {variant}".strip(), passed, remark, time.monotonic() - start, log
 
 
 def failures(log, name):
@@ -121,12 +122,14 @@ def main():
     logs = a.log or a.kernels / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     good = bad = 0
+    runs = [(n, "") for n in names]
+    runs += [(n, v) for n in names if (v := settings(n, which)["variant"])]
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-        for name, passed, remark, took, log in pool.map(lambda n: one(hv, which, a.kernels, logs, n, a.args), names):
+        for name, passed, remark, took, log in pool.map(lambda r: one(hv, which, a.kernels, logs, *r, a.args), runs):
             good, bad = good + passed, bad + (not passed)
             print(f"{'ok  ' if passed else 'FAIL'} {name:24} {took:5.1f}s {remark}", flush=True)
             if not passed:
-                for line in failures(log, name):
+                for line in failures(log, name.split()[0]):
                     print(f"     {line}")
                 print(f"     log: {log}", flush=True)
     print(f"{good} passed, {bad} failed")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Stores to read-only L1 tables (CONTRACT C.7): mov, xchg, cmpxchg, lock and/or, lock btr/bts act as if written, by
 // mmu_update's rules and atomically on the whole entry; everything else stays an ordinary page fault of the guest's.
+// RUN: parapet.variant=fastpath=off
 #include "tests/guest/lib/event.hpp"
 #include "tests/guest/lib/test.hpp"
 #include "tests/guest/lib/user.hpp"
@@ -154,6 +155,15 @@ void check_user()
     expect_eq(t.vector, kPageFault, "a user cannot write a page table");
     expect_eq(t.error, 7, "present, write, user");
     expect_eq(space->l1()[0], before, "nothing changed");
+    // Linux shares the user half with the kernel's tables: the address is then an L1 for the kernel too.
+    auto* kernel_l4 = reinterpret_cast<u64*>(start_info->pt_base);
+    require(mmu_update(maddr_of(kernel_l4), space->l3_entry()), "share the user half");
+    expect_eq(run(context).error, 7, "a user cannot write it then either");
+    expect_eq(space->l1()[0], before, "nothing changed");
+    GUARDED("movq %1, 48(%0)", ::"r"(context.rbx), "r"(entry(mfn, kRo)) : "memory");
+    expect_eq(last_trap.vector, kNone, "the kernel can, at the same address");
+    expect_eq(frame_of(space->l1()[6]), mfn, "its entry is there");
+    require(mmu_update(maddr_of(kernel_l4), 0), "no more");
 }
 
 } // namespace

@@ -95,10 +95,7 @@ Result<> claim(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
             return Error::restart; // changed under us: look again
         }
     } while (!swap_state(f, old, {want, Progress::validating, 1, s.refs + 1, s.epoch}));
-    change_info(f, [](FrameInfo i) {
-        i.partial = i.present = 0;
-        return i;
-    });
+    record_progress(m, 0, 0);
     if (change_needs_flush(s.type, want) && !is_flushed(s.epoch)) flush_tlb(online_cpus());
     return continue_validation(m, want, owner, work);
 }
@@ -229,10 +226,7 @@ Result<> put_type(Mfn m, Work& work)
                 unlock_frame(m, 0);
                 continue;
             }
-            change_info(f, [](FrameInfo i) {
-                i.partial = pte::entries;
-                return i;
-            });
+            record_progress(m, pte::entries, f.details().present);
         }
         return continue_release(m, level, work);
     }

@@ -31,6 +31,15 @@ void drop_page(Mfn m);
 
 /// Locks a frame while it is @p owner's; einval if it is not. Spins: holders are short and never wait for interrupts.
 Result<> lock_frame(Mfn m, DomainId owner);
+/// How far validation of a locked frame is. Only the holder of the lock changes these two fields.
+inline void record_progress(Mfn m, unsigned partial, unsigned present)
+{
+    constexpr std::uint64_t fields = 0xfffffULL << 20;
+    Atomic<std::uint64_t>& info = frame(m).info;
+    const std::uint64_t now = info.load(Order::relaxed) & fields;
+    const std::uint64_t next = std::uint64_t{partial} << 20 | std::uint64_t{present} << 30;
+    if (next != now) info.fetch_add(next - now, Order::relaxed);
+}
 /// Unlocks, adding @p present to the count of present entries.
 void unlock_frame(Mfn m, std::int32_t present);
 

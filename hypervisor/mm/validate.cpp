@@ -10,15 +10,6 @@ namespace hv::mm {
 
 namespace {
 
-void record(Mfn m, unsigned partial, unsigned present)
-{
-    change_info(frame(m), [=](FrameInfo i) {
-        i.partial = static_cast<std::uint16_t>(partial);
-        i.present = static_cast<std::uint16_t>(present);
-        return i;
-    });
-}
-
 /// First index at or after @p i of a present entry, or 512. Sixteen at a time: most tables are mostly empty.
 unsigned next_present(const std::uint64_t* w, unsigned i)
 {
@@ -60,13 +51,13 @@ Result<> validate_entries(Mfn m, unsigned level, const MemoryOwner& owner, Work&
     for (unsigned i = next_present(w.data(), start); i < pte::entries; i = next_present(w.data(), i + 1)) {
         if (pte::is_hypervisor_slot(level, i)) continue;
         if (level > 1 && i != start && work.exhausted()) {
-            record(m, i, present);
+            record_progress(m, i, present);
             return Error::restart;
         }
         const std::uint64_t entry = w[i];
         const Result<std::uint64_t> taken = ops.take(entry, {*self, *self}, work);
         if (!taken.ok()) {
-            record(m, i, present);
+            record_progress(m, i, present);
             return taken.error();
         }
         if (taken.take() != entry) w[i] = taken.take();
@@ -75,7 +66,7 @@ Result<> validate_entries(Mfn m, unsigned level, const MemoryOwner& owner, Work&
     }
     (void)work.spend(6);
     if (level == 4) fill_hypervisor_slots(m);
-    record(m, pte::entries, present);
+    record_progress(m, pte::entries, present);
     return Ok{};
 }
 
@@ -91,7 +82,7 @@ Result<> release_entries(Mfn m, unsigned level, Work& work)
         if (pte::is_present(entry) && !pte::is_hypervisor_slot(level, i - 1)) {
             const bool stop = level > 1 && work.exhausted() && i != info.partial;
             if (stop || !ops.drop(entry, work).ok()) {
-                record(m, i, present);
+                record_progress(m, i, present);
                 return Error::restart;
             }
             --present;
@@ -100,7 +91,7 @@ Result<> release_entries(Mfn m, unsigned level, Work& work)
         --i;
     }
     ASSERT(present == 0);
-    record(m, 0, 0);
+    record_progress(m, 0, 0);
     return Ok{};
 }
 

@@ -68,8 +68,8 @@ public:
     /// Moves the state into / out of the calling CPU (registers, hardware state, root, cpu_info().current and hot).
     void load();
     void unload();
-    /// Decides whether the assembly paths may serve this vCPU: not with `fastpath=off`, nor when its kernel wants to see
-    /// its IOPL in frames. At each load, and when the assist changes.
+    /// Decides whether the assembly paths may serve this vCPU: not with `fastpath=off`, nor when its kernel wants to
+    /// see its IOPL in frames. At each load, and when the assist changes.
     void choose_fast_paths();
 
     /// Takes over a validated root. A loaded vCPU that uses the replaced root switches at once, so that the old

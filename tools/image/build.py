@@ -8,7 +8,7 @@
 Archives are uncompressed newc: the kernel unpacks them faster than anything compressed. A file is rewritten
 only when its contents change, so that nothing downstream is rebuilt or copied in vain.
 """
-import argparse, os, pathlib, re, stat, subprocess, sys
+import argparse, os, pathlib, re, stat, subprocess, sys, tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
@@ -87,6 +87,12 @@ def add_libs(cpio, binary, roots, done):
             add_libs(cpio, path, roots, done)
 
 
+def stripped(binary):
+    with tempfile.NamedTemporaryFile() as out:
+        subprocess.run(["strip", "-o", out.name, binary], check=True)
+        return pathlib.Path(out.name).read_bytes()
+
+
 def base(busybox):
     """What both guests share: busybox with its applets, device nodes, power-off that needs no init."""
     cpio = Cpio()
@@ -120,7 +126,7 @@ def dom0_image(busybox, kernel, domu, tools):
     binaries["xenstore"] = store / "usr/bin/xenstore"
     binaries |= {pathlib.Path(t).name: pathlib.Path(t) for t in tools}
     for name, path in binaries.items():
-        cpio.file(f"sbin/{name}", path, 0o755)
+        cpio.entry(f"sbin/{name}", stat.S_IFREG | 0o755, stripped(path))
         add_libs(cpio, path, roots + ["/"], done)
     cpio.file("lib/libgcc_s.so.1", find_lib("libgcc_s.so.1", roots + ["/"]))  # dlopened by pthread_cancel
     for verb in STORE_VERBS:

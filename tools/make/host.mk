@@ -21,14 +21,14 @@ GTEST_LIBS := -lgmock -lgtest -lgtest_main -pthread
 
 # a test folder's name: tests/unit/mm/frame_test.cpp -> unit_mm; tests/model/x_test.cpp -> model
 group_of = $(subst /,_,$(patsubst tests/%/,%,$(dir $(1))))
-# What a folder's tests link: a layer's tests that layer and the lower ones, the tools' tests the tools' library
+# What a folder's tests link: a layer's tests that layer and the lower ones (and arch, for assertions), the tools' tests the tools' library
 # (which parses kernels with base/image), pv_abi nothing, any other folder everything. One archive a layer.
 HLAYERS := base arch cpu mm guest domain hypercall
 upto = $(if $(2),$(firstword $(2)) $(if $(filter $(1),$(firstword $(2))),,$(call upto,$(1),$(wordlist 2,9,$(2)))))
 second = $(word 2,$(subst _, ,$(1)))
 libs_of = $(strip $(if $(filter tools dom0-tools libparapet vmctl,$(call second,$(1))),tools base arch,\
   $(if $(filter pv,$(call second,$(1))),,\
-  $(if $(filter unit_%,$(1)),$(if $(filter $(HLAYERS),$(call second,$(1))),$(call upto,$(call second,$(1)),$(HLAYERS)),$(HLAYERS)),$(HLAYERS)))))
+  $(if $(filter unit_%,$(1)),$(if $(filter $(HLAYERS),$(call second,$(1))),$(sort arch $(call upto,$(call second,$(1)),$(HLAYERS))),$(HLAYERS)),$(HLAYERS)))))
 archives = $(patsubst %,$(BUILD)/$(1)/lib%.a,$(2))
 layer_src = $(filter hypervisor/$(1)/%,$(H_SRC))
 

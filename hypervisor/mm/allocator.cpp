@@ -159,7 +159,7 @@ Result<Mfn> alloc_shared_frame(MemoryOwner& owner)
     return m;
 }
 
-void return_domain_frame(Mfn m)
+void return_domain_frame(Mfn m, std::uint8_t stamp)
 {
     Frame& f = frame(m);
     const FrameInfo info = f.details();
@@ -167,6 +167,7 @@ void return_domain_frame(Mfn m)
     ASSERT(s.refs == 0 && s.count == 0 && !info.pinned && !info.allocated);
     MemoryOwner* const owner = find_owner(info.owner);
     ASSERT(owner != nullptr);
+    if (change_needs_flush(s.type, PageType::none) && !is_flushed(stamp)) flush_tlb(online_cpus());
     f.state.store(FrameState{PageType::none, Progress::none, 0, 0, s.epoch}.encode(), Order::relaxed);
     become_free(m);
     give_back(m, 0);

@@ -41,9 +41,10 @@ void drop_page(Mfn m)
     for (;;) {
         FrameState s = FrameState::decode(old);
         ASSERT(s.refs > s.count);
+        const std::uint8_t given_up = s.epoch;
         if (--s.refs == 0) s.epoch = flush_epoch();
         if (!f.state.compare_exchange(old, s.encode(), Order::acq_rel)) continue;
-        if (s.refs == 0) return_domain_frame(m);
+        if (s.refs == 0) return_domain_frame(m, given_up);
         return;
     }
 }

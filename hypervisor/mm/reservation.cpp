@@ -37,7 +37,7 @@ void free_stolen(Mfn m)
         return i;
     });
     clear_m2p(m);
-    return_domain_frame(m);
+    return_domain_frame(m, frame(m).current().epoch);
 }
 
 } // namespace

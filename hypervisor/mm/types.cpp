@@ -46,7 +46,7 @@ void drop_last(Mfn m)
         --s.refs;
     } while (!swap_state(f, old, s));
     unlock_frame(m, 0);
-    if (s.refs == 0) return_domain_frame(m);
+    if (s.refs == 0) return_domain_frame(m, s.epoch);
 }
 
 /// Locked, progress devalidating. Unlocks.
@@ -208,7 +208,7 @@ Result<> put_type(Mfn m, Work& work)
                 s.epoch = flush_epoch();
             }
             if (!swap_state(f, old, s)) continue;
-            if (s.refs == 0) return_domain_frame(m);
+            if (s.refs == 0) return_domain_frame(m, s.epoch);
             return Ok{};
         }
         const bool locked = lock_frame(m, f.details().owner).ok();

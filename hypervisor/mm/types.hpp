@@ -96,8 +96,10 @@ struct OwnerAccess {
     static auto& deferred(MemoryOwner& o) { return o.deferred_; }
     static Atomic<std::uint32_t>& deferred_count(MemoryOwner& o) { return o.deferred_count_; }
 };
-/// The last reference of a domain's frame went: back to the allocator.
-void return_domain_frame(Mfn m);
+/// The last reference of a domain's frame went: back to the allocator. @p stamp: when the frame was last given up as the
+/// type it still names; a stale translation that could write (a store, an accessed bit) is flushed before the free
+/// lists keep their links in the frame.
+void return_domain_frame(Mfn m, std::uint8_t stamp);
 /// Frames outside the owner's limit: for an exchange, which gives as many back; for a SharedPage.
 Result<Mfn> alloc_unlimited(MemoryOwner& owner, unsigned order, unsigned address_bits);
 Result<Mfn> alloc_shared_frame(MemoryOwner& owner);

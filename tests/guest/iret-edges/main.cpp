@@ -8,12 +8,13 @@
 
 using namespace guest;
 
-USER_CODE(user, "ud2\n.org user_begin + 0x10; nop; nop; ud2");
+USER_CODE(user, "ud2\n.org user_begin + 0x10; nop; nop; ud2\n.org user_begin + 0x20; pushfq; popq %rax; ud2");
 
 extern "C" {
-extern char kernel_ud2[], kernel_nops[];
+extern char kernel_ud2[], kernel_nops[], kernel_flags[];
 }
-asm(".pushsection .text\nkernel_ud2: ud2\nkernel_nops: nop\nnop\nud2\n.popsection");
+asm(".pushsection .text\nkernel_ud2: ud2\nkernel_nops: nop\nnop\nud2\nkernel_flags: pushfq\npopq "
+    "%rax\nud2\n.popsection");
 
 namespace {
 
@@ -71,6 +72,13 @@ void check_flags()
     in_user.rflags = kFlagReserved | kFlagIopl;
     expect_eq(run(in_user).rflags & (kFlagIopl | kFlagIf), 0, "user mode with IF clear: masked, no IOPL");
     expect_eq(last_trap.saved_mask(), 1, "masked in user mode");
+    // What the frames show is one thing, what the CPU runs with another.
+    const u64 system = kFlagIopl | kFlagNt | kFlagVm | kFlagVif | kFlagVip | kFlagIf;
+    TrapFrame real = kernel_context(kernel_flags, kFlagReserved | kFlagIopl | kFlagVif | kFlagVip | kFlagVm);
+    expect_eq(run(real).rax & system, kFlagIf, "the kernel's real system flags: IF only");
+    in_user.rip = kUserCode + 0x20;
+    in_user.rflags = kFlagReserved | kFlagIopl | kFlagVif | kFlagVip | kFlagVm;
+    expect_eq(run(in_user).rax & system, kFlagIf, "the user's too");
 }
 
 void check_single_step()

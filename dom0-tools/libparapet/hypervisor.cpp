@@ -155,7 +155,7 @@ std::optional<Counters> Hypervisor::counters()
     if (result == -ENOSYS || result == -EOPNOTSUPP) return std::nullopt;
     if (result < 0) refuse("counters", -result);
     const auto& n = op.u.words;
-    return Counters{n[0], n[1], n[2], n[3], n[4], n[5]};
+    return Counters{n[0], n[1], n[2], n[3], n[4], n[5], n[6]};
 }
 
 DomainId Hypervisor::create(const DomainHandle& handle, std::uint32_t vcpus)

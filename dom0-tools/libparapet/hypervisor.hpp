@@ -48,7 +48,7 @@ private:
 
 /// What Parapet alone counts; all of it must be the same before and after a domain's life.
 struct Counters {
-    std::uint64_t free_frames, heap_bytes, open_ports, grant_mappings, domains, foreign_mappings;
+    std::uint64_t free_frames, heap_bytes, open_ports, grant_mappings, domains, foreign_mappings, dying_frames;
 };
 
 class Hypervisor {

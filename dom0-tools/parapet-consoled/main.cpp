@@ -2,6 +2,7 @@
 //
 // parapet-consoled: keeps every guest's console flowing, into a log and to whoever attaches. It leaves alone what
 // xenconsoled serves. One thread; a guest's misbehaviour ends at most the service of that guest.
+#include "libparapet/domain_nodes.hpp"
 #include "libparapet/hypervisor.hpp"
 #include "parapet-consoled/console.hpp"
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <getopt.h>
 #include <map>
 #include <poll.h>
+#include <set>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -85,6 +87,19 @@ private:
         }
         for (const auto& info : domains)
             if (info.domain != 0 && alive(info.domain) && !consoles_.contains(info.domain)) take_up(info.domain);
+        for (const auto& info : domains)
+            if (info.domain != 0) expect(info.domain, alive(info.domain) && !consoles_.contains(info.domain));
+        const std::set<DomainId> before = expected_;
+        for (const DomainId id : before)
+            if (!alive(id)) expect(id, false);
+    }
+
+    /// A toolstack may write the console's nodes only after it has introduced the domain.
+    void expect(DomainId domain, bool wanted)
+    {
+        const std::string path = parapet::domain_path(domain) + "/console";
+        if (wanted && expected_.insert(domain).second) store_.watch(path, "domains");
+        if (!wanted && expected_.erase(domain) != 0) store_.unwatch(path, "domains");
     }
 
     Consoles::iterator drop(Consoles::iterator it)
@@ -164,6 +179,7 @@ private:
     parapet::Store store_;
     Kernel kernel_;
     Consoles consoles_;
+    std::set<DomainId> expected_; ///< alive, not served by us: their nodes are watched
     std::map<int, DomainId> watched_;
     bool exhausted_{false};
 };

@@ -35,6 +35,7 @@ Json gather()
         info["open_ports"] = c->open_ports;
         info["grant_mappings"] = c->grant_mappings;
         info["foreign_mappings"] = c->foreign_mappings;
+        info["dying_frames"] = c->dying_frames;
         info["free_frames"] = c->free_frames;
     }
     return info;

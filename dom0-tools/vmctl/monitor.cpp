@@ -16,7 +16,8 @@ namespace {
 
 using parapet::OnEnd;
 
-constexpr const char* log_directory = "/var/log/parapet";
+constexpr const char* log_path =
+    "/var/log/parapet-monitor.log"; // not beside the guests' logs: a guest may be called monitor
 constexpr auto shortest_life = std::chrono::seconds{5};
 constexpr unsigned most_short_lives = 5;
 
@@ -103,9 +104,8 @@ void watch_over(const parapet::DomainConfig& c, parapet::DomainId id)
 
 void become_daemon()
 {
-    parapet::make_directories(log_directory, 0755);
-    const auto log =
-        parapet::Descriptor::open(std::string{log_directory} + "/monitor.log", O_WRONLY | O_CREAT | O_APPEND, 0644);
+    parapet::make_directories("/var/log", 0755);
+    const auto log = parapet::Descriptor::open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0644);
     const auto null = parapet::Descriptor::open("/dev/null", O_RDWR);
     ::setsid();
     ::dup2(null.get(), STDIN_FILENO);

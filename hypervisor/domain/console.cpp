@@ -49,7 +49,8 @@ void console_typed()
         case Route::guest: notify = true; break;
         case Route::hypervisor: console_key(in.character); break;
         case Route::switched:
-            log::info("console input goes to {} (CTRL-a three times to switch)", to_hypervisor ? "parapet: 'h' for help" : "dom0");
+            log::info("console input goes to {} (CTRL-a three times to switch)",
+                      to_hypervisor ? "parapet: 'h' for help" : "dom0");
         }
     }
     if (notify) raise_virq(PV_VIRQ_CONSOLE);

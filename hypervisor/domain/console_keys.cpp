@@ -5,6 +5,7 @@
 #include "arch/arch.hpp"
 #include "base/log.hpp"
 #include "cpu/clock.hpp"
+#include "domain/audit.hpp"
 #include "domain/console.hpp"
 #include "domain/grants.hpp"
 #include "domain/run.hpp"
@@ -30,8 +31,8 @@ const char* life_name(const Domain& d)
 void dump_vcpu(Vcpu& v)
 {
     const char* const state = !v.online() ? "offline" : v.loaded() ? "running" : v.blocked() ? "blocked" : "runnable";
-    log::info("  d{}v{}: {}, ran {} us, rip {x} rsp {x}, root {x} user root {x}, event {}", v.domain().id(), v.id(), state,
-              runstate_now(v).time[PV_RUNSTATE_RUNNING] / 1000, v.regs().rip, v.regs().rsp, v.hot.kernel_root,
+    log::info("  d{}v{}: {}, ran {} us, rip {x} rsp {x}, root {x} user root {x}, event {}", v.domain().id(), v.id(),
+              state, runstate_now(v).time[PV_RUNSTATE_RUNNING] / 1000, v.regs().rip, v.regs().rsp, v.hot.kernel_root,
               v.hot.user_root, v.event_deliverable() ? "deliverable" : "none");
 }
 
@@ -46,7 +47,7 @@ void dump_domains()
     for_each_domain([](Domain& d) {
         log::info("domain {}: {}, {} pages of {}, {} held, shared_info {x}, {} grant frames", d.id(), life_name(d),
                   d.page_count(), d.max_pages(), d.held(), d.shared_info_frame(),
-                  d.life() == Life::dead ? 0U : d.grants().frames());
+                  d.has_grants() ? d.grants().frames() : 0U);
         for_each_vcpu(d, &dump_vcpu);
     });
     log::info("{} of {} pages free, {} bytes of hypervisor memory, {} grants in use", mm::free_frames(),
@@ -57,6 +58,14 @@ void dump_run_queue()
 {
     log::info("up {} ms, idle {} ms", cpu::now() / 1'000'000, idle_time(CpuId{0}) / 1'000'000);
     for_each_domain([](Domain& d) { for_each_vcpu(d, &dump_vcpu); });
+}
+
+void audit()
+{
+    const Result<mm::AuditReport, false> r = audit_machine();
+    if (!r.ok()) return log::error("audit: no room for the counters");
+    const mm::AuditReport report = r.take();
+    log::info("audit: {} frames, {} differences", report.frames, report.differences);
 }
 
 void reboot()
@@ -70,6 +79,7 @@ constexpr Key keys[] = {
     {'h', "this list", &help},
     {'q', "domains and their vCPUs", &dump_domains},
     {'r', "vCPUs and time", &dump_run_queue},
+    {'A', "audit all frames' counts", &audit},
     {'R', "reboot the machine", &reboot},
 };
 

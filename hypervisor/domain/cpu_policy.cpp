@@ -28,10 +28,10 @@ struct Source {
     Register reg;
 };
 constexpr Source sources[] = {
-    {1, 0, Register::d},          {1, 0, Register::c},          {0x80000001, 0, Register::d}, {0x80000001, 0, Register::c},
-    {0xd, 1, Register::a},        {7, 0, Register::b},          {7, 0, Register::c},          {0x80000007, 0, Register::d},
-    {0x80000008, 0, Register::b}, {7, 0, Register::d},          {7, 1, Register::a},          {0x80000021, 0, Register::a},
-    {7, 1, Register::b},          {7, 2, Register::d},          {7, 1, Register::c},          {7, 1, Register::d},
+    {1, 0, Register::d},          {1, 0, Register::c}, {0x80000001, 0, Register::d}, {0x80000001, 0, Register::c},
+    {0xd, 1, Register::a},        {7, 0, Register::b}, {7, 0, Register::c},          {0x80000007, 0, Register::d},
+    {0x80000008, 0, Register::b}, {7, 0, Register::d}, {7, 1, Register::a},          {0x80000021, 0, Register::a},
+    {7, 1, Register::b},          {7, 2, Register::d}, {7, 1, Register::c},          {7, 1, Register::d},
 }; // the words that follow are of model-specific registers, which guests do not see
 
 std::uint32_t pick(const CpuidLeaf& l, Register r)

@@ -80,6 +80,7 @@ public:
     /// invalid_mfn late in the domain's death.
     [[nodiscard]] Mfn shared_info_frame() const { return shared_page_ ? shared_page_->mfn() : invalid_mfn; }
     [[nodiscard]] GrantTable& grants() { return *grants_; }
+    [[nodiscard]] bool has_grants() const { return static_cast<bool>(grants_); } ///< Not late in its death.
     [[nodiscard]] cpu::SpinLock& lock() { return lock_; }
 
     guest::DomainPolicy policy;

@@ -7,9 +7,9 @@
 namespace hv::domain {
 
 struct CopyEnd {
-    DomainId domain;         ///< PV_DOMID_SELF for a frame of the caller's.
-    bool is_ref;             ///< A grant of that domain, else a frame.
-    std::uint64_t name;      ///< Grant reference or frame number.
+    DomainId domain;    ///< PV_DOMID_SELF for a frame of the caller's.
+    bool is_ref;        ///< A grant of that domain, else a frame.
+    std::uint64_t name; ///< Grant reference or frame number.
     std::uint32_t offset;
 };
 GrantStatus copy_grant(Vcpu& v, const CopyEnd& source, const CopyEnd& dest, std::uint32_t bytes);

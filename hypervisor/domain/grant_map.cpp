@@ -33,8 +33,10 @@ GrantStatus map_host(Vcpu& v, const MapRequest& r, const GrantedFrame& frame, Ma
     const bool is_entry = (r.flags & PV_GNTMAP_CONTAINS_PTE) != 0;
     const Result<mm::L1Slot> slot = find_slot(v, r.host_addr, is_entry);
     if (!slot.ok()) return GrantStatus::general_error;
-    const std::uint64_t software = std::uint64_t{r.flags >> PV_GNTMAP_GUEST_AVAIL0 & software_bits} << first_software_bit;
-    if (!mm::install_grant_pte(slot.take(), {access_of(m), software | mm::pte::no_execute}, frame.page, v.domain()).ok())
+    const std::uint64_t software = std::uint64_t{r.flags >> PV_GNTMAP_GUEST_AVAIL0 & software_bits}
+                                   << first_software_bit;
+    if (!mm::install_grant_pte(slot.take(), {access_of(m), software | mm::pte::no_execute}, frame.page, v.domain())
+             .ok())
         return GrantStatus::general_error;
     m.slot = address_of(slot.take());
     m.flags |= Mapping::host | (is_entry ? has_pte_address : 0);

@@ -29,7 +29,7 @@ struct UnmapRequest {
 struct Unmapping {
     Mapping* mapping = nullptr; ///< Claimed; null: nothing to finish.
     GrantHandle handle{};
-    std::uint8_t removed = 0;   ///< Mapping::host, Mapping::device
+    std::uint8_t removed = 0; ///< Mapping::host, Mapping::device
 };
 GrantStatus begin_unmap(Vcpu& v, const UnmapRequest& request, Unmapping& u);
 /// After the TLBs of the mapper were flushed.

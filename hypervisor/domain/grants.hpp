@@ -71,7 +71,7 @@ private:
     struct Active {
         std::uint32_t frame;
         std::uint16_t grantee;
-        std::uint16_t users;   ///< Readers and writers.
+        std::uint16_t users; ///< Readers and writers.
         std::uint16_t writers;
     };
     static constexpr std::uint32_t per_frame = page_size / sizeof(pv_grant_entry_v1);
@@ -85,9 +85,9 @@ private:
     Domain& owner_;
     cpu::SpinLock lock_{cpu::Rank::grant};
     const std::uint32_t max_frames_;
-    Atomic<std::uint32_t> frame_count_;      ///< Grows under lock_; frames below stay.
-    mm::Array<mm::SharedPage> shared_;       ///< Guarded by lock_, as below.
-    mm::Array<mm::Box<ActivePage>> active_;  ///< A page is there from the first use of its grants on.
+    Atomic<std::uint32_t> frame_count_;     ///< Grows under lock_; frames below stay.
+    mm::Array<mm::SharedPage> shared_;      ///< Guarded by lock_, as below.
+    mm::Array<mm::Box<ActivePage>> active_; ///< A page is there from the first use of its grants on.
 };
 
 } // namespace hv::domain

@@ -12,8 +12,8 @@ struct Mapping {
     static constexpr std::uint8_t host = 1, device = 2, writable = 4, claimed = 8, used = 16;
     DomainRef granter;
     Mfn frame = invalid_mfn;
-    Maddr slot{};             ///< Where the page-table entry is, if host.
-    std::uint32_t ref = 0;    ///< Free: the next free handle.
+    Maddr slot{};          ///< Where the page-table entry is, if host.
+    std::uint32_t ref = 0; ///< Free: the next free handle.
     std::uint8_t flags = 0;
 };
 
@@ -32,6 +32,8 @@ public:
     /// The first valid handle >= @p from; an invalid one at the end.
     static constexpr GrantHandle none{~0U};
     GrantHandle next(GrantHandle from);
+    /// What a valid handle holds; only while nothing else runs.
+    [[nodiscard]] const Mapping& peek(GrantHandle h) const { return *at(h); }
 
 private:
     static constexpr std::uint32_t per_chunk = 128;
@@ -41,7 +43,7 @@ private:
 
     cpu::SpinLock lock_{cpu::Rank::grant};
     const std::uint32_t max_chunks_;
-    std::uint32_t chunk_count_ = 0;       ///< Guarded by lock_, as below.
+    std::uint32_t chunk_count_ = 0; ///< Guarded by lock_, as below.
     std::uint32_t first_free_ = ~0U;
     mm::Array<mm::Box<Chunk>> chunks_;
 };

@@ -12,11 +12,11 @@ enum class Kind : std::uint8_t { unmapped, gsi, msi };
 
 struct Line {
     Kind kind = Kind::unmapped;
-    bool configured = false;      ///< GSIs: the IOAPIC entry is programmed.
+    bool configured = false; ///< GSIs: the IOAPIC entry is programmed.
     arch::Trigger trigger = arch::Trigger::edge;
     arch::Polarity polarity = arch::Polarity::high;
-    bool in_service = false;      ///< Level: delivered, no end-of-interrupt yet.
-    EventPort port{};             ///< 0 = not bound.
+    bool in_service = false; ///< Level: delivered, no end-of-interrupt yet.
+    EventPort port{};        ///< 0 = not bound.
     Domain* owner = nullptr;
 };
 
@@ -168,6 +168,12 @@ Result<> set_eoi_page(Domain& d, Mfn frame)
     for (std::uint32_t n = 0; n < max_pirqs; ++n)
         publish_eoi(Pirq{n});
     return Ok{};
+}
+
+Mfn eoi_frame()
+{
+    const cpu::Guard guard{lines_lock};
+    return eoi_page ? eoi_page->mfn() : invalid_mfn;
 }
 
 Result<> attach_pirq(Domain& d, Pirq pirq, EventPort port, Sharing)

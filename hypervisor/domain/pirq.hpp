@@ -28,5 +28,7 @@ Result<std::uint32_t> pirq_status(Pirq pirq);
 Result<Pirq> free_pirq();
 /// PHYSDEVOP_pirq_eoi_gmfn: a page of @p d in which bit n tells that pirq n needs an end-of-interrupt call.
 Result<> set_eoi_page(Domain& d, Mfn frame);
+/// That page; invalid_mfn without one.
+Mfn eoi_frame();
 
 } // namespace hv::domain

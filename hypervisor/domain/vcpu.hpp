@@ -67,6 +67,7 @@ public:
     Result<> register_time(GuestVa area); ///< GuestVa{0} unregisters.
     /// Has the guest a place where it sees this vCPU's vcpu_info? vCPUs beyond the legacy 32 must register one first.
     [[nodiscard]] bool has_info_place() const { return hot.info != private_info_.get(); }
+    [[nodiscard]] bool has_info_page() const { return info_page_.has_value(); } ///< A frame of guest RAM is held.
     [[nodiscard]] bool has_runstate_area() const { return runstate_area_.raw() != 0; }
     /// Writes the runstate area through the kernel root, which must be loaded. A fault is ignored.
     void publish_runstate();

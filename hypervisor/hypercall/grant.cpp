@@ -19,7 +19,8 @@ constexpr std::uint32_t slice = 32; ///< Operations between two chances to be in
 std::int16_t raw(GrantStatus s) { return static_cast<std::int16_t>(s); }
 
 /// What is left of a batch after @p done operations.
-template <typename T> Return next_slice(Vcpu& v, std::uint32_t cmd, GuestVa list, std::uint32_t count, std::uint32_t done)
+template <typename T>
+Return next_slice(Vcpu& v, std::uint32_t cmd, GuestVa list, std::uint32_t count, std::uint32_t done)
 {
     if (done == count) return 0;
     v.set_continuation(std::uint64_t{cmd}, list.raw() + done * sizeof(T), std::uint64_t{count - done});

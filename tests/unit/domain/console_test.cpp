@@ -77,6 +77,12 @@ TEST_F(Console, KeysExplainThemselves)
     EXPECT_THROW(console_key('R'), arch::host::Stopped);
 }
 
+TEST_F(Console, TheAuditorIsAKey)
+{
+    console_key('A');
+    EXPECT_TRUE(says("frames, 0 differences"));
+}
+
 TEST_F(Console, DumpsSurviveDyingDomains)
 {
     const Guest g = start_guest();

@@ -2,6 +2,7 @@
 //
 // Grants between domains: what the shared entry shows while a frame is mapped or copied, which references are held,
 // and what a granter or mapper that breaks the rules can and cannot do.
+#include "domain/audit.hpp"
 #include "domain/grant_copy.hpp"
 #include "domain/grant_map.hpp"
 #include "mm/pte.hpp"
@@ -30,7 +31,9 @@ protected:
     }
     void TearDown() override
     {
+        EXPECT_EQ(ok(audit_machine()).differences, 0u) << "with whatever the test left mapped";
         World::TearDown();
+        EXPECT_EQ(ok(audit_machine()).differences, 0u);
         EXPECT_EQ(GrantTable::uses(), uses_before_);
     }
     /// The granter's entry of @p ref.

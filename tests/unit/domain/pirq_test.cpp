@@ -24,7 +24,10 @@ protected:
         word &= ~(1ULL << p.raw() % 64);
         return was;
     }
-    static void config(unsigned offset, std::uint32_t value) { arch::pci_write(sbdf, offset, arch::IoWidth::dword, value); }
+    static void config(unsigned offset, std::uint32_t value)
+    {
+        arch::pci_write(sbdf, offset, arch::IoWidth::dword, value);
+    }
     static std::uint32_t config(unsigned offset) { return arch::pci_read(sbdf, offset, arch::IoWidth::dword); }
     /// A device with a 64-bit maskable MSI capability at 0x50 and MSI-X with 4 vectors in BAR 1 + 0x2000 at 0x70.
     static void plug_in()

@@ -4,9 +4,9 @@
 // none but the hardware domain may use the control calls.
 #include "arch/host/machine.hpp"
 #include "domain/grants.hpp"
+#include "hypercall/handlers.hpp"
 #include "mm/update.hpp"
 #include "pv-abi/domctl.h"
-#include "hypercall/handlers.hpp"
 #include "pv-abi/sysctl.h"
 #include "tests/unit/hypercall/calls.hpp"
 
@@ -68,8 +68,12 @@ TEST_F(GrantCalls, ABadListEndsTheBatchButNotWhatWasDone)
 {
     const Mfn frame = offer(8);
     const std::uint64_t last = data_va + page_size - sizeof(pv_gnttab_copy);
-    put(page_size - sizeof(pv_gnttab_copy),
-        pv_gnttab_copy{{{.gmfn = dom0().data.raw()}, PV_DOMID_SELF, 0, 0}, {{.gmfn = 8}, 0, 0, 0}, 8, PV_GNTCOPY_DEST_GREF, 99, 0});
+    put(page_size - sizeof(pv_gnttab_copy), pv_gnttab_copy{{{.gmfn = dom0().data.raw()}, PV_DOMID_SELF, 0, 0},
+                                                           {{.gmfn = 8}, 0, 0, 0},
+                                                           8,
+                                                           PV_GNTCOPY_DEST_GREF,
+                                                           99,
+                                                           0});
     put(0, std::uint64_t{0x1234});
     EXPECT_EQ(grant(PV_GNTTABOP_COPY, last, 2), -PV_EFAULT);
     EXPECT_EQ(at<pv_gnttab_copy>(page_size - sizeof(pv_gnttab_copy)).status, PV_GNTST_OKAY);

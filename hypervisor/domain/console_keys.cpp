@@ -65,7 +65,8 @@ void audit()
     const Result<mm::AuditReport, false> r = audit_machine();
     if (!r.ok()) return log::error("audit: no room for the counters");
     const mm::AuditReport report = r.take();
-    log::info("audit: {} frames, {} differences", report.frames, report.differences);
+    if (report.differences == 0) return log::info("audit: clean, {} frames", report.frames);
+    log::error("audit: {} differences in {} frames", report.differences, report.frames);
 }
 
 void reboot()

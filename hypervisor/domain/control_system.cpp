@@ -22,16 +22,18 @@ Result<> read_console(pv_sysctl_readconsole& q)
     const std::uint32_t room = q.count < most_console_bytes ? q.count : most_console_bytes;
     std::uint64_t position = q.incremental != 0 ? q.index : 0;
     std::uint32_t copied = 0;
+    bool at_end = false;
     std::array<char, 256> part; // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
     while (copied < room) {
         const std::size_t want = room - copied < part.size() ? room - copied : part.size();
         const log::RingRead r = log::read_ring(position, std::span{part}.first(want));
         position = r.next;
-        if (r.copied == 0) break;
+        at_end = r.copied == 0;
+        if (at_end) break;
         TRY(out.write_array(std::span{part}.first(r.copied), copied));
         copied += static_cast<std::uint32_t>(r.copied);
     }
-    if (q.clear != 0) log::clear_ring();
+    if (q.clear != 0 && at_end) log::clear_ring(); // not what nobody has seen
     q.count = copied;
     q.index = static_cast<std::uint32_t>(position);
     return Ok{};

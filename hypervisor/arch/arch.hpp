@@ -26,7 +26,8 @@ struct CpuInfo {
     guest::VcpuState* current;   ///< The vCPU loaded on this CPU; null while idle.
     cpu::PerCpu* percpu;
     std::uint32_t cpu;           ///< CpuId.
-    std::uint32_t pad;
+    std::uint32_t spec_ctrl;     ///< Machine-private, as are the next two: 0 unless entries must isolate.
+    std::uint64_t full_root, isolated_root;
 };
 [[gnu::const]] CpuInfo& cpu_info(); ///< The same object for as long as a function runs: code never migrates.
 /// Upcall: where CPU number @p cpu keeps its per-CPU data; the machine stores it in cpu_info() when the CPU comes up.

@@ -3,6 +3,7 @@
 // Bring-up in the order it happens, on the boot CPU: console, CPU, memory, own page tables and stack, interrupts, time,
 // memory management, then the hardware domain.
 #include "arch/x86/bringup.hpp"
+#include "arch/x86/mitigations.hpp"
 #include "base/log.hpp"
 #include "base/options.hpp"
 #include "boot/memory_map.hpp"
@@ -125,6 +126,7 @@ void hand_memory_over()
     start_console();
     if (!understood) arch::x86::panic("no multiboot information with a memory map", nullptr);
     arch::x86::identify_cpu();
+    arch::x86::choose_mitigations(options.spec_ctrl, options.xpti);
     find_memory();
     if (ram.count == 0) arch::x86::panic("the memory map has no RAM", nullptr);
     own_page_tables();

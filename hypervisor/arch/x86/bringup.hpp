@@ -37,6 +37,9 @@ Result<std::byte*> map_physical(std::uint64_t pa, std::size_t bytes, Cache cache
 /// The page-table entry that maps page @p page of CPU @p cpu's window.
 std::uint64_t& window_entry(std::uint32_t cpu, unsigned page);
 std::uint64_t window_base(std::uint32_t cpu);
+/// CPU @p cpu's root with nothing of the hypervisor but its window, the IDT, isolated.S and the M2P; 0 when not used.
+std::uint64_t isolated_root(std::uint32_t cpu);
+const void* idt_page();
 void set_window_page(std::uint32_t cpu, unsigned page, std::uint64_t entry); ///< Writes and invalidates if it changed.
 
 void read_wallclock();

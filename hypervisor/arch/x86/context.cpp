@@ -5,6 +5,7 @@
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
 #include "arch/x86/features.hpp"
+#include "arch/x86/mitigations.hpp"
 
 namespace hv::arch {
 namespace {
@@ -129,6 +130,7 @@ void save_guest_cpu(GuestCpu& s)
 // Selectors first: loading one also loads a base.
 void load_guest_cpu(const GuestCpu& s)
 {
+    barrier_between_vcpus();
     load_gdt_window(s);
     load_ldt_window(s);
     load_ds(s.ds);

@@ -5,10 +5,13 @@
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
 #include "arch/x86/features.hpp"
+#include "arch/x86/mitigations.hpp"
 #include "arch/x86/paging.hpp"
 
 extern "C" {
 extern char trap_stubs[], syscall_trampoline[], syscall32_trampoline[], sysenter_trampoline[];
+extern char isolated_stubs[], isolated_syscall_trampoline[], isolated_syscall32_trampoline[],
+    isolated_sysenter_trampoline[];
 [[noreturn]] void run_on_stack(std::uint64_t top, void (*next)());
 }
 
@@ -57,7 +60,8 @@ unsigned ist_of(unsigned vector) { return vector == 1 ? 1 : vector == 2 ? 2 : ve
 void fill_idt()
 {
     for (unsigned v = 0; v < idt.size(); ++v) {
-        const auto at = reinterpret_cast<std::uint64_t>(trap_stubs) + v * 16;
+        const char* const stubs = mitigations().isolated_entry ? isolated_stubs : trap_stubs;
+        const auto at = reinterpret_cast<std::uint64_t>(stubs) + v * 16;
         const unsigned dpl = v == 3 || v == 4 || v == guest_syscall_vector ? 3 : 0;
         idt[v].low = (at & 0xffff) | std::uint64_t{HV_SEL_CS} << 16 | std::uint64_t{ist_of(v)} << 32 |
                      std::uint64_t{0x8e | dpl << 5} << 40 | (at >> 16 & 0xffff) << 48;
@@ -71,16 +75,19 @@ void init_syscalls(std::uint32_t cpu)
     const auto entry = [page](const char* label) { return page + static_cast<std::uint64_t>(label - syscall_trampoline); };
     wrmsr(msr_efer, rdmsr(msr_efer) | 1);
     wrmsr(msr_star, std::uint64_t{HV_SEL_GUEST_CS32} << 48 | std::uint64_t{HV_SEL_CS} << 32);
-    wrmsr(msr_lstar, entry(syscall_trampoline));
-    wrmsr(msr_cstar, entry(syscall32_trampoline));
+    const bool isolated = mitigations().isolated_entry;
+    wrmsr(msr_lstar, entry(isolated ? isolated_syscall_trampoline : syscall_trampoline));
+    wrmsr(msr_cstar, entry(isolated ? isolated_syscall32_trampoline : syscall32_trampoline));
     wrmsr(msr_fmask, 0x257fd5); // every flag
     if (!abilities().sysenter) return;
     wrmsr(msr_sysenter_cs, HV_SEL_CS);
     wrmsr(msr_sysenter_esp, window_base(cpu) + HV_WINDOW_STACK_TOP - sizeof(CpuInfo));
-    wrmsr(msr_sysenter_eip, entry(sysenter_trampoline));
+    wrmsr(msr_sysenter_eip, entry(isolated ? isolated_sysenter_trampoline : sysenter_trampoline));
 }
 
 } // namespace
+
+const void* x86::idt_page() { return idt.data(); }
 
 void x86::init_cpu(std::uint32_t cpu)
 {
@@ -127,6 +134,8 @@ void x86::continue_on_cpu_stack(std::uint32_t cpu, void (*next)())
     auto& info = *reinterpret_cast<CpuInfo*>(window_base(cpu) + HV_WINDOW_STACK_TOP - sizeof(CpuInfo));
     info.cpu = cpu;
     info.percpu = &upcall_percpu(cpu);
+    info.spec_ctrl = mitigations().restrict_branches ? 1 : 0;
+    info.isolated_root = isolated_root(cpu);
     run_on_stack(reinterpret_cast<std::uint64_t>(&info) & ~0xfULL, next);
 }
 

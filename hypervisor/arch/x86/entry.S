@@ -11,69 +11,15 @@
 //   T - INFO_SIZE + REGS_ERROR     error code, vector               pushed by the stub
 //   T - INFO_SIZE ...              r15 .. rdi                       pushed by save_registers; rsp points here
 //   below                          C++ frames
-#include "arch/x86/layout.h"
+#include "arch/x86/entry_macros.h"
 #include "asm_offsets.h"
 
-    .macro save_registers
-    push %rdi
-    push %rsi
-    push %rdx
-    push %rcx
-    push %rax
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-    .endm
-
-    .macro restore_registers
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rax
-    pop %rcx
-    pop %rdx
-    pop %rsi
-    pop %rdi
-    add $8, %rsp // error code, vector
-    .endm
-
-// ---- IDT stubs: 16 bytes each, from trap_stubs --------------------------------------------------------------------
-//   rsp -> [error code, vector] rip cs rflags rsp ss; vectors 8, 10-14, 17, 21, 29, 30 come with an error code.
+// ---- interrupts and exceptions --------------------------------------------------------------------------------------
     .text
     .balign 16
     .globl trap_stubs
 trap_stubs:
-    .set vector, 0
-    .rept 256
-    .balign 16
-    .if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
-    push $0
-    .endif
-    movb $vector, 4(%rsp)
-    .if vector == 1 || vector == 2 || vector == 8 || vector == 18
-    jmp ist_entry
-    .elseif vector == 14
-    jmp page_fault_entry
-    .else
-    jmp trap_entry
-    .endif
-    .set vector, vector + 1
-    .endr
-    .balign 16
+    idt_stubs trap_entry, ist_entry, page_fault_entry
 
     .globl trap_entry
 trap_entry:
@@ -121,6 +67,7 @@ enter_guest_asm: // resets the stack
     or $(HV_STACK_BYTES - 1), %rsp
     sub $(INFO_SIZE - 1 + 8), %rsp
     call entry_leave
+    .globl resume_guest
 resume_guest:
     add $8, %rsp
     restore_registers
@@ -134,30 +81,23 @@ guest_iret: // rsp -> rip cs rflags rsp ss; a fault here is the guest's: entry_f
     .macro at_stack_top reg, below
     lea syscall_trampoline + (HV_WINDOW_STACK_TOP - HV_WINDOW_TRAMPOLINE) - (\below)(%rip), \reg
     .endm
-    .section .text.trampoline, "ax"
-    .balign 4096
-    .globl syscall_trampoline
-syscall_trampoline: // rcx rip, r11 rflags
+    .macro syscall_trampoline_to name, cs, target // rcx rip, r11 rflags
+    .balign 64
+    .globl \name
+\name:
     mov %rsp, syscall_trampoline + (HV_WINDOW_STACK_TOP - HV_WINDOW_TRAMPOLINE) - (INFO_SIZE - REGS_RSP)(%rip)
     at_stack_top %rsp, (INFO_SIZE-REGS_RSP)
     push %r11
-    push $HV_SEL_GUEST_CS64
+    push $\cs
     push %rcx
     jmp *1f(%rip)
-1:  .quad syscall_entry
+1:  .quad \target
+    .endm
+
+    .macro sysenter_trampoline_to name, target // rip and rsp are lost; flags still hold everything but IF
     .balign 64
-    .globl syscall32_trampoline
-syscall32_trampoline: // as above, from compatibility mode (AMD)
-    mov %rsp, syscall_trampoline + (HV_WINDOW_STACK_TOP - HV_WINDOW_TRAMPOLINE) - (INFO_SIZE - REGS_RSP)(%rip)
-    at_stack_top %rsp, (INFO_SIZE-REGS_RSP)
-    push %r11
-    push $HV_SEL_GUEST_CS32
-    push %rcx
-    jmp *1f(%rip)
-1:  .quad syscall32_entry
-    .balign 64
-    .globl sysenter_trampoline
-sysenter_trampoline: // rip and rsp are lost; flags still hold everything but IF
+    .globl \name
+\name:
     at_stack_top %rsp, (INFO_SIZE-REGS_RSP)
     movq $0, (%rsp)
     pushfq
@@ -167,27 +107,28 @@ sysenter_trampoline: // rip and rsp are lost; flags still hold everything but IF
     push $2
     popfq // TF, NT, AC off
     jmp *1f(%rip)
-1:  .quad sysenter_entry
+1:  .quad \target
+    .endm
+
+    .section .text.trampoline, "ax"
+    .balign 4096
+    syscall_trampoline_to syscall_trampoline, HV_SEL_GUEST_CS64, syscall_entry
+    syscall_trampoline_to syscall32_trampoline, HV_SEL_GUEST_CS32, syscall32_entry
+    sysenter_trampoline_to sysenter_trampoline, sysenter_entry
+    syscall_trampoline_to isolated_syscall_trampoline, HV_SEL_GUEST_CS64, isolated_syscall
+    syscall_trampoline_to isolated_syscall32_trampoline, HV_SEL_GUEST_CS32, isolated_syscall32
+    sysenter_trampoline_to isolated_sysenter_trampoline, isolated_sysenter
     .balign 4096
 
-// rsp -> rip cs rflags rsp; ss is filled in here. The 64-bit syscall comes through fast.S.
+// The 64-bit syscall comes through fast.S.
     .text
-    .macro slow_entry name, vector, upcall
+    .globl syscall32_entry, sysenter_entry
     .balign 16
-    .globl \name
-\name:
-    movq $HV_SEL_GUEST_DS, 32(%rsp)
-    pushq $0
-    movl $\vector, 4(%rsp)
-    save_registers
-    mov %rsp, %rdi
-    sub $8, %rsp
-    call \upcall
-    jmp resume_guest
-    .endm
-    slow_entry syscall_slow, HV_VECTOR_SYSCALL, entry_syscall
-    slow_entry syscall32_entry, HV_VECTOR_SYSCALL32, entry_compat
-    slow_entry sysenter_entry, HV_VECTOR_SYSENTER, entry_compat
+syscall32_entry:
+    slow_entry HV_VECTOR_SYSCALL32, entry_compat
+    .balign 16
+sysenter_entry:
+    slow_entry HV_VECTOR_SYSENTER, entry_compat
 
 // ---- small helpers -----------------------------------------------------------------------------------------------------
 // void run_on_stack(void* top, void (*fn)()): never comes back.

@@ -4,6 +4,7 @@
 // regs of a guest are cpu_info().regs, those of the hypervisor lie where the CPU pushed them.
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
+#include "arch/x86/mitigations.hpp"
 #include "base/assert.hpp"
 #include "base/log.hpp"
 
@@ -16,8 +17,11 @@ void entry_from_hypervisor(GuestRegs* regs);
 void entry_syscall(GuestRegs* regs);
 void entry_compat(GuestRegs* regs);
 void entry_leave();
+void entry_isolated(GuestRegs* regs);
+void entry_isolated_leave();
 [[noreturn]] void enter_guest_asm();
-extern char guest_iret[];
+[[noreturn]] void enter_guest_isolated();
+extern char guest_iret[], isolated_iret[];
 
 struct ExceptionFixup {
     std::uint64_t at, continue_at;
@@ -52,6 +56,17 @@ bool fix_up(GuestRegs& regs)
     return false;
 }
 
+[[noreturn]] void resume()
+{
+    if (mitigations().isolated_entry) enter_guest_isolated();
+    enter_guest_asm();
+}
+
+bool is_guest_return(std::uint64_t rip)
+{
+    return rip == reinterpret_cast<std::uint64_t>(guest_iret) || rip == reinterpret_cast<std::uint64_t>(isolated_iret);
+}
+
 /// The last instruction before the guest faulted: its general registers are live and now in @p fault; the rest is
 /// still at the top of the stack, above the fault frame, which it overlaps in part.
 [[noreturn]] void fail_return(const GuestRegs& fault)
@@ -63,7 +78,7 @@ bool fix_up(GuestRegs& regs)
     guest.entry_vector = vector;
     guest.error_code = error;
     upcall_return_fault(guest, vector, error);
-    enter_guest_asm();
+    resume();
 }
 
 /// A guest's breakpoint on an address the hypervisor touched, or single-stepping into sysenter: not ours to report.
@@ -73,15 +88,16 @@ void ignore_debug_trap(GuestRegs& regs)
     regs.rflags = (regs.rflags & ~flag_tf) | flag_rf;
 }
 
-} // namespace
-
-void entry_leave()
+/// Inline: every return to a guest passes here.
+[[gnu::always_inline]] inline void leave()
 {
     upcall_before_guest();
     GuestRegs& regs = cpu_info().regs;
     regs.rflags = (regs.rflags & ~(flag_iopl | flag_nt | flag_vm)) | flag_if | 2;
     ASSERT((regs.cs & regs.ss & 3) == 3);
 }
+
+} // namespace
 
 void entry_from_guest(GuestRegs* regs)
 {
@@ -96,7 +112,7 @@ void entry_from_guest(GuestRegs* regs)
         upcall_guest_trap(*regs, 0);
     else
         handle_interrupt(vector);
-    entry_leave();
+    leave();
 }
 
 void entry_from_hypervisor(GuestRegs* regs)
@@ -105,28 +121,47 @@ void entry_from_hypervisor(GuestRegs* regs)
     if (vector >= 32 && vector != guest_syscall_vector) return handle_interrupt(vector);
     if (vector == nmi) return handle_nmi(*regs);
     if (vector == debug) return ignore_debug_trap(*regs);
-    if (regs->rip == reinterpret_cast<std::uint64_t>(guest_iret) && vector != double_fault) fail_return(*regs);
+    if (is_guest_return(regs->rip) && vector != double_fault) fail_return(*regs);
     if (vector >= 10 && vector <= page_fault && fix_up(*regs)) return;
     panic(vector == double_fault ? "double fault (stack overflow?)" : "fault in the hypervisor", regs);
 }
 
+void entry_leave() { leave(); }
+
 void entry_syscall(GuestRegs* regs)
 {
     upcall_syscall(*regs);
-    entry_leave();
+    leave();
 }
 
 void entry_compat(GuestRegs* regs)
 {
     const bool sysenter = regs->entry_vector == HV_VECTOR_SYSENTER;
     upcall_compat_syscall(*regs, sysenter ? CompatEntry::sysenter : CompatEntry::syscall32);
-    entry_leave();
+    leave();
+}
+
+void entry_isolated(GuestRegs* regs)
+{
+    if (regs->entry_vector == HV_VECTOR_SYSCALL)
+        entry_syscall(regs);
+    else if (regs->entry_vector > HV_VECTOR_SYSCALL)
+        entry_compat(regs);
+    else
+        entry_from_guest(regs);
+    before_isolated_exit();
+}
+
+void entry_isolated_leave()
+{
+    leave();
+    before_isolated_exit();
 }
 
 void enter_guest()
 {
     release_vga();
-    enter_guest_asm();
+    resume();
 }
 
 // sti takes effect after the next instruction, so nothing can slip in between it and hlt.

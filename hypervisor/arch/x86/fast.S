@@ -9,7 +9,7 @@
 //   T + INFO_HOT - REGS_RIP   hot
 //   T + 0 .. 32               rip cs rflags rsp ss
 //   T - 8                     error code, vector   (page fault only; the others start at T)
-#include "arch/x86/layout.h"
+#include "arch/x86/entry_macros.h"
 #include "asm_offsets.h"
 
 #define T_RIP 0
@@ -54,7 +54,7 @@ syscall_entry:
     je fast_iret
 syscall_decline:
     mov T_RIP(%rsp), %rcx
-    jmp syscall_slow
+    slow_entry HV_VECTOR_SYSCALL, entry_syscall
 
 #define S 16 /* bytes pushed below T: rax rdx */
 fast_syscall:

@@ -28,7 +28,9 @@ void emit_offsets()
     EMIT(REGS_END, offsetof(GuestRegs, es)); // one past ss: what the CPU's own frame ends at
     EMIT(INFO_SIZE, sizeof(CpuInfo));
     EMIT(INFO_HOT, offsetof(CpuInfo, hot));
-    EMIT(INFO_CURRENT, offsetof(CpuInfo, current));
+    EMIT(INFO_SPEC_CTRL, offsetof(CpuInfo, spec_ctrl));
+    EMIT(INFO_FULL_ROOT, offsetof(CpuInfo, full_root));
+    EMIT(INFO_ISOLATED_ROOT, offsetof(CpuInfo, isolated_root));
     EMIT(HOT_KERNEL_ROOT, offsetof(VcpuHot, kernel_root));
     EMIT(HOT_USER_ROOT, offsetof(VcpuHot, user_root));
     EMIT(HOT_KERNEL_SP, offsetof(VcpuHot, kernel_sp));

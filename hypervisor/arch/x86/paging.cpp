@@ -6,11 +6,12 @@
 #include "arch/x86/paging.hpp"
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
+#include "arch/x86/mitigations.hpp"
 #include "base/assert.hpp"
 #include "base/log.hpp"
 
 extern "C" {
-extern char image_start[], text_end[], rodata_end[], image_end[], syscall_trampoline[];
+extern char image_start[], text_end[], rodata_end[], image_end[], syscall_trampoline[], isolated_start[], isolated_end[];
 }
 
 namespace hv::arch {
@@ -24,6 +25,7 @@ std::uint64_t root; // physical address of the idle root
 bool direct_map_live;
 std::span<Range> free_ranges;
 std::uint64_t* windows[256];
+std::uint64_t isolated_roots[256];
 std::uint64_t device_next = HV_DEVICES_BASE, device_large_next = HV_DEVICES_BASE + device_tables * large_page;
 std::array<std::uint64_t, 16> root_entries;
 std::uint64_t zero_page_entry;
@@ -57,17 +59,20 @@ std::uint64_t* descend(std::uint64_t& entry, std::uint64_t user)
     return table_at(entry & pte_address);
 }
 
+/// The L2 entry for @p va under @p top.
+std::uint64_t& level_2(std::uint64_t top, std::uint64_t va, std::uint64_t user)
+{
+    std::uint64_t* l3 = descend(table_at(top)[va >> 39 & 511], user);
+    return descend(l3[va >> 30 & 511], user)[va >> 21 & 511];
+}
+
 void map_one(std::uint64_t va, std::uint64_t pa, std::uint64_t flags, bool large)
 {
-    const std::uint64_t user = flags & pte_user;
-    std::uint64_t* l3 = descend(table_at(root)[va >> 39 & 511], user);
-    std::uint64_t* l2 = descend(l3[va >> 30 & 511], user);
-    std::uint64_t& l2e = l2[va >> 21 & 511];
-    if (large) {
+    std::uint64_t& l2e = level_2(root, va, flags & pte_user);
+    if (large)
         l2e = pa | flags | pte_large;
-        return;
-    }
-    descend(l2e, user)[va >> 12 & 511] = pa | flags;
+    else
+        descend(l2e, flags & pte_user)[va >> 12 & 511] = pa | flags;
 }
 
 void map(std::uint64_t va, std::uint64_t pa, std::uint64_t bytes, std::uint64_t flags)
@@ -121,12 +126,7 @@ void map_window(std::uint32_t cpu)
             map_one(base + HV_WINDOW_STACK + page * page_size, take(page_size, page_size), map_data, false);
 }
 
-std::uint64_t* leaf_table(std::uint64_t va)
-{
-    const std::uint64_t l3e = table_at(root)[va >> 39 & 511];
-    const std::uint64_t l2e = table_at(l3e & pte_address)[va >> 30 & 511];
-    return table_at(table_at(l2e & pte_address)[va >> 21 & 511] & pte_address);
-}
+std::uint64_t* leaf_table(std::uint64_t va) { return table_at(level_2(root, va, 0) & pte_address); }
 
 void map_tables(std::uint64_t frames)
 {
@@ -139,6 +139,20 @@ void map_tables(std::uint64_t frames)
     }
     for (std::uint64_t at = 0; at < rounded(frames * 16); at += large_page)
         map_one(HV_FRAMES_BASE + at, take(large_page, large_page), map_data, true);
+}
+
+std::uint64_t build_isolated_root(std::uint32_t cpu)
+{
+    const std::uint64_t top = take(page_size, page_size);
+    table_at(top)[HV_SLOT_FIRST] = table_at(root)[HV_SLOT_FIRST];
+    level_2(top, window_base(cpu), 0) = level_2(root, window_base(cpu), 0);
+    const auto share = [top](const void* from, const void* to, std::uint64_t flags) {
+        for (auto va = reinterpret_cast<std::uint64_t>(from); va < reinterpret_cast<std::uint64_t>(to); va += page_size)
+            descend(level_2(top, va, 0), 0)[va >> 12 & 511] = (va - HV_IMAGE_OFFSET) | flags;
+    };
+    share(isolated_start, isolated_end, map_code);
+    share(idt_page(), static_cast<const std::byte*>(idt_page()) + page_size, map_constant);
+    return top;
 }
 
 } // namespace
@@ -157,10 +171,12 @@ void x86::init_paging(std::span<const Range> ram, std::span<Range> free, std::ui
     map_window(0);
     windows[0] = leaf_table(window_base(0));
     map_tables(ram_end >> page_shift);
+    if (mitigations().isolated_roots) isolated_roots[0] = build_isolated_root(0);
     __builtin_memcpy(root_entries.data(), table_at(root) + HV_SLOT_FIRST, sizeof root_entries);
     write_cr3(root);
 }
 
+std::uint64_t x86::isolated_root(std::uint32_t cpu) { return isolated_roots[cpu]; }
 std::uint64_t x86::window_base(std::uint32_t cpu) { return HV_WINDOWS_BASE + cpu * std::uint64_t{HV_WINDOW_BYTES}; }
 std::uint64_t& x86::window_entry(std::uint32_t cpu, unsigned page) { return windows[cpu][page]; }
 

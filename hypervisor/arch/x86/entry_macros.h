@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+//
+// Assembly macros of entry.S and isolated.S: the general registers of the frame that entry.S draws, and the IDT stubs.
+#pragma once
+#include "arch/x86/layout.h"
+
+    .macro save_registers
+    push %rdi
+    push %rsi
+    push %rdx
+    push %rcx
+    push %rax
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    .endm
+
+    .macro restore_registers
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rax
+    pop %rcx
+    pop %rdx
+    pop %rsi
+    pop %rdi
+    add $8, %rsp // error code, vector
+    .endm
+
+    // rsp -> [error code, vector] rip cs rflags rsp ss; vectors 8, 10-14, 17, 21, 29, 30 come with an error code.
+    // 256 stubs of 16 bytes; #DB, NMI, #DF, #MC go to \ist, page faults to \fault.
+    .macro idt_stubs other, ist, fault
+    .set vector, 0
+    .rept 256
+    .balign 16
+    .if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
+    push $0
+    .endif
+    movb $vector, 4(%rsp)
+    .if vector == 1 || vector == 2 || vector == 8 || vector == 18
+    jmp \ist
+    .elseif vector == 14
+    jmp \fault
+    .else
+    jmp \other
+    .endif
+    .set vector, vector + 1
+    .endr
+    .balign 16
+    .endm
+
+    // rsp -> rip cs rflags rsp, from a trampoline: completes the frame, calls C++ and leaves. ss is filled in here.
+    .macro slow_entry vector, upcall
+    movq $HV_SEL_GUEST_DS, 32(%rsp)
+    pushq $0
+    movl $\vector, 4(%rsp)
+    save_registers
+    mov %rsp, %rdi
+    sub $8, %rsp
+    call \upcall
+    jmp resume_guest
+    .endm

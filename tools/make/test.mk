@@ -37,7 +37,7 @@ export JOBS
 test-system: hypervisor image ## Boot the stock kernels: tests/system (TESTS="power crash" for some, HV=xen on Xen)
 	@HV=$(HV) $(PYTHON) tests/system/run.py $(TESTS)
 TESTS ?=
-bench: hypervisor image ## Parapet, Xen and native side by side: counted instructions, boot times (BENCH="--pv")
+bench: hypervisor image ## Parapet, Xen and native side by side: counted instructions (BENCH="pv lmb" or "--boot 5")
 	@$(PYTHON) tests/bench/run.py $(BENCH)
 BENCH ?=
 .PHONY: test-system fuzz-bins bench

@@ -55,7 +55,7 @@ int main(int argc,char**argv)
     gp=mmap(0,4096,PROT_READ|PROT_WRITE,MAP_PRIVATE|MAP_ANONYMOUS,-1,0); *gp=1;
     BENCH(113,"mprotect_toggle(2 calls+touch)",200,({ mprotect(gp,4096,PROT_READ); mprotect(gp,4096,PROT_READ|PROT_WRITE); *gp=1;}));
     { struct sigaction sa={0}; sa.sa_sigaction=segv; sa.sa_flags=SA_SIGINFO; sigaction(SIGSEGV,&sa,0); BENCH(114,"prot_fault_segv_handler",100,({ mprotect(gp,4096,PROT_READ); *(volatile char*)gp=1; })); signal(SIGSEGV,SIG_DFL); }
-    { int f=open("/lmb",O_RDONLY); BENCH(115,"file_mmap_64K_touch_munmap(16 faults)",50,({char*p=mmap(0,65536,PROT_READ,MAP_PRIVATE,f,0); volatile char x; for(int k=0;k<16;k++)x=p[k*4096]; munmap(p,65536);})); 
+    { int f=open("/lmb",O_RDONLY); BENCH(115,"file_mmap_64K_touch_munmap(16 faults)",50,({char*p=mmap(0,65536,PROT_READ,MAP_PRIVATE,f,0); volatile char x; for(int k=0;k<16;k++)x=p[k*4096]; (void)x; munmap(p,65536);})); 
       BENCH(116,"pread_64K_pagecache",50,pread(f,buf,65536,0)); close(f); }
     /* processes */
     BENCH(120,"fork_exit_wait",20,({ pid_t p=fork(); if(!p)_exit(0); waitpid(p,0,0);}));

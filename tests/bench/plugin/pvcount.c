@@ -132,6 +132,8 @@ static void marker(unsigned vcpu, void *u)
     if (!(id & 0x8000)) { if (!start[op]) start[op] = malloc(sizeof now); *start[op] = now; }
     else { static struct cnt z; struct cnt e = now; dump(start[op] ? "op" : "abs", op, start[op] ? start[op] : &z, &e); }
 }
+/* The guest kernel's first code after the hypervisor's gives the line `abs 98`: what was spent before it ran. */
+static bool guest_seen;
 static void trans(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
     size_t n = qemu_plugin_tb_n_insns(tb);
@@ -139,6 +141,7 @@ static void trans(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
         struct qemu_plugin_insn *in = qemu_plugin_tb_get_insn(tb, i);
         const uint8_t *p = qemu_plugin_insn_data(in); size_t sz = qemu_plugin_insn_size(in);
         int c = cls(qemu_plugin_insn_vaddr(in));
+        if (c == 1 && !guest_seen && now.insn[2]) { static struct cnt z; guest_seen = true; dump("abs", 98, &z, &now); }
         if (sz >= 7 && p[0] == 0x0f && p[1] == 0x1f && p[2] == 0x80 && p[5] == 0x5a && p[6] == 0x5a) {
             qemu_plugin_register_vcpu_insn_exec_cb(in, marker, CB_NO_REGS, (void *)(uintptr_t)(p[3] | p[4] << 8));
             continue;

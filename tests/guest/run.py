@@ -2,20 +2,22 @@
 # SPDX-License-Identifier: MIT
 """Boots micro-kernels as dom0 and reads their verdicts.
 
-  run.py --hv build/parapet|xen [--kernels DIR] [--jobs N] [--log DIR] [--args WORDS] [NAME...]
+  run.py --hv build/parapet|xen [--kernels DIR] [--jobs N] [--log DIR] [--args WORDS] [--cpu MODEL]
+         [NAME...]
 
 One line a kernel, last line "N passed, N failed"; exit status 0 only if none failed. `xen` is Debian's Xen 4.17 from
 the package cache. Lines `// RUN: key=value` in a kernel's main.cpp set: args (its command line), append (more
 hypervisor options), mem (MB), timeout (s), and expect=crash|exit with pattern=REGEX for kernels whose end is judged by
 what the hypervisor prints or does; until=REGEX ends the run early. A key written xen.KEY or parapet.KEY holds there
-only. variant=OPTION runs the kernel a second time with that hypervisor option. A hypervisor that panics fails every test.
+only. variant=OPTION|OPTION runs the kernel again with each of these hypervisor options, or with another processor where
+one reads cpu:MODEL. A hypervisor that panics fails every test.
 """
 import argparse, concurrent.futures, gzip, os, pathlib, re, select, subprocess, sys, tempfile, time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-QEMU = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "qemu64", "-M", "q35", "-display", "none", "-nodefaults",
-        "-no-reboot", "-serial", "stdio"]
+QEMU = ["qemu-system-x86_64", "-accel", "tcg", "-M", "q35", "-display", "none", "-nodefaults", "-no-reboot", "-serial",
+        "stdio"]
 
 
 def xen_image(kernels):
@@ -30,7 +32,8 @@ def xen_image(kernels):
 
 
 def settings(name, which):
-    found = {"args": "", "append": "", "mem": "256", "timeout": "60", "expect": "result", "pattern": "", "until": "", "variant": ""}
+    found = {"args": "", "append": "", "mem": "256", "timeout": "60", "expect": "result", "pattern": "", "until": "", "variant": "",
+             "cpu": "qemu64"}
     for only, key, value in re.findall(r"^// RUN: (?:(xen|parapet)\.)?(\w+)=(.*)$",
                                        (HERE / name / "main.cpp").read_text(), re.M):
         if key not in found:
@@ -43,7 +46,7 @@ def settings(name, which):
 def boot(hv, kernel, conf, log):
     """Runs QEMU until the verdict, the pattern or the timeout; returns (console text, why it ended)."""
     append = f"console=com1 com1=115200,8n1 dom0_mem=64M maxcpus=1 loglvl=warning {conf['append']}"
-    cmd = QEMU + ["-m", conf["mem"], "-kernel", str(hv), "-append", append, "-initrd", f"{kernel} {conf['args']}"]
+    cmd = QEMU + ["-cpu", conf["cpu"], "-m", conf["mem"], "-kernel", str(hv), "-append", append, "-initrd", f"{kernel} {conf['args']}"]
     stop = re.compile((conf["until"] or conf["pattern"] or r"^RESULT .*\n").encode(), re.M)
     deadline = time.monotonic() + float(conf["timeout"])
     text, why = b"", "exit"
@@ -90,9 +93,13 @@ def judge(name, conf, text, why):
     return True, f"PASS {conf['expect']} as expected"
 
 
-def one(hv, which, kernels, logs, name, variant, args):
+def one(hv, which, kernels, logs, name, variant, args, cpu):
     conf = settings(name, which)
-    conf["append"] += f" {variant}"
+    conf["cpu"] = cpu or conf["cpu"]
+    if variant.startswith("cpu:"):
+        conf["cpu"] = variant[4:]
+    else:
+        conf["append"] += f" {variant}"
     conf["args"] += f" {args}" if args else ""
     start = time.monotonic()
     log = logs / f"{name}.{which}{'.' + variant if variant else ''}.log"
@@ -112,6 +119,7 @@ def main():
     ap.add_argument("--jobs", type=int, default=2)
     ap.add_argument("--log", type=pathlib.Path)
     ap.add_argument("--args", default="", help="more words for the kernels' command lines")
+    ap.add_argument("--cpu", default="", help="QEMU's processor model")
     ap.add_argument("names", nargs="*")
     a = ap.parse_args()
     which = "xen" if a.hv == "xen" else "parapet"
@@ -123,9 +131,9 @@ def main():
     logs.mkdir(parents=True, exist_ok=True)
     good = bad = 0
     runs = [(n, "") for n in names]
-    runs += [(n, v) for n in names if (v := settings(n, which)["variant"])]
+    runs += [(n, v) for n in names for v in settings(n, which)["variant"].split("|") if v]
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-        for name, passed, remark, took, log in pool.map(lambda r: one(hv, which, a.kernels, logs, *r, a.args), runs):
+        for name, passed, remark, took, log in pool.map(lambda r: one(hv, which, a.kernels, logs, *r, a.args, a.cpu), runs):
             good, bad = good + passed, bad + (not passed)
             print(f"{'ok  ' if passed else 'FAIL'} {name:24} {took:5.1f}s {remark}", flush=True)
             if not passed:

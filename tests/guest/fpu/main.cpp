@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Floating point (CONTRACT B.3): fpu_taskswitch makes the next use a #NM in kernel and user mode, and SSE and x87
 // state survive hypercalls, traps, events and the trip through user mode.
+// RUN: variant=cpu:max,-smap|cpu:Nehalem
 #include "tests/guest/lib/event.hpp"
 #include "tests/guest/lib/test.hpp"
 #include "tests/guest/lib/user.hpp"

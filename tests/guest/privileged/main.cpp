@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Privileged instructions of the guest kernel (CONTRACT C.8): what is emulated, what is ignored, and what is an
 // ordinary #GP; control registers show what a kernel expects and take only what it may change.
+// RUN: variant=cpu:max,-smap|cpu:Nehalem
 #include "tests/guest/lib/event.hpp"
 #include "tests/guest/lib/test.hpp"
 #include "tests/guest/lib/user.hpp"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // FS and GS bases (CONTRACT C.3): three bases by hypercall and by MSR, GS swapped between user and kernel on every
 // transition, selectors through SEGBASE_GS_USER_SEL, and non-canonical values refused.
+// RUN: variant=cpu:max,-smap|cpu:Nehalem
 #include "tests/guest/lib/event.hpp"
 #include "tests/guest/lib/test.hpp"
 #include "tests/guest/lib/user.hpp"

@@ -2,11 +2,11 @@
 # Runs in dom0: creates an 8 MB domain (the second time warm, counted as operation 209), then two domains that
 # play ping-pong over an event channel (operation 90, counted by pvbench itself).
 if [ -e /parapet.xl ]; then ctl=xl; else ctl=vmctl; fi
-fail() { echo "bench: $*"; cat /var/log/xen/console/*.log /var/log/parapet/console/*.log 2>/dev/null; exit 1; }
+fail() { echo "bench: $*"; cat /var/log/xen/console/*.log /var/log/parapet/*.log 2>/dev/null; exit 1; }
 config() {
-    printf 'name="%s"\nkernel="/bench/pvbench"\nextra="%s"\nmemory=8\nvcpus=1\non_crash="destroy"\n' "$1" "$2" > "/tmp/$1.cfg"
+    printf 'name="%s"\nkernel="/bench/pvbench"\nextra="%s"\nmemory=8\nvcpus=1\n' "$1" "$2" > "/tmp/$1.cfg"
 }
-console() { cat "/var/log/xen/console/guest-$1.log" "/var/log/parapet/console/$1.log" 2>/dev/null | tr -d '\r'; }
+console() { cat "/var/log/xen/console/guest-$1.log" "/var/log/parapet/$1.log" 2>/dev/null | tr -d '\r'; }
 wait_for() { # domain, pattern
     tries=0
     until console "$1" | grep -q "$2"; do

@@ -98,7 +98,9 @@ def key(kind, which, cmd):
     h.update(subprocess.run([QEMU[0], "--version"], stdout=subprocess.PIPE, check=True).stdout)
     if which == "xen":
         h.update(boot.hypervisor_image("xen", BUILD).read_bytes())
-    for f in (OUT / "pvcount.so", OUT / "pvbench", OUT / "lmb.cpio", OUT / "net", HERE / "domains.sh", HERE / "kit.py"):
+    inside = {"pv": [OUT / "pvbench"], "lmb": [OUT / "lmb.cpio"],
+              "domains": [OUT / "pvbench", OUT / "net", HERE / "domains.sh", TOP / "tools/image/dom0-init"]}
+    for f in (OUT / "pvcount.so", HERE / "kit.py", *inside[kind]):
         h.update(f.read_bytes())
     return h.hexdigest()[:20]
 

@@ -2,7 +2,8 @@
 """Prints the table and writes it as a page that needs nothing but itself."""
 import html
 
-HEAD = f"{'operation':46}{'Parapet':>12}{'Xen 4.17':>12}{'ratio':>7}{'goal':>12}   {'CR3 P/X':>9}   all levels P / X / native"
+HEAD = f"{'operation':46}{'Parapet':>12}{'Xen 4.17':>12}{'ratio':>7}{'goal':>12}   {'CR3 P/X':>9}   " \
+       "all levels P / X / native"
 
 
 def number(x):
@@ -17,9 +18,10 @@ def number(x):
 def cells(c):
     cr3 = "-" if c["cr3_parapet"] is None or c["cr3_xen"] is None else f"{c['cr3_parapet']:.0f}/{c['cr3_xen']:.0f}"
     every = " / ".join(number(c[f"all_{w}"]) for w in ("parapet", "xen", "native"))
-    return [c["operation"], number(c["parapet"]), number(c["xen"]), "-" if c["ratio"] is None else f"{c['ratio']:.2f}",
-            number(c["goal"]) + ("" if c["met"] is None else " +" if c["met"] else " -"), cr3,
-            "" if c["all_parapet"] is None else every]
+    ratio = "-" if c["ratio"] is None else f"{c['ratio']:.2f}"
+    goal = number(c["goal"]) + {None: "", True: " +", False: " -"}[c["met"]]
+    every = "" if c["all_parapet"] is None else every
+    return [c["operation"], number(c["parapet"]), number(c["xen"]), ratio, goal, cr3, every]
 
 
 def text(rows, title):
@@ -30,7 +32,7 @@ def text(rows, title):
     return "\n".join(lines) + "\n"
 
 
-STYLE = """body{font:14px/1.5 system-ui,sans-serif;max-width:72em;margin:2em auto;padding:0 1em;color:#222;background:#fff}
+STYLE = """body{font:14px/1.5 system-ui,sans-serif;max-width:72em;margin:2em auto;padding:0 1em;color:#222}
 table{border-collapse:collapse;width:100%}td,th{padding:.25em .6em;border-bottom:1px solid #ddd;text-align:right}
 td:first-child,th:first-child,td:last-child{text-align:left}tr.yes td.g{color:#17733a}tr.no td.g{color:#a33}
 svg{display:block}"""
@@ -45,7 +47,8 @@ def bars(c):
     p, x, g = (round(BAR * v / most, 1) for v in (c["parapet"], c["xen"], c["goal"] or 0))
     goal = f'<path d="M{g} 0V20" stroke="#222" stroke-dasharray="2 2"/>' if 0 < g <= BAR else ""
     return (f'<svg width="{BAR}" height="20" role="img" aria-label="{c["ratio"]:.2f} of Xen">'
-            f'<rect width="{p}" height="9" fill="#2a6fbb"/><rect y="11" width="{x}" height="9" fill="#c9c9c9"/>{goal}</svg>')
+            f'<rect width="{p}" height="9" fill="#2a6fbb"/>'
+            f'<rect y="11" width="{x}" height="9" fill="#c9c9c9"/>{goal}</svg>')
 
 
 def page(rows, title, note):
@@ -55,7 +58,8 @@ def page(rows, title, note):
         state = {True: "yes", False: "no", None: ""}[c["met"]]
         body.append(f'<tr class="{state}"><td>{name}<td>{p}<td>{x}<td>{ratio}<td class="g">{goal}<td>{cr3}'
                     f"<td>{every or '-'}<td>{bars(c)}")
-    return (f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title><style>{STYLE}</style>'
-            f"<h1>{html.escape(title)}</h1><p>{html.escape(note)}<table><tr><th>operation<th>Parapet<th>Xen 4.17<th>ratio"
+    title, note = html.escape(title), html.escape(note)
+    return (f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
+            f"<h1>{title}</h1><p>{note}<table><tr><th>operation<th>Parapet<th>Xen 4.17<th>ratio"
             "<th>goal<th>CR3 P/X<th>all levels P / X / native<th>Parapet (blue), Xen (grey), goal (line)"
             + "\n".join(body) + "</table></html>\n")

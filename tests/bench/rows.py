@@ -80,13 +80,14 @@ def table(results):
     out = []
     for row in ROWS:
         cell = {"operation": row.title, "measured": bool(row.run)}
+        whole = row.run == "lmb" and not row.less
         for which in ("parapet", "xen"):
             ops = results.get((row.run, which), {})
             cell[which] = value(row, results, which)
-            cell[f"cr3_{which}"] = flushes(ops[row.op][1]) if row.op in ops else None
+            cell[f"cr3_{which}"] = flushes(ops[row.op][1]) if row.op in ops and not row.less else None
         for which in ("parapet", "xen", "native"):
             ops = results.get((row.run, which), {})
-            cell[f"all_{which}"] = everything(ops[row.op][1]) if row.run == "lmb" and row.op in ops else None
+            cell[f"all_{which}"] = everything(ops[row.op][1]) if row.op in ops and whole else None
         cell["ratio"] = cell["parapet"] / cell["xen"] if cell["parapet"] is not None and cell["xen"] else None
         cell["goal"] = cell["xen"] / 5 if row.fifth and cell["xen"] else row.goal
         cell["met"] = cell["parapet"] <= cell["goal"] if cell["parapet"] is not None and cell["goal"] else None

@@ -13,8 +13,8 @@ import report
 import rows
 
 RUNS = ("pv", "lmb", "domains")
-NOTE = ("Instructions in the hypervisor's address range for one operation (rep iterations taken off), under QEMU TCG with "
-        "icount: they rank path lengths, not the time on a processor. + goal reached, - not yet.")
+NOTE = ("Instructions in the hypervisor's address range for one operation (rep iterations taken off), under QEMU TCG "
+        "with icount: they rank path lengths, not the time on a processor. + goal reached, - not yet.")
 
 
 def measure(kinds):
@@ -43,11 +43,12 @@ def counts(kinds):
     title = "Parapet and Xen 4.17: hypervisor instructions for one operation"
     print(report.text(table, title))
     raw = {f"{k} {w}": ops for (k, w), ops in results.items()}
-    kit.image.write(kit.OUT / "bench.json", json.dumps({"complete": good, "rows": table, "raw": raw}, indent=1).encode())
+    whole = json.dumps({"complete": good, "rows": table, "raw": raw}, indent=1)
+    kit.image.write(kit.OUT / "bench.json", whole.encode())
     kit.image.write(kit.OUT / "index.html", report.page(table, title, NOTE).encode())
     met = [c["met"] for c in table if c["met"] is not None]
-    print(f"bench: {'ok' if good else 'FAILED'}: {sum(met)} of {len(met)} goals reached, {time.monotonic() - start:.0f} s, "
-          f"{kit.OUT}/index.html")
+    print(f"bench: {'ok' if good else 'FAILED'}: {sum(met)} of {len(met)} goals reached, "
+          f"{time.monotonic() - start:.0f} s, {kit.OUT}/index.html")
     return good
 
 
@@ -58,15 +59,15 @@ def boots(n):
         for name, hv in (("Parapet", ""), ("Xen", "xen")):
             out = kit.OUT / "boot.json"
             out.unlink(missing_ok=True)
-            subprocess.run([sys.executable, kit.TOP / "tools/run", "--build", kit.BUILD, "--hv", hv, "--quiet", "--json",
-                            out, "--until", "^PARAPET-DOM0-READY"], stdin=subprocess.DEVNULL)
+            subprocess.run([sys.executable, kit.TOP / "tools/run", "--build", kit.BUILD, "--hv", hv, "--quiet",
+                            "--json", out, "--until", "^PARAPET-DOM0-READY"], stdin=subprocess.DEVNULL)
             stages = json.loads(out.read_text())["stages"] if out.exists() else {}
             if "dom0-user" in stages:
                 times[name].append(stages["dom0-user"])
             load = os.getloadavg()[0]
             print(f"{name:8} {stages.get('dom0-user', float('nan')):7.2f} s   (load {load:.1f})", flush=True)
     for name, t in times.items():
-        print(f"boot to dom0's user space, {name:8} median {statistics.median(t):.2f} s, least {min(t):.2f} s of {len(t)}"
+        print(f"boot to dom0's user space: {name:8} median {statistics.median(t):.2f} s, least {min(t):.2f} s"
               if t else f"bench: FAILED: {name} did not boot")
     return all(len(t) == n for t in times.values())
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Switches off one rule of the hypervisor at a time and demands that the named micro-kernel notices.
 
-  mutants.py [--kernels DIR] [--work DIR] [NAME...]
+  mutants.py [--kernels DIR] [--work DIR] [--committed] [NAME...]
 
 mutants.tsv has a line for each: name, micro-kernel, file, text, replacement, tab-separated. The text must occur exactly
 once in the file, else the line is stale and the run fails. Works on a copy of the tree. A mutant that does not compile
@@ -22,15 +22,30 @@ def table():
     return rows
 
 
-def copy_tree(tree):
-    """The sources as they are now; unchanged files keep their time, so that make rebuilds only what changed."""
-    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "Makefile", "hypervisor", "pv-abi", "tools",
-                            "tests/guest/build.mk"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    wanted = {n for n in names.splitlines() if (ROOT / n).is_file()}
+PARTS = ["Makefile", "hypervisor", "pv-abi", "tools", "tests/guest/build.mk"]
+
+
+def committed(into):
+    """The sources of the last commit, unpacked."""
+    shutil.rmtree(into, ignore_errors=True)
+    into.mkdir(parents=True)
+    archive = subprocess.run(["git", "archive", "HEAD", *PARTS], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
+    subprocess.run(["tar", "-x", "-C", into], input=archive, check=True)
+    return into
+
+
+def copy_tree(root, tree):
+    """The sources of root; unchanged files keep their time, so that make rebuilds only what changed."""
+    if root == ROOT:
+        names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", *PARTS], cwd=ROOT,
+                               capture_output=True, text=True, check=True).stdout.splitlines()
+    else:
+        names = [str(p.relative_to(root)) for p in root.rglob("*")]
+    wanted = {n for n in names if (root / n).is_file()}
     for old in [p for p in tree.rglob("*") if p.is_file() and str(p.relative_to(tree)) not in wanted]:
         old.unlink()
     for name in wanted:
-        source, target = ROOT / name, tree / name
+        source, target = root / name, tree / name
         if not target.exists() or target.read_bytes() != source.read_bytes():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target)
@@ -79,6 +94,7 @@ def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--kernels", type=pathlib.Path, default=ROOT / os.environ.get("BUILD", "build") / "guest")
     ap.add_argument("--work", type=pathlib.Path)
+    ap.add_argument("--committed", action="store_true", help="the last commit instead of the files as they are")
     ap.add_argument("names", nargs="*")
     a = ap.parse_args()
     kernels = a.kernels.resolve()
@@ -86,7 +102,7 @@ def main():
     tree, out, logs = work / "tree", work / "build", work / "logs"
     tree.mkdir(parents=True, exist_ok=True)
     rows = [r for r in table() if not a.names or r[0] in a.names]
-    copy_tree(tree)
+    copy_tree(committed(work / "head") if a.committed else ROOT, tree)
     built, output = build(tree, out)
     if not built:
         raise SystemExit(f"mutants: the unchanged tree does not build:\n{output[-2000:]}")

@@ -38,7 +38,8 @@ void start_console()
     options = parse_options(info.command_line, [](const char*, const char*) {});
     log::set_threshold(options.log_level);
     if (options.console_com1) arch::x86::init_serial(options.com1_port, options.com1_baud);
-    if (options.console_vga && info.screen.kind == Screen::Kind::text) arch::x86::init_vga(reinterpret_cast<std::byte*>(text_screen));
+    if (options.console_vga && info.screen.kind == Screen::Kind::text)
+        arch::x86::init_vga(reinterpret_cast<std::byte*>(text_screen));
     log::info("Parapet, a paravirtualizing hypervisor; loaded by {}", info.loader_name);
     log::info("command line: {}", info.command_line);
     options = parse_options(info.command_line, complain);
@@ -74,7 +75,8 @@ void own_page_tables()
     for (std::size_t i = 0; i < free_ram.count; ++i)
         free_ram.items[i] = {spare[i].start, spare[i].end};
     const auto screen = arch::x86::map_physical(text_screen, page_size, arch::x86::Cache::uncached);
-    if (options.console_vga && info.screen.kind == Screen::Kind::text && screen.ok()) arch::x86::init_vga(screen.take());
+    if (options.console_vga && info.screen.kind == Screen::Kind::text && screen.ok())
+        arch::x86::init_vga(screen.take());
 }
 
 /// Interrupt controllers are not in a BIOS's map; dom0 must see that these pages are nobody's RAM.
@@ -87,12 +89,16 @@ void reserve_interrupt_controllers()
     if (!normalise(info)) log::warning("memory map: too many ranges, the last are ignored");
 }
 
-/// What RAM is not free is the hypervisor's or a module's: no guest may get at it by its number.
+/// What RAM is not free is the hypervisor's or a module's: no guest may get at it by its number. The first MiB counts as
+/// device memory: firmware leaves tables there (EBDA, iBFT) that dom0 maps by their machine address.
 void hand_memory_over()
 {
+    constexpr Span firmware{0, 1 << 20};
     static std::array<mm::RamRange, 192> usable;
     std::size_t count = 0;
     Spans taken = ram;
+    subtract(taken, firmware);
+    subtract(free_ram, firmware);
     for (const Span& s : free_ram.all()) {
         if (s.start < s.end) usable[count++] = {Maddr{s.start}, s.end - s.start};
         if (s.start < s.end) subtract(taken, s);

@@ -24,8 +24,8 @@ using Spans = SpanList<192>;
 
 /// Appends @p range while there is room.
 void add_range(BootInfo& info, MemoryRange range);
-/// Sorts and resolves overlaps: of two types on one byte the more restrictive wins (unusable, nvs, acpi, reserved, ram).
-/// False when the result has more ranges than there is room for.
+/// Sorts and resolves overlaps: of two types on one byte the more restrictive wins (unusable, nvs, acpi, reserved,
+/// ram). False when the result has more ranges than there is room for.
 bool normalise(BootInfo& info);
 /// Whole pages of RAM, split at 4 GiB.
 void ram_spans(const BootInfo& info, Spans& out);

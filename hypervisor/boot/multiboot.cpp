@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Field offsets are those of the Multiboot Specification 0.6.96 section 3.3 and Multiboot2 2.0 section 3.6. Boot CPU only.
+// Field offsets are those of the Multiboot Specification 0.6.96 section 3.3 and Multiboot2 2.0 section 3.6. Boot CPU
+// only.
 #include "boot/multiboot.hpp"
 #include "arch/x86/layout.h"
 #include "boot/memory_map.hpp"
@@ -118,7 +119,8 @@ void read_2_memory(const std::byte* tag, std::uint32_t size, BootInfo& info)
 {
     const auto step = get<std::uint32_t>(tag, 8);
     for (std::uint32_t at = 16; step >= 24 && at + step <= size; at += step)
-        add_memory(info, get<std::uint64_t>(tag, at), get<std::uint64_t>(tag, at + 8), get<std::uint32_t>(tag, at + 16));
+        add_memory(info, get<std::uint64_t>(tag, at), get<std::uint64_t>(tag, at + 8),
+                   get<std::uint32_t>(tag, at + 16));
 }
 
 void read_2_screen(const std::byte* tag, BootInfo& info)

@@ -32,8 +32,8 @@ def xen_image(kernels):
 
 
 def settings(name, which):
-    found = {"args": "", "append": "", "mem": "256", "timeout": "60", "expect": "result", "pattern": "", "until": "", "variant": "",
-             "cpu": "qemu64"}
+    found = {"args": "", "append": "", "mem": "256", "timeout": "60", "expect": "result", "pattern": "", "until": "",
+             "variant": "", "cpu": "qemu64"}
     for only, key, value in re.findall(r"^// RUN: (?:(xen|parapet)\.)?(\w+)=(.*)$",
                                        (HERE / name / "main.cpp").read_text(), re.M):
         if key not in found:
@@ -46,7 +46,8 @@ def settings(name, which):
 def boot(hv, kernel, conf, log):
     """Runs QEMU until the verdict, the pattern or the timeout; returns (console text, why it ended)."""
     append = f"console=com1 com1=115200,8n1 dom0_mem=64M maxcpus=1 loglvl=warning {conf['append']}"
-    cmd = QEMU + ["-cpu", conf["cpu"], "-m", conf["mem"], "-kernel", str(hv), "-append", append, "-initrd", f"{kernel} {conf['args']}"]
+    cmd = QEMU + ["-cpu", conf["cpu"], "-m", conf["mem"], "-kernel", str(hv), "-append", append,
+                  "-initrd", f"{kernel} {conf['args']}"]
     stop = re.compile((conf["until"] or conf["pattern"] or r"^RESULT .*\n").encode(), re.M)
     deadline = time.monotonic() + float(conf["timeout"])
     text, why = b"", "exit"
@@ -133,7 +134,8 @@ def main():
     runs = [(n, "") for n in names]
     runs += [(n, v) for n in names for v in settings(n, which)["variant"].split("|") if v]
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-        for name, passed, remark, took, log in pool.map(lambda r: one(hv, which, a.kernels, logs, *r, a.args, a.cpu), runs):
+        results = pool.map(lambda r: one(hv, which, a.kernels, logs, *r, a.args, a.cpu), runs)
+        for name, passed, remark, took, log in results:
             good, bad = good + passed, bad + (not passed)
             print(f"{'ok  ' if passed else 'FAIL'} {name:24} {took:5.1f}s {remark}", flush=True)
             if not passed:

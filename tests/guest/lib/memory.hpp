@@ -14,7 +14,7 @@ constexpr u64 kFrameMask = 0x000ffffffffff000;
 
 constexpr u64 kPresent = 1, kWrite = 2, kUser = 4, kWriteThrough = 8, kCacheDisable = 0x10;
 constexpr u64 kAccessed = 0x20, kDirty = 0x40, kPse = 0x80, kPat = 0x80, kGlobal = 0x100, kNoExecute = 1ul << 63;
-constexpr u64 kRw = kPresent | kWrite | kUser | kAccessed | kDirty;  // what a kernel page's entry usually holds
+constexpr u64 kRw = kPresent | kWrite | kUser | kAccessed | kDirty; // what a kernel page's entry usually holds
 constexpr u64 kRo = kPresent | kUser | kAccessed;
 constexpr u64 kTable = kPresent | kWrite | kUser | kAccessed;
 

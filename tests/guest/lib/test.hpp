@@ -8,12 +8,12 @@
 
 extern "C" {
 extern guest::u64 entry_rflags;
-extern guest::u64 entry_regs[16];      // rax rbx rcx rdx rsi rdi rbp rsp r8 .. r15
-extern guest::u16 entry_selectors[6];  // cs ds es fs gs ss
+extern guest::u64 entry_regs[16];     // rax rbx rcx rdx rsi rdi rbp rsp r8 .. r15
+extern guest::u16 entry_selectors[6]; // cs ds es fs gs ss
 extern char image_end[];
 #ifdef GUEST_NAME
 extern const char guest_name[];
-const char guest_name[] = GUEST_NAME;  // set by the build for the test's own file only
+const char guest_name[] = GUEST_NAME; // set by the build for the test's own file only
 #else
 extern const char guest_name[];
 #endif

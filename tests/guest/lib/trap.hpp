@@ -15,9 +15,27 @@ struct TrapFrame {
 };
 
 enum Vector : u64 {
-    kDivide = 0, kDebug = 1, kBreakpoint = 3, kOverflow = 4, kBound = 5, kInvalidOpcode = 6, kNoDevice = 7,
-    kInvalidTss = 10, kNotPresent = 11, kStack = 12, kProtection = 13, kPageFault = 14, kFpu = 16, kAlignment = 17,
-    kSimd = 19, kInt80 = 128, kInt81 = 129, kSyscall = 256, kEvent = 257, kFailsafe = 258, kSyscall32 = 259,
+    kDivide = 0,
+    kDebug = 1,
+    kBreakpoint = 3,
+    kOverflow = 4,
+    kBound = 5,
+    kInvalidOpcode = 6,
+    kNoDevice = 7,
+    kInvalidTss = 10,
+    kNotPresent = 11,
+    kStack = 12,
+    kProtection = 13,
+    kPageFault = 14,
+    kFpu = 16,
+    kAlignment = 17,
+    kSimd = 19,
+    kInt80 = 128,
+    kInt81 = 129,
+    kSyscall = 256,
+    kEvent = 257,
+    kFailsafe = 258,
+    kSyscall32 = 259,
     kSysenter = 260,
     kNone = 999,
 };
@@ -49,7 +67,7 @@ const TrapFrame& run(const TrapFrame& context);
 extern "C" {
 extern u64 resume_at;
 extern u64 handler_rflags;
-extern u64 failsafe_selectors[4];  // ds es fs gs
+extern u64 failsafe_selectors[4]; // ds es fs gs
 extern u64 iret_flags;
 extern u16 handler_cs, handler_ss;
 extern char boot_stack[], boot_stack_top[];
@@ -60,12 +78,12 @@ extern u8 entry_stack[kEntryStackSize];
 inline u64 entry_stack_top() { return addr(entry_stack) + kEntryStackSize; }
 
 // Executes an instruction that may fault: expands to a statement that leaves the vector in last_trap.vector, or kNone.
-#define GUARDED(instruction, ...)                                                                                    \
-    do {                                                                                                             \
-        ::guest::last_trap.vector = ::guest::kNone;                                                                  \
-        asm volatile("" ::: "memory");                                                                               \
-        asm volatile("movq $91f, resume_at\n\t" instruction "\n91:\tmovq $0, resume_at" __VA_ARGS__);                 \
-        asm volatile("" ::: "memory");                                                                               \
+#define GUARDED(instruction, ...)                                                                                      \
+    do {                                                                                                               \
+        ::guest::last_trap.vector = ::guest::kNone;                                                                    \
+        asm volatile("" ::: "memory");                                                                                 \
+        asm volatile("movq $91f, resume_at\n\t" instruction "\n91:\tmovq $0, resume_at" __VA_ARGS__);                  \
+        asm volatile("" ::: "memory");                                                                                 \
     } while (0)
 
 } // namespace guest

@@ -11,11 +11,11 @@
 namespace guest {
 
 constexpr u64 kUserBase = 0x400000;
-constexpr u64 kUserCode = kUserBase;             // page 0: code, read-only to the user
-constexpr u64 kUserStack = kUserBase + 0x1000;   // page 1
-constexpr u64 kUserData = kUserBase + 0x2000;    // page 2
+constexpr u64 kUserCode = kUserBase;           // page 0: code, read-only to the user
+constexpr u64 kUserStack = kUserBase + 0x1000; // page 1
+constexpr u64 kUserData = kUserBase + 0x2000;  // page 2
 constexpr u64 kUserStackTop = kUserStack + kPageSize;
-constexpr u64 kUserHole = kUserBase + 0x10000;   // never mapped
+constexpr u64 kUserHole = kUserBase + 0x10000; // never mapped
 constexpr u64 kUserRflags = kFlagReserved | kFlagIf;
 
 class UserSpace {
@@ -41,6 +41,6 @@ private:
 } // namespace guest
 
 // Machine code between two labels of the enclosing function's own name space: USER_CODE(name, "instructions").
-#define USER_CODE(name, text)                                                                                        \
-    asm(".pushsection .rodata\n" #name "_begin:\n" text "\n" #name "_end:\n.popsection");                             \
+#define USER_CODE(name, text)                                                                                          \
+    asm(".pushsection .rodata\n" #name "_begin:\n" text "\n" #name "_end:\n.popsection");                              \
     extern "C" const char name##_begin[], name##_end[]

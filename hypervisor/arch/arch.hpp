@@ -21,12 +21,12 @@ namespace hv::arch {
 // ---- per-CPU anchor -------------------------------------------------------------------------------------------
 /// Sits at the top of every CPU's stack; entry code and C++ reach it from the stack pointer alone.
 struct CpuInfo {
-    GuestRegs regs;              ///< Registers of the vCPU that runs here, as entered; restored on the way out.
-    VcpuHot* hot;                ///< Of the current vCPU; null while idle.
-    guest::VcpuState* current;   ///< The vCPU loaded on this CPU; null while idle.
+    GuestRegs regs;            ///< Registers of the vCPU that runs here, as entered; restored on the way out.
+    VcpuHot* hot;              ///< Of the current vCPU; null while idle.
+    guest::VcpuState* current; ///< The vCPU loaded on this CPU; null while idle.
     cpu::PerCpu* percpu;
-    std::uint32_t cpu;           ///< CpuId.
-    std::uint32_t spec_ctrl;     ///< Machine-private, as are the next two: 0 unless entries must isolate.
+    std::uint32_t cpu;       ///< CpuId.
+    std::uint32_t spec_ctrl; ///< Machine-private, as are the next two: 0 unless entries must isolate.
     std::uint64_t full_root, isolated_root;
 };
 [[gnu::const]] CpuInfo& cpu_info(); ///< The same object for as long as a function runs: code never migrates.
@@ -96,8 +96,8 @@ struct CpuidLeaf {
 };
 CpuidLeaf cpuid(std::uint32_t leaf, std::uint32_t subleaf);
 struct CpuFeatures {
-    std::uint64_t xcr0_supported;  ///< What a guest may put into XCR0; 0 = no XSAVE.
-    std::uint64_t pat;             ///< The PAT MSR in force, all CPUs alike.
+    std::uint64_t xcr0_supported; ///< What a guest may put into XCR0; 0 = no XSAVE.
+    std::uint64_t pat;            ///< The PAT MSR in force, all CPUs alike.
     std::uint64_t apic_base;
     unsigned physical_bits;
     bool rdtscp, invariant_tsc, tcg;
@@ -176,7 +176,8 @@ void wait_for_interrupt();
 void serve_interrupts();
 inline void relax() { __builtin_ia32_pause(); }
 
-// ---- upcalls: defined by the core, made by the machine with interrupts off -------------------------------------------
+// ---- upcalls: defined by the core, made by the machine with interrupts off
+// -------------------------------------------
 /// A trap, fault or software interrupt from a guest. cpu_info().regs is complete; entry_vector and error_code hold
 /// vector and hardware error code; @p fault_address is CR2 for vector 14.
 void upcall_guest_trap(GuestRegs& regs, std::uint64_t fault_address);
@@ -188,10 +189,10 @@ void upcall_compat_syscall(GuestRegs& regs, CompatEntry how);
 /// Last stop before a guest resumes: serves due work, delivers events, switches vCPUs. Returns with cpu_info().regs,
 /// root, GS and hot state ready. May be entered with any vCPU, returns with a runnable one (idles inside).
 void upcall_before_guest();
-void upcall_timer();                 ///< The deadline of arm_timer passed.
+void upcall_timer(); ///< The deadline of arm_timer passed.
 void upcall_gsi(unsigned gsi);
 void upcall_msi(unsigned cookie);
-void upcall_console_input();         ///< console_read() has something.
+void upcall_console_input(); ///< console_read() has something.
 /// The fault address of an iret or selector load that failed on the way back into the guest: regs are the guest's.
 void upcall_return_fault(GuestRegs& regs, unsigned vector, std::uint32_t error_code);
 /// Resets the stack, runs upcall_before_guest() and restores what it left in cpu_info(). The way into the first guest.

@@ -17,30 +17,30 @@ enum class TaskSwitched : std::uint8_t { clear = 0, set = 1 };
 struct VcpuHot {
     std::uint64_t kernel_root;
     std::uint64_t user_root;
-    std::uint64_t kernel_sp;        ///< stack_switch: stack of entries from guest user mode.
-    std::uint64_t syscall_entry;    ///< CALLBACKTYPE_syscall; 0 = not registered.
-    pv_vcpu_info* info;             ///< Hypervisor mapping of the registered vcpu_info, never null.
-    std::uint8_t kernel_mode;       ///< 1 in guest kernel mode, 0 in guest user mode. Both are ring 3.
-    std::uint8_t syscall_masks;     ///< The callback was registered with CALLBACKF_mask_events.
-    std::uint8_t fast_paths;        ///< 0 with `fastpath=off`: assembly must decline.
+    std::uint64_t kernel_sp;     ///< stack_switch: stack of entries from guest user mode.
+    std::uint64_t syscall_entry; ///< CALLBACKTYPE_syscall; 0 = not registered.
+    pv_vcpu_info* info;          ///< Hypervisor mapping of the registered vcpu_info, never null.
+    std::uint8_t kernel_mode;    ///< 1 in guest kernel mode, 0 in guest user mode. Both are ring 3.
+    std::uint8_t syscall_masks;  ///< The callback was registered with CALLBACKF_mask_events.
+    std::uint8_t fast_paths;     ///< 0 with `fastpath=off`: assembly must decline.
     std::uint8_t pad[5];
-    pv_trap_info* traps;            ///< 256 entries, index = vector; address 0 = no handler.
+    pv_trap_info* traps; ///< 256 entries, index = vector; address 0 = no handler.
 };
 
 /// State that moves between memory and hardware at a vCPU switch.
 struct GuestCpu {
     std::uint64_t fs_base, kernel_gs_base, user_gs_base;
     std::uint16_t ds, es, fs, gs;
-    std::array<std::uint64_t, 8> debug;      ///< dr0-3, 6, 7; 4 and 5 unused.
+    std::array<std::uint64_t, 8> debug; ///< dr0-3, 6, 7; 4 and 5 unused.
     std::uint64_t xcr0;
     TaskSwitched task_switched;
-    std::uint8_t kernel_mode_gs;             ///< 1: kernel_gs_base is the active one.
-    std::byte* fpu;                          ///< fpu_area_bytes(), 64-aligned.
-    std::array<Mfn, 14> gdt_frames;          ///< invalid_mfn where absent.
-    std::uint32_t gdt_entries;               ///< 0..7168
+    std::uint8_t kernel_mode_gs;    ///< 1: kernel_gs_base is the active one.
+    std::byte* fpu;                 ///< fpu_area_bytes(), 64-aligned.
+    std::array<Mfn, 14> gdt_frames; ///< invalid_mfn where absent.
+    std::uint32_t gdt_entries;      ///< 0..7168
     std::array<Mfn, 16> ldt_frames;
-    std::uint32_t ldt_entries;               ///< 0..8192
-    const std::uint64_t* port_bitmap;        ///< 8 KiB, bit set = trap; null = all trap. ADR: user I/O of dom0.
+    std::uint32_t ldt_entries;        ///< 0..8192
+    const std::uint64_t* port_bitmap; ///< 8 KiB, bit set = trap; null = all trap. ADR: user I/O of dom0.
 };
 
 } // namespace hv::arch

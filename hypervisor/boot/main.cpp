@@ -89,8 +89,8 @@ void reserve_interrupt_controllers()
     if (!normalise(info)) log::warning("memory map: too many ranges, the last are ignored");
 }
 
-/// What RAM is not free is the hypervisor's or a module's: no guest may get at it by its number. The first MiB counts as
-/// device memory: firmware leaves tables there (EBDA, iBFT) that dom0 maps by their machine address.
+/// What RAM is not free is the hypervisor's or a module's: no guest may get at it by its number. The first MiB counts
+/// as device memory: firmware leaves tables there (EBDA, iBFT) that dom0 maps by their machine address.
 void hand_memory_over()
 {
     constexpr Span firmware{0, 1 << 20};

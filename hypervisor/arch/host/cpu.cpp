@@ -109,8 +109,13 @@ CpuidLeaf cpuid(std::uint32_t leaf, std::uint32_t subleaf)
 }
 const CpuFeatures& cpu_features()
 {
-    static constexpr CpuFeatures features{.xcr0_supported = 7, .pat = 0x0000050100070406, .apic_base = 0xfee00900,
-                                          .physical_bits = 40, .rdtscp = true, .invariant_tsc = true, .tcg = false};
+    static constexpr CpuFeatures features{.xcr0_supported = 7,
+                                          .pat = 0x0000050100070406,
+                                          .apic_base = 0xfee00900,
+                                          .physical_bits = 40,
+                                          .rdtscp = true,
+                                          .invariant_tsc = true,
+                                          .tcg = false};
     return features;
 }
 Result<std::uint64_t> read_msr(std::uint32_t index)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Reads the static ACPI tables the hypervisor needs (RSDP, RSDT/XSDT, MADT, FADT, HPET, MCFG; ACPI 6 section 5.2). Boot CPU,
-// once. The firmware is trusted, yet lengths are checked: a broken table is reported and skipped, never followed.
+// Reads the static ACPI tables the hypervisor needs (RSDP, RSDT/XSDT, MADT, FADT, HPET, MCFG; ACPI 6 section 5.2). Boot
+// CPU, once. The firmware is trusted, yet lengths are checked: a broken table is reported and skipped, never followed.
 #include "arch/x86/bringup.hpp"
 #include "base/log.hpp"
 
@@ -157,8 +157,7 @@ void x86::init_acpi(std::uint64_t rsdp)
     }
     const Table root_pointer{p, header_bytes};
     const bool extended = root_pointer.get<std::uint8_t>(15) >= 2 && root_pointer.get<std::uint64_t>(24) != 0;
-    const Table root =
-        open_table(extended ? root_pointer.get<std::uint64_t>(24) : root_pointer.get<std::uint32_t>(16));
+    const Table root = open_table(extended ? root_pointer.get<std::uint64_t>(24) : root_pointer.get<std::uint32_t>(16));
     const std::uint32_t step = extended ? 8 : 4;
     for (std::uint32_t at = header_bytes; at + step <= root.length; at += step)
         read_table(extended ? root.get<std::uint64_t>(at) : root.get<std::uint32_t>(at));

@@ -8,10 +8,21 @@
 namespace hv::arch {
 namespace {
 
-enum Register : unsigned { id = 0x20, task_priority = 0x80, end_of_interrupt = 0xb0, spurious = 0xf0,
-                           lvt_timer = 0x320, lvt_thermal = 0x330, lvt_performance = 0x340, lvt_lint0 = 0x350,
-                           lvt_lint1 = 0x360, lvt_error = 0x370, initial_count = 0x380, current_count = 0x390,
-                           divide = 0x3e0 };
+enum Register : unsigned {
+    id = 0x20,
+    task_priority = 0x80,
+    end_of_interrupt = 0xb0,
+    spurious = 0xf0,
+    lvt_timer = 0x320,
+    lvt_thermal = 0x330,
+    lvt_performance = 0x340,
+    lvt_lint0 = 0x350,
+    lvt_lint1 = 0x360,
+    lvt_error = 0x370,
+    initial_count = 0x380,
+    current_count = 0x390,
+    divide = 0x3e0
+};
 constexpr std::uint32_t lvt_masked = 1 << 16, lvt_nmi = 4 << 8, software_enable = 1 << 8, divide_by_1 = 0xb;
 constexpr std::uint64_t default_base = 0xfee00000;
 

@@ -14,19 +14,19 @@ struct Range {
 };
 
 // ---- boot order ----
-void init_early_cpu_info();                ///< On the early stack: locks and the log work from here.
+void init_early_cpu_info(); ///< On the early stack: locks and the log work from here.
 void init_serial(std::uint16_t port, std::uint32_t baud);
-void init_vga(std::byte* screen);          ///< 80x25 text cells; again when their mapping changes.
-void release_vga();                        ///< The hardware domain owns the screen from now on.
-void identify_cpu();                       ///< CPUID, CR4, PAT.
+void init_vga(std::byte* screen); ///< 80x25 text cells; again when their mapping changes.
+void release_vga();               ///< The hardware domain owns the screen from now on.
+void identify_cpu();              ///< CPUID, CR4, PAT.
 /// Final page tables for @p ram (sorted, disjoint, page-aligned) and the stack and windows of CPU 0. Takes frames from
 /// the end of entries of @p free, which it shrinks. @p ram_end: one past the highest RAM byte.
 void init_paging(std::span<const Range> ram, std::span<Range> free, std::uint64_t ram_end);
-void init_cpu(std::uint32_t cpu);          ///< GDT, IDT, TSS, system call MSRs; needs the window mapped.
+void init_cpu(std::uint32_t cpu); ///< GDT, IDT, TSS, system call MSRs; needs the window mapped.
 [[noreturn]] void continue_on_cpu_stack(std::uint32_t cpu, void (*next)());
 void init_acpi(std::uint64_t rsdp);
-void init_interrupts();                    ///< PIC off, LAPIC, IOAPICs.
-void init_time();                          ///< TSC and LAPIC timer rates, wall clock.
+void init_interrupts(); ///< PIC off, LAPIC, IOAPICs.
+void init_time();       ///< TSC and LAPIC timer rates, wall clock.
 void init_pci();
 void init_serial_interrupt();
 

@@ -14,20 +14,20 @@ using namespace x86;
 constexpr std::uint64_t dr7_idle = 0x400, dr7_enables = 0xff;
 std::array<std::uint64_t, 256> loaded_dr7; // by CPU: most vCPUs have no breakpoints, then nothing is written
 
-#define LOAD_SELECTOR(name)                                                                                  \
-    void load_##name(std::uint16_t selector)                                                                 \
-    {                                                                                                        \
-        asm volatile("1: mov %k0, %%" #name "\n"                                                             \
-                     "2:\n"                                                                                  \
-                     ".pushsection .text.fixup, \"ax\"\n"                                                    \
-                     "3: xor %k0, %k0\n"                                                                     \
-                     "   mov %k0, %%" #name "\n"                                                             \
-                     "   jmp 2b\n"                                                                           \
-                     ".popsection\n"                                                                         \
-                     ".pushsection .ex_table, \"a\"\n"                                                       \
-                     "   .quad 1b, 3b\n"                                                                     \
-                     ".popsection"                                                                           \
-                     : "+r"(selector));                                                                      \
+#define LOAD_SELECTOR(name)                                                                                            \
+    void load_##name(std::uint16_t selector)                                                                           \
+    {                                                                                                                  \
+        asm volatile("1: mov %k0, %%" #name "\n"                                                                       \
+                     "2:\n"                                                                                            \
+                     ".pushsection .text.fixup, \"ax\"\n"                                                              \
+                     "3: xor %k0, %k0\n"                                                                               \
+                     "   mov %k0, %%" #name "\n"                                                                       \
+                     "   jmp 2b\n"                                                                                     \
+                     ".popsection\n"                                                                                   \
+                     ".pushsection .ex_table, \"a\"\n"                                                                 \
+                     "   .quad 1b, 3b\n"                                                                               \
+                     ".popsection"                                                                                     \
+                     : "+r"(selector));                                                                                \
     }
 LOAD_SELECTOR(ds)
 LOAD_SELECTOR(es)

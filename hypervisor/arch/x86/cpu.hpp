@@ -7,10 +7,9 @@
 namespace hv::arch {
 
 inline constexpr std::uint32_t msr_apic_base = 0x1b, msr_sysenter_cs = 0x174, msr_sysenter_esp = 0x175,
-                               msr_sysenter_eip = 0x176, msr_pat = 0x277, msr_efer = 0xc0000080,
-                               msr_star = 0xc0000081, msr_lstar = 0xc0000082, msr_cstar = 0xc0000083,
-                               msr_fmask = 0xc0000084, msr_fs_base = 0xc0000100, msr_gs_base = 0xc0000101,
-                               msr_kernel_gs_base = 0xc0000102;
+                               msr_sysenter_eip = 0x176, msr_pat = 0x277, msr_efer = 0xc0000080, msr_star = 0xc0000081,
+                               msr_lstar = 0xc0000082, msr_cstar = 0xc0000083, msr_fmask = 0xc0000084,
+                               msr_fs_base = 0xc0000100, msr_gs_base = 0xc0000101, msr_kernel_gs_base = 0xc0000102;
 inline constexpr std::uint64_t cr4_pae = 1 << 5, cr4_mce = 1 << 6, cr4_osfxsr = 1 << 9, cr4_osxmmexcpt = 1 << 10,
                                cr4_osxsave = 1 << 18, cr4_smep = 1 << 20, cr4_smap = 1 << 21;
 inline constexpr std::uint64_t cr0_ts = 1 << 3;

@@ -72,7 +72,9 @@ void fill_idt()
 void init_syscalls(std::uint32_t cpu)
 {
     const std::uint64_t page = window_base(cpu) + HV_WINDOW_TRAMPOLINE;
-    const auto entry = [page](const char* label) { return page + static_cast<std::uint64_t>(label - syscall_trampoline); };
+    const auto entry = [page](const char* label) {
+        return page + static_cast<std::uint64_t>(label - syscall_trampoline);
+    };
     wrmsr(msr_efer, rdmsr(msr_efer) | 1);
     wrmsr(msr_star, std::uint64_t{HV_SEL_GUEST_CS32} << 48 | std::uint64_t{HV_SEL_CS} << 32);
     const bool isolated = mitigations().isolated_entry;
@@ -157,7 +159,8 @@ void load_ldt_window(const GuestCpu& state)
     }
     for (unsigned i = 0; i < state.ldt_frames.size(); ++i) {
         const Mfn frame = state.ldt_frames[i];
-        set_window_page(cpu, HV_WINDOW_LDT / page_size + i, frame == invalid_mfn ? 0 : maddr_of(frame).raw() | map_data);
+        set_window_page(cpu, HV_WINDOW_LDT / page_size + i,
+                        frame == invalid_mfn ? 0 : maddr_of(frame).raw() | map_data);
     }
     set_system_descriptor(cpu, HV_SEL_LDT, window_base(cpu) + HV_WINDOW_LDT, state.ldt_entries * 8 - 1, 2);
     asm volatile("lldt %w0" : : "r"(HV_SEL_LDT));

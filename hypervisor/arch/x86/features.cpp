@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // CPU identification, control registers and PAT. Runs on the boot CPU; later CPUs repeat enable_features(). UMIP stays
-// off: it traps instructions PV kernels execute. SMAP stays off under QEMU's TCG, which gets ring 3 iretq wrong with it.
+// off: it traps instructions PV kernels execute. SMAP stays off under QEMU's TCG, which gets ring 3 iretq wrong with
+// it.
 #include "arch/x86/features.hpp"
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"

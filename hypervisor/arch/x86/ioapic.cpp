@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // IOAPICs, message interrupts and the vectors both use. Level lines are masked at the IOAPIC from delivery to gsi_end,
-// so that other interrupts get in meanwhile. All go to the boot CPU. Callers hold the core's interrupt lock or run at boot.
+// so that other interrupts get in meanwhile. All go to the boot CPU. Callers hold the core's interrupt lock or run at
+// boot.
 #include "arch/x86/apic.hpp"
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
@@ -126,8 +127,12 @@ bool x86::route_own_isa_interrupt(std::uint32_t isa, VectorUse use)
     const unsigned vector = ioapic_of(gsi) == nullptr ? 0 : allocate_vector(use, gsi);
     if (vector == 0) return false;
     const Override& o = acpi().isa[isa];
-    lines[gsi] = {static_cast<std::uint8_t>(vector), o.present && o.trigger == Trigger::level,
-                  o.present && o.polarity == Polarity::low, false, false, true};
+    lines[gsi] = {static_cast<std::uint8_t>(vector),
+                  o.present && o.trigger == Trigger::level,
+                  o.present && o.polarity == Polarity::low,
+                  false,
+                  false,
+                  true};
     program(gsi);
     return true;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Detection follows the enumeration bits of the SDM (CPUID 7, IA32_ARCH_CAPABILITIES) and the APM (CPUID 80000008); a CPU
-// that says nothing is taken to be affected, TCG to be immune, for it does not speculate. Boot CPU decides for all.
+// Detection follows the enumeration bits of the SDM (CPUID 7, IA32_ARCH_CAPABILITIES) and the APM (CPUID 80000008); a
+// CPU that says nothing is taken to be affected, TCG to be immune, for it does not speculate. Boot CPU decides for all.
 #include "arch/x86/mitigations.hpp"
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
@@ -58,7 +58,9 @@ void x86::choose_mitigations(Choice spec_ctrl, Choice xpti)
         log::warning("this CPU cannot restrict branch prediction; guests may infer the hypervisor's memory");
     log::info("mitigations: page-table isolation {}, buffer clearing {}, branch restriction {}, barrier {}",
               chosen.isolated_roots ? "on" : "off", chosen.clear_buffers ? "on" : "off",
-              chosen.restrict_branches ? "on entry" : branches && n.always_restricted ? "always" : "off",
+              chosen.restrict_branches          ? "on entry"
+              : branches && n.always_restricted ? "always"
+                                                : "off",
               chosen.branch_barrier ? "on" : "off");
 }
 

@@ -7,11 +7,11 @@
 namespace hv::arch::x86 {
 
 struct Mitigations {
-    bool isolated_entry;     ///< Entries go through isolated.S: any of the next three.
-    bool isolated_roots;     ///< Guests run on roots without the hypervisor (Meltdown).
-    bool restrict_branches;  ///< IBRS and return-stack filling on entry (Spectre v2).
-    bool clear_buffers;      ///< VERW on the way out (MDS).
-    bool branch_barrier;     ///< IBPB at a vCPU switch.
+    bool isolated_entry;    ///< Entries go through isolated.S: any of the next three.
+    bool isolated_roots;    ///< Guests run on roots without the hypervisor (Meltdown).
+    bool restrict_branches; ///< IBRS and return-stack filling on entry (Spectre v2).
+    bool clear_buffers;     ///< VERW on the way out (MDS).
+    bool branch_barrier;    ///< IBPB at a vCPU switch.
 };
 const Mitigations& mitigations();
 

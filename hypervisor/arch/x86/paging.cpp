@@ -11,7 +11,8 @@
 #include "base/log.hpp"
 
 extern "C" {
-extern char image_start[], text_end[], rodata_end[], image_end[], syscall_trampoline[], isolated_start[], isolated_end[];
+extern char image_start[], text_end[], rodata_end[], image_end[], syscall_trampoline[], isolated_start[],
+    isolated_end[];
 }
 
 namespace hv::arch {
@@ -79,8 +80,8 @@ void map(std::uint64_t va, std::uint64_t pa, std::uint64_t bytes, std::uint64_t 
 {
     ASSERT((flags & pte_write) == 0 || (flags & pte_nx) != 0);
     for (std::uint64_t done = 0; done < bytes;) {
-        const bool large = ((va | pa) + done) % large_page == 0 && (va + done) % large_page == 0 &&
-                           bytes - done >= large_page;
+        const bool large =
+            ((va | pa) + done) % large_page == 0 && (va + done) % large_page == 0 && bytes - done >= large_page;
         map_one(va + done, pa + done, flags, large);
         done += large ? large_page : page_size;
     }
@@ -105,8 +106,7 @@ void map_direct(std::span<const Range> ram)
         const Range below{r.start, r.end < hole_start ? r.end : hole_start};
         const Range above{r.start > hole_end ? r.start : hole_end, r.end};
         for (const Range& part : {below, above})
-            if (part.start < part.end)
-                map(HV_DIRECT_BASE + part.start, part.start, part.end - part.start, map_data);
+            if (part.start < part.end) map(HV_DIRECT_BASE + part.start, part.start, part.end - part.start, map_data);
     }
 }
 

@@ -11,8 +11,7 @@ inline constexpr std::uint64_t pte_present = 1 << 0, pte_write = 1 << 1, pte_use
                                pte_nx = 1ULL << 63, pte_address = 0x000ffffffffff000;
 inline constexpr std::uint64_t map_data = pte_present | pte_write | pte_accessed | pte_dirty | pte_nx,
                                map_constant = pte_present | pte_accessed | pte_nx,
-                               map_code = pte_present | pte_accessed,
-                               map_guest_constant = map_constant | pte_user,
+                               map_code = pte_present | pte_accessed, map_guest_constant = map_constant | pte_user,
                                map_uncached = map_data | pte_pcd | pte_pwt; // PAT entry 3: UC
 
 inline constexpr std::uint64_t large_page = 0x200000;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// 16550 console on com1: polled output with the FIFO kept full, interrupt-driven input into a small ring (overflow drops
-// the newest). Boot CPU initialises; output may come from any CPU (the log calls its sinks line by line).
+// 16550 console on com1: polled output with the FIFO kept full, interrupt-driven input into a small ring (overflow
+// drops the newest). Boot CPU initialises; output may come from any CPU (the log calls its sinks line by line).
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
 #include "base/log.hpp"
@@ -10,8 +10,14 @@ namespace hv::arch {
 namespace {
 
 constexpr unsigned fifo_bytes = 16;
-enum Register : std::uint16_t { data = 0, interrupt_enable = 1, fifo_control = 2, line_control = 3, modem_control = 4,
-                                line_status = 5 };
+enum Register : std::uint16_t {
+    data = 0,
+    interrupt_enable = 1,
+    fifo_control = 2,
+    line_control = 3,
+    modem_control = 4,
+    line_status = 5
+};
 constexpr std::uint8_t has_input = 1, transmitter_empty = 0x20;
 
 std::uint16_t base; // 0: no serial console
@@ -54,9 +60,9 @@ void x86::init_serial(std::uint16_t port, std::uint32_t baud)
         outb(port + data, static_cast<std::uint8_t>(divisor));
         outb(port + interrupt_enable, static_cast<std::uint8_t>(divisor >> 8));
     }
-    outb(port + line_control, 3); // 8n1
-    outb(port + fifo_control, 7); // on, cleared, interrupt at the first byte
-    outb(port + modem_control, 0xb); // DTR RTS OUT2
+    outb(port + line_control, 3);                // 8n1
+    outb(port + fifo_control, 7);                // on, cleared, interrupt at the first byte
+    outb(port + modem_control, 0xb);             // DTR RTS OUT2
     if (inb(port + line_status) == 0xff) return; // nothing there
     base = port;
     log::add_sink(write);

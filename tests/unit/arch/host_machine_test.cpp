@@ -3,8 +3,8 @@
 // The fake machine keeps the promises of arch.hpp that the core's tests rest on.
 #include "arch/host/machine.hpp"
 #include "cpu/percpu.hpp"
-#include <gtest/gtest.h>
 #include <cstring>
+#include <gtest/gtest.h>
 
 namespace hv::arch {
 namespace {
@@ -93,7 +93,8 @@ TEST(HostCpu, RemoteCallsRunOnEveryOtherCpu)
 {
     host::reset(1);
     std::uint64_t seen = 0;
-    call_on_cpus(0b1011, [](void* arg) { *static_cast<std::uint64_t*>(arg) |= 1ULL << cpu::this_cpu().id.raw(); }, &seen);
+    call_on_cpus(
+        0b1011, [](void* arg) { *static_cast<std::uint64_t*>(arg) |= 1ULL << cpu::this_cpu().id.raw(); }, &seen);
     EXPECT_EQ(seen, 0b1010U);
     EXPECT_EQ(cpu_info().cpu, 0U);
 }

@@ -3,8 +3,8 @@
 // The boot code's memory map arithmetic and its multiboot 2 reader, on the host.
 #include "boot/memory_map.cpp" // NOLINT: boot is not in the host library
 #include "boot/multiboot.cpp"  // NOLINT
-#include <gtest/gtest.h>
 #include <cstring>
+#include <gtest/gtest.h>
 #include <string>
 #include <vector>
 

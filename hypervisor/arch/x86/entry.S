@@ -14,7 +14,7 @@
 #include "arch/x86/entry_macros.h"
 #include "asm_offsets.h"
 
-// ---- interrupts and exceptions --------------------------------------------------------------------------------------
+// ---- interrupts and exceptions ------------------------------------------------------------------------------
     .text
     .balign 16
     .globl trap_stubs
@@ -60,7 +60,7 @@ ist_entry:
     call entry_from_guest
     jmp resume_guest
 
-// ---- the way out ---------------------------------------------------------------------------------------------------
+// ---- the way out --------------------------------------------------------------------------------------------
 //   rsp = regs - 8 on arrival
     .globl enter_guest_asm
 enter_guest_asm: // resets the stack
@@ -75,7 +75,7 @@ resume_guest:
 guest_iret: // rsp -> rip cs rflags rsp ss; a fault here is the guest's: entry_from_hypervisor knows this address
     iretq
 
-// ---- syscall, sysenter ------------------------------------------------------------------------------------------------
+// ---- syscall, sysenter --------------------------------------------------------------------------------------
 // One page, mapped into every CPU's window at HV_WINDOW_TRAMPOLINE and entered there; rip-relative addresses hence
 // reach the entering CPU's own stack. Nothing is pushed until rsp is ours; no register but rcx and r11 is touched.
     .macro at_stack_top reg, below
@@ -130,7 +130,7 @@ syscall32_entry:
 sysenter_entry:
     slow_entry HV_VECTOR_SYSENTER, entry_compat
 
-// ---- small helpers -----------------------------------------------------------------------------------------------------
+// ---- small helpers ------------------------------------------------------------------------------------------
 // void run_on_stack(void* top, void (*fn)()): never comes back.
     .globl run_on_stack
 run_on_stack:

@@ -42,7 +42,7 @@
     .endm
 
     .text
-// ---- syscall ----------------------------------------------------------------------------------------------------------
+// ---- syscall ------------------------------------------------------------------------------------------------
 //   rcx rip, r11 rflags (as in the frame); from guest user mode to the registered callback
     .balign 64
     .globl syscall_entry
@@ -99,7 +99,7 @@ fast_syscall_decline:
     jmp syscall_decline
 #undef S
 
-// ---- iret hypercall -----------------------------------------------------------------------------------------------------
+// ---- iret hypercall -----------------------------------------------------------------------------------------
 //   rax 23, rcx hot; r11 and rcx are dead by the convention of syscall; guest rsp -> a pv_iret_context
 #define S 32 /* rax rcx r11 to be, and rdx */
     .balign 16
@@ -166,7 +166,7 @@ fast_iret_decline:
     jmp syscall_decline
 #undef S
 
-// ---- page fault ------------------------------------------------------------------------------------------------------------
+// ---- page fault ---------------------------------------------------------------------------------------------
 //   rsp -> T - 8. Not for a write to a present page by the guest kernel: that may be a page-table update.
 #define S 40 /* error code, rax rcx rdx rsi */
 #define S_ERROR 32

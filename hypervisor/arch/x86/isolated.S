@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The way in and out on CPUs that leak what is mapped or predicted: while a guest runs, CR3 holds a copy of its root in
-// which the hypervisor is absent but for this CPU's window, the IDT and the two pages below. Chosen at boot in the place of
-// entry.S and fast.S (mitigations.cpp); the frame is the one entry.S draws. Interrupts off.
+// The way in and out on CPUs that leak what is mapped or predicted: while a guest runs, CR3 holds a copy of its root
+// in which the hypervisor is absent but for this CPU's window, the IDT and the two pages below. Chosen at boot in the
+// place of entry.S and fast.S (mitigations.cpp); the frame is the one entry.S draws. Interrupts off.
 //
 //   rbp CpuInfo, which begins with regs   rbx CR3 on entry   (both saved in the frame, both kept by C++)
 #include "arch/x86/entry_macros.h"

@@ -2,12 +2,10 @@
 //
 // The whole ABI: guest calls, toolstack control, shared rings.
 #pragma once
-#include "pv-abi/blkif.h"
 #include "pv-abi/callback.h"
 #include "pv-abi/console.h"
 #include "pv-abi/domctl.h"
 #include "pv-abi/domctl_cmd.h"
-#include "pv-abi/elfnote.h"
 #include "pv-abi/errno.h"
 #include "pv-abi/event.h"
 #include "pv-abi/features.h"
@@ -15,10 +13,8 @@
 #include "pv-abi/hypercall.h"
 #include "pv-abi/memory.h"
 #include "pv-abi/mmu.h"
-#include "pv-abi/netif.h"
 #include "pv-abi/physdev.h"
 #include "pv-abi/platform.h"
-#include "pv-abi/ring.h"
 #include "pv-abi/sched.h"
 #include "pv-abi/start_info.h"
 #include "pv-abi/sysctl.h"
@@ -26,4 +22,3 @@
 #include "pv-abi/types.h"
 #include "pv-abi/vcpu.h"
 #include "pv-abi/version.h"
-#include "pv-abi/xenstore.h"

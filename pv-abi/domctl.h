@@ -8,72 +8,26 @@
 #define PV_DOMCTL_INTERFACE_VERSION 0x15
 
 #define PV_DOMCTL_CDF_HVM 0x1
-#define PV_DOMCTL_CDF_HAP 0x2
-#define PV_DOMCTL_CDF_S3_INTEGRITY 0x4
-#define PV_DOMCTL_CDF_OOS_OFF 0x8
 #define PV_DOMCTL_CDF_XS_DOMAIN 0x10
 #define PV_DOMCTL_CDF_IOMMU 0x20
-#define PV_DOMCTL_CDF_NESTED_VIRT 0x40
-#define PV_DOMCTL_CDF_VPMU 0x80
-#define PV_DOMCTL_CDF_MAX 0x80
-#define PV_DOMCTL_IOMMU_NO_SHAREPT 0x1
-#define PV_DOMCTL_IOMMU_MAX 0x1
 #define PV_DOMCTL_GRANT_VERSION_MASK 0xf
 
-#define PV_X86_EMU_LAPIC 0x1
-#define PV_X86_EMU_HPET 0x2
-#define PV_X86_EMU_PM 0x4
-#define PV_X86_EMU_RTC 0x8
-#define PV_X86_EMU_IOAPIC 0x10
-#define PV_X86_EMU_PIC 0x20
-#define PV_X86_EMU_VGA 0x40
-#define PV_X86_EMU_IOMMU 0x80
-#define PV_X86_EMU_PIT 0x100
-#define PV_X86_EMU_USE_PIRQ 0x200
-#define PV_X86_EMU_VPCI 0x400
-#define PV_X86_EMU_ALL 0x7ff
-#define PV_X86_MSR_RELAXED 0x1
 #define PV_X86_MISC_FLAGS_MAX 0x1
 
 #define PV_DOMINF_DYING 0x1
-#define PV_DOMINF_HVM_GUEST 0x2
 #define PV_DOMINF_SHUTDOWN 0x4
 #define PV_DOMINF_PAUSED 0x8
 #define PV_DOMINF_BLOCKED 0x10
 #define PV_DOMINF_RUNNING 0x20
-#define PV_DOMINF_DEBUGGED 0x40
-#define PV_DOMINF_XS_DOMAIN 0x80
-#define PV_DOMINF_HAP 0x100
 #define PV_DOMINF_SHUTDOWNMASK 255
 #define PV_DOMINF_SHUTDOWNSHIFT 16
 #define PV_INVALID_MAX_VCPU_ID 0xffffffff
 
 #define PV_DOMCTL_PFINFO_LTAB_SHIFT 28
 #define PV_DOMCTL_PFINFO_NOTAB 0
-#define PV_DOMCTL_PFINFO_L1TAB 0x10000000
-#define PV_DOMCTL_PFINFO_L2TAB 0x20000000
-#define PV_DOMCTL_PFINFO_L3TAB 0x30000000
 #define PV_DOMCTL_PFINFO_L4TAB 0x40000000
-#define PV_DOMCTL_PFINFO_LTABTYPE_MASK 0x70000000
 #define PV_DOMCTL_PFINFO_LPINTAB 0x80000000
 #define PV_DOMCTL_PFINFO_XTAB 0xf0000000
-#define PV_DOMCTL_PFINFO_XALLOC 0xe0000000
-#define PV_DOMCTL_PFINFO_BROKEN 0xd0000000
-#define PV_DOMCTL_PFINFO_LTAB_MASK 0xf0000000
-
-#define PV_DOMCTL_SHADOW_OP_OFF 0
-#define PV_DOMCTL_SHADOW_OP_ENABLE_TEST 1
-#define PV_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY 2
-#define PV_DOMCTL_SHADOW_OP_CLEAN 11
-#define PV_DOMCTL_SHADOW_OP_PEEK 12
-#define PV_DOMCTL_SHADOW_OP_GET_ALLOCATION 30
-#define PV_DOMCTL_SHADOW_OP_SET_ALLOCATION 31
-#define PV_DOMCTL_SHADOW_OP_ENABLE 32
-#define PV_DOMCTL_SHADOW_ENABLE_REFCOUNT 0x2
-#define PV_DOMCTL_SHADOW_ENABLE_LOG_DIRTY 0x4
-#define PV_DOMCTL_SHADOW_ENABLE_TRANSLATE 0x8
-#define PV_DOMCTL_SHADOW_ENABLE_EXTERNAL 0x10
-#define PV_DOMCTL_SHADOW_LOGDIRTY_FINAL 0x1
 
 #define PV_VCPUAFFINITY_HARD 0x1
 #define PV_VCPUAFFINITY_SOFT 0x2
@@ -81,20 +35,8 @@
 
 #define PV_SCHEDULER_CREDIT 5
 #define PV_SCHEDULER_CREDIT2 6
-#define PV_SCHEDULER_ARINC653 7
-#define PV_SCHEDULER_RTDS 8
-#define PV_SCHEDULER_NULL 9
-#define PV_DOMCTL_SCHEDRT_EXTRA 0x1
 #define PV_DOMCTL_SCHEDOP_PUTINFO 0
 #define PV_DOMCTL_SCHEDOP_GETINFO 1
-#define PV_DOMCTL_SCHEDOP_PUTVCPUINFO 2
-#define PV_DOMCTL_SCHEDOP_GETVCPUINFO 3
-
-#define PV_DOMCTL_SENDTRIGGER_NMI 0
-#define PV_DOMCTL_SENDTRIGGER_RESET 1
-#define PV_DOMCTL_SENDTRIGGER_INIT 2
-#define PV_DOMCTL_SENDTRIGGER_POWER 3
-#define PV_DOMCTL_SENDTRIGGER_SLEEP 4
 
 #ifndef __ASSEMBLER__
 
@@ -148,23 +90,6 @@ struct pv_domctl_getpageframeinfo3 {
 };
 PV_CHECK_SIZE(pv_domctl_getpageframeinfo3, 16);
 
-struct pv_domctl_shadow_op_stats {
-    uint32_t fault_count;
-    uint32_t dirty_count;
-};
-PV_CHECK_SIZE(pv_domctl_shadow_op_stats, 8);
-
-struct pv_domctl_shadow_op {
-    uint32_t op;
-    uint32_t mode;
-    uint32_t mb;
-    uint32_t hole0;
-    uint64_t dirty_bitmap;
-    uint64_t pages;
-    struct pv_domctl_shadow_op_stats stats;
-};
-PV_CHECK_SIZE(pv_domctl_shadow_op, 40);
-
 struct pv_domctl_max_mem {
     uint64_t max_memkb;
 };
@@ -207,42 +132,17 @@ struct pv_domctl_max_vcpus {
 };
 PV_CHECK_SIZE(pv_domctl_max_vcpus, 4);
 
-struct pv_domctl_sched_credit {
-    uint16_t weight;
-    uint16_t cap;
-};
-PV_CHECK_SIZE(pv_domctl_sched_credit, 4);
-
 struct pv_domctl_sched_credit2 {
     uint16_t weight;
     uint16_t cap;
 };
 PV_CHECK_SIZE(pv_domctl_sched_credit2, 4);
 
-struct pv_domctl_sched_rtds {
-    uint32_t period;
-    uint32_t budget;
-    uint32_t flags;
-};
-PV_CHECK_SIZE(pv_domctl_sched_rtds, 12);
-
-struct pv_domctl_schedparam_vcpu {
-    union {
-        PV_ARM(struct pv_domctl_sched_credit, credit, 12);
-        PV_ARM(struct pv_domctl_sched_credit2, credit2, 12);
-        struct pv_domctl_sched_rtds rtds;
-    } u;
-    uint32_t vcpuid;
-};
-PV_CHECK_SIZE(pv_domctl_schedparam_vcpu, 16);
-
 struct pv_domctl_scheduler_op {
     uint32_t sched_id;
     uint32_t cmd;
     union {
-        PV_ARM(struct pv_domctl_sched_credit, credit, 16);
         PV_ARM(struct pv_domctl_sched_credit2, credit2, 16);
-        PV_ARM(struct pv_domctl_sched_rtds, rtds, 16);
         struct {
             uint64_t vcpus;
             uint32_t nr_vcpus;
@@ -256,11 +156,6 @@ struct pv_domctl_setdomainhandle {
     uint8_t handle[16];
 };
 PV_CHECK_SIZE(pv_domctl_setdomainhandle, 16);
-
-struct pv_domctl_setdebugging {
-    uint8_t enable;
-};
-PV_CHECK_SIZE(pv_domctl_setdebugging, 1);
 
 struct pv_domctl_irq_permission {
     uint32_t pirq;
@@ -300,32 +195,6 @@ struct pv_domctl_address_size {
 };
 PV_CHECK_SIZE(pv_domctl_address_size, 4);
 
-struct pv_domctl_sendtrigger {
-    uint32_t trigger;
-    uint32_t vcpu;
-};
-PV_CHECK_SIZE(pv_domctl_sendtrigger, 8);
-
-// The machine-check half of the record, for which Parapet has no use, is left as words.
-struct pv_domctl_ext_vcpucontext {
-    uint32_t vcpu;
-    uint32_t size;
-    uint64_t syscall32_callback_eip;
-    uint64_t sysenter_callback_eip;
-    uint16_t syscall32_callback_cs;
-    uint16_t sysenter_callback_cs;
-    uint8_t syscall32_disables_events;
-    uint8_t sysenter_disables_events;
-    uint8_t hole0[2];
-    uint64_t vmce[4];
-};
-PV_CHECK_SIZE(pv_domctl_ext_vcpucontext, 64);
-
-struct pv_domctl_set_target {
-    uint16_t target;
-};
-PV_CHECK_SIZE(pv_domctl_set_target, 2);
-
 struct pv_domctl_cpu_policy {
     uint32_t nr_leaves;
     uint32_t nr_msrs;
@@ -345,39 +214,6 @@ struct pv_domctl_tsc_info {
 };
 PV_CHECK_SIZE(pv_domctl_tsc_info, 24);
 
-struct pv_domctl_set_virq_handler {
-    uint32_t virq;
-};
-PV_CHECK_SIZE(pv_domctl_set_virq_handler, 4);
-
-struct pv_domctl_vcpuextstate {
-    uint32_t vcpu;
-    uint32_t hole0;
-    uint64_t xfeature_mask;
-    uint64_t size;
-    uint64_t buffer;
-};
-PV_CHECK_SIZE(pv_domctl_vcpuextstate, 32);
-
-struct pv_domctl_vcpu_msr {
-    uint32_t index;
-    uint32_t reserved;
-    uint64_t value;
-};
-PV_CHECK_SIZE(pv_domctl_vcpu_msr, 16);
-
-struct pv_domctl_vcpu_msrs {
-    uint32_t vcpu;
-    uint32_t msr_count;
-    uint64_t msrs;
-};
-PV_CHECK_SIZE(pv_domctl_vcpu_msrs, 16);
-
-struct pv_domctl_paging_mempool {
-    uint64_t size;
-};
-PV_CHECK_SIZE(pv_domctl_paging_mempool, 8);
-
 struct pv_domctl {
     uint32_t cmd;
     uint32_t interface_version;
@@ -389,14 +225,12 @@ struct pv_domctl {
         PV_ARM(struct pv_domctl_getpageframeinfo3, getpageframeinfo3, 128);
         PV_ARM(struct pv_domctl_nodeaffinity, nodeaffinity, 128);
         PV_ARM(struct pv_domctl_vcpuaffinity, vcpuaffinity, 128);
-        PV_ARM(struct pv_domctl_shadow_op, shadow_op, 128);
         PV_ARM(struct pv_domctl_max_mem, max_mem, 128);
         PV_ARM(struct pv_domctl_vcpucontext, vcpucontext, 128);
         PV_ARM(struct pv_domctl_getvcpuinfo, getvcpuinfo, 128);
         PV_ARM(struct pv_domctl_max_vcpus, max_vcpus, 128);
         PV_ARM(struct pv_domctl_scheduler_op, scheduler_op, 128);
         PV_ARM(struct pv_domctl_setdomainhandle, setdomainhandle, 128);
-        PV_ARM(struct pv_domctl_setdebugging, setdebugging, 128);
         PV_ARM(struct pv_domctl_irq_permission, irq_permission, 128);
         PV_ARM(struct pv_domctl_iomem_permission, iomem_permission, 128);
         PV_ARM(struct pv_domctl_ioport_permission, ioport_permission, 128);
@@ -404,14 +238,7 @@ struct pv_domctl {
         PV_ARM(struct pv_domctl_settimeoffset, settimeoffset, 128);
         PV_ARM(struct pv_domctl_tsc_info, tsc_info, 128);
         PV_ARM(struct pv_domctl_address_size, address_size, 128);
-        PV_ARM(struct pv_domctl_sendtrigger, sendtrigger, 128);
-        PV_ARM(struct pv_domctl_ext_vcpucontext, ext_vcpucontext, 128);
-        PV_ARM(struct pv_domctl_set_target, set_target, 128);
         PV_ARM(struct pv_domctl_cpu_policy, cpu_policy, 128);
-        PV_ARM(struct pv_domctl_vcpuextstate, vcpuextstate, 128);
-        PV_ARM(struct pv_domctl_vcpu_msrs, vcpu_msrs, 128);
-        PV_ARM(struct pv_domctl_set_virq_handler, set_virq_handler, 128);
-        PV_ARM(struct pv_domctl_paging_mempool, paging_mempool, 128);
         uint64_t words[16];
     } u;
 };

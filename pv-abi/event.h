@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Event channels: operations, states, virtual interrupts, and the two ABIs of pending bits.
+// Event channels: operations, states and virtual interrupts.
 #pragma once
 #include "pv-abi/types.h"
 
@@ -17,7 +17,6 @@
 #define PV_EVTCHNOP_RESET 10
 #define PV_EVTCHNOP_INIT_CONTROL 11
 #define PV_EVTCHNOP_EXPAND_ARRAY 12
-#define PV_EVTCHNOP_SET_PRIORITY 13
 
 #define PV_EVTCHNSTAT_CLOSED 0
 #define PV_EVTCHNSTAT_UNBOUND 1
@@ -33,38 +32,14 @@
 #define PV_VIRQ_CONSOLE 2
 #define PV_VIRQ_DOM_EXC 3
 #define PV_VIRQ_TBUF 4
-#define PV_VIRQ_DEBUGGER 6
 #define PV_VIRQ_XENOPROF 7
 #define PV_VIRQ_CON_RING 8
 #define PV_VIRQ_PCPU_STATE 9
-#define PV_VIRQ_MEM_EVENT 10
-#define PV_VIRQ_ARGO 11
-#define PV_VIRQ_ENOMEM 12
 #define PV_VIRQ_XENPMU 13
 #define PV_VIRQ_ARCH_0 16
-#define PV_VIRQ_ARCH_1 17
-#define PV_VIRQ_ARCH_2 18
-#define PV_VIRQ_ARCH_3 19
-#define PV_VIRQ_ARCH_4 20
-#define PV_VIRQ_ARCH_5 21
-#define PV_VIRQ_ARCH_6 22
-#define PV_VIRQ_ARCH_7 23
-#define PV_VIRQ_MCA PV_VIRQ_ARCH_0
 #define PV_NR_VIRQS 24
 
 #define PV_EVTCHN_2L_NR_CHANNELS 4096
-
-#define PV_EVTCHN_FIFO_PRIORITY_MAX 0
-#define PV_EVTCHN_FIFO_PRIORITY_DEFAULT 7
-#define PV_EVTCHN_FIFO_PRIORITY_MIN 15
-#define PV_EVTCHN_FIFO_MAX_QUEUES 16
-#define PV_EVTCHN_FIFO_PENDING 31
-#define PV_EVTCHN_FIFO_MASKED 30
-#define PV_EVTCHN_FIFO_LINKED 29
-#define PV_EVTCHN_FIFO_BUSY 28
-#define PV_EVTCHN_FIFO_LINK_BITS 17
-#define PV_EVTCHN_FIFO_LINK_MASK 0x1ffff
-#define PV_EVTCHN_FIFO_NR_CHANNELS 0x20000
 
 #ifndef __ASSEMBLER__
 
@@ -163,18 +138,5 @@ struct pv_evtchn_expand_array {
     uint64_t array_gfn;
 };
 PV_CHECK_SIZE(pv_evtchn_expand_array, 8);
-
-struct pv_evtchn_set_priority {
-    uint32_t port;
-    uint32_t priority;
-};
-PV_CHECK_SIZE(pv_evtchn_set_priority, 8);
-
-struct pv_evtchn_fifo_control_block {
-    uint32_t ready;
-    uint32_t _rsvd;
-    uint32_t head[PV_EVTCHN_FIFO_MAX_QUEUES];
-};
-PV_CHECK_SIZE(pv_evtchn_fifo_control_block, 72);
 
 #endif

@@ -7,7 +7,6 @@
 #define PV_GNTTABOP_MAP_GRANT_REF 0
 #define PV_GNTTABOP_UNMAP_GRANT_REF 1
 #define PV_GNTTABOP_SETUP_TABLE 2
-#define PV_GNTTABOP_DUMP_TABLE 3
 #define PV_GNTTABOP_TRANSFER 4
 #define PV_GNTTABOP_COPY 5
 #define PV_GNTTABOP_QUERY_SIZE 6
@@ -18,25 +17,16 @@
 #define PV_GNTTABOP_SWAP_GRANT_REF 11
 #define PV_GNTTABOP_CACHE_FLUSH 12
 
-#define PV_GNTTAB_NR_RESERVED_ENTRIES 8
 #define PV_GNTTAB_RESERVED_CONSOLE 0
 #define PV_GNTTAB_RESERVED_XENSTORE 1
 
 // grant_entry_v1.flags: a type, then what the granter allows and what is in use.
-#define PV_GTF_INVALID 0
 #define PV_GTF_PERMIT_ACCESS 1
 #define PV_GTF_ACCEPT_TRANSFER 2
-#define PV_GTF_TRANSITIVE 3
 #define PV_GTF_TYPE_MASK 3
 #define PV_GTF_READONLY 0x4
 #define PV_GTF_READING 0x8
 #define PV_GTF_WRITING 0x10
-#define PV_GTF_PWT 0x20
-#define PV_GTF_PCD 0x40
-#define PV_GTF_PAT 0x80
-#define PV_GTF_SUB_PAGE 0x100
-#define PV_GTF_TRANSFER_COMMITTED 0x4
-#define PV_GTF_TRANSFER_COMPLETED 0x8
 
 #define PV_GNTMAP_DEVICE_MAP 0x1
 #define PV_GNTMAP_HOST_MAP 0x2
@@ -44,14 +34,9 @@
 #define PV_GNTMAP_APPLICATION_MAP 0x8
 #define PV_GNTMAP_CONTAINS_PTE 0x10
 #define PV_GNTMAP_GUEST_AVAIL0 16
-#define PV_GNTMAP_GUEST_AVAIL_MASK 0xffff0000
 
 #define PV_GNTCOPY_SOURCE_GREF 0x1
 #define PV_GNTCOPY_DEST_GREF 0x2
-
-#define PV_GNTTAB_CACHE_CLEAN 0x1
-#define PV_GNTTAB_CACHE_INVAL 0x2
-#define PV_GNTTAB_CACHE_SOURCE_GREF 0x80000000
 
 #define PV_GNTST_OKAY 0
 #define PV_GNTST_GENERAL_ERROR (-1)
@@ -59,13 +44,10 @@
 #define PV_GNTST_BAD_GNTREF (-3)
 #define PV_GNTST_BAD_HANDLE (-4)
 #define PV_GNTST_BAD_VIRT_ADDR (-5)
-#define PV_GNTST_BAD_DEV_ADDR (-6)
 #define PV_GNTST_NO_DEVICE_SPACE (-7)
 #define PV_GNTST_PERMISSION_DENIED (-8)
 #define PV_GNTST_BAD_PAGE (-9)
 #define PV_GNTST_BAD_COPY_ARG (-10)
-#define PV_GNTST_ADDRESS_TOO_BIG (-11)
-#define PV_GNTST_EAGAIN (-12)
 #define PV_GNTST_NO_SPACE (-13)
 
 #ifndef __ASSEMBLER__
@@ -107,22 +89,6 @@ struct pv_gnttab_setup_table {
 };
 PV_CHECK_SIZE(pv_gnttab_setup_table, 24);
 
-struct pv_gnttab_dump_table {
-    uint16_t dom;
-    int16_t status;
-};
-PV_CHECK_SIZE(pv_gnttab_dump_table, 4);
-
-struct pv_gnttab_transfer {
-    uint64_t mfn;
-    uint16_t domid;
-    uint16_t hole0;
-    uint32_t ref;
-    int16_t status;
-    uint16_t hole1[3];
-};
-PV_CHECK_SIZE(pv_gnttab_transfer, 24);
-
 struct pv_gnttab_copy_ptr {
     union {
         uint64_t gmfn;
@@ -153,27 +119,10 @@ struct pv_gnttab_query_size {
 };
 PV_CHECK_SIZE(pv_gnttab_query_size, 16);
 
-struct pv_gnttab_unmap_and_replace {
-    uint64_t host_addr;
-    uint64_t new_addr;
-    uint32_t handle;
-    int16_t status;
-    uint16_t hole0;
-};
-PV_CHECK_SIZE(pv_gnttab_unmap_and_replace, 24);
-
 struct pv_gnttab_set_version {
     uint32_t version;
 };
 PV_CHECK_SIZE(pv_gnttab_set_version, 4);
-
-struct pv_gnttab_get_status_frames {
-    uint32_t nr_frames;
-    uint16_t dom;
-    int16_t status;
-    uint64_t frame_list;
-};
-PV_CHECK_SIZE(pv_gnttab_get_status_frames, 16);
 
 struct pv_gnttab_get_version {
     uint16_t dom;
@@ -181,13 +130,5 @@ struct pv_gnttab_get_version {
     uint32_t version;
 };
 PV_CHECK_SIZE(pv_gnttab_get_version, 8);
-
-struct pv_gnttab_swap_grant_ref {
-    uint32_t ref_a;
-    uint32_t ref_b;
-    int16_t status;
-    uint16_t hole0;
-};
-PV_CHECK_SIZE(pv_gnttab_swap_grant_ref, 12);
 
 #endif

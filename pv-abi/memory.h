@@ -18,50 +18,22 @@
 #define PV_XENMEM_MACHPHYS_MAPPING 12
 #define PV_XENMEM_SET_MEMORY_MAP 13
 #define PV_XENMEM_MAXIMUM_GPFN 14
-#define PV_XENMEM_REMOVE_FROM_PHYSMAP 15
-#define PV_XENMEM_SET_POD_TARGET 16
-#define PV_XENMEM_GET_POD_TARGET 17
 #define PV_XENMEM_GET_SHARING_FREED_PAGES 18
 #define PV_XENMEM_GET_SHARING_SHARED_PAGES 19
-#define PV_XENMEM_PAGING_OP 20
-#define PV_XENMEM_ACCESS_OP 21
-#define PV_XENMEM_SHARING_OP 22
-#define PV_XENMEM_ADD_TO_PHYSMAP_BATCH 23
 #define PV_XENMEM_CLAIM_PAGES 24
-#define PV_XENMEM_MACHPHYS_COMPAT_MFN_LIST 25
-#define PV_XENMEM_GET_VNUMAINFO 26
-#define PV_XENMEM_RESERVED_DEVICE_MEMORY_MAP 27
 #define PV_XENMEM_ACQUIRE_RESOURCE 28
 
 // mem_flags: address width in bits 0-7, node + 1 in bits 8-15.
 #define PV_XENMEMF_ADDRESS_BITS_MASK 0xff
 #define PV_XENMEMF_NODE_SHIFT 8
-#define PV_XENMEMF_POPULATE_ON_DEMAND 0x10000
 #define PV_XENMEMF_EXACT_NODE_REQUEST 0x20000
-#define PV_XENMEMF_VNODE 0x40000
 
-#define PV_XENMAPSPACE_SHARED_INFO 0
-#define PV_XENMAPSPACE_GRANT_TABLE 1
-#define PV_XENMAPSPACE_GMFN 2
-#define PV_XENMAPSPACE_GMFN_RANGE 3
-#define PV_XENMAPSPACE_GMFN_FOREIGN 4
-#define PV_XENMAPSPACE_DEV_MMIO 5
-#define PV_XENMAPIDX_GRANT_TABLE_STATUS 0x80000000
-
-#define PV_XENMEM_RESOURCE_IOREQ_SERVER 0
 #define PV_XENMEM_RESOURCE_GRANT_TABLE 1
-#define PV_XENMEM_RESOURCE_VMTRACE_BUF 2
 #define PV_XENMEM_RESOURCE_GRANT_TABLE_ID_SHARED 0
-#define PV_XENMEM_RESOURCE_GRANT_TABLE_ID_STATUS 1
-
-#define PV_XENMEM_RDM_ALL 1
 
 // Types in the BIOS-style map that memory_map and machine_memory_map return.
 #define PV_E820_RAM 1
 #define PV_E820_RESERVED 2
-#define PV_E820_ACPI 3
-#define PV_E820_NVS 4
-#define PV_E820_UNUSABLE 5
 
 #ifndef __ASSEMBLER__
 
@@ -111,27 +83,6 @@ struct pv_add_to_physmap {
 };
 PV_CHECK_SIZE(pv_add_to_physmap, 24);
 
-struct pv_add_to_physmap_batch {
-    uint16_t domid;
-    uint16_t space;
-    uint16_t size;
-    union {
-        uint16_t foreign_domid;
-        uint16_t res0;
-    } u;
-    uint64_t idxs;
-    uint64_t gpfns;
-    uint64_t errs;
-};
-PV_CHECK_SIZE(pv_add_to_physmap_batch, 32);
-
-struct pv_remove_from_physmap {
-    uint16_t domid;
-    uint16_t hole0[3];
-    uint64_t gpfn;
-};
-PV_CHECK_SIZE(pv_remove_from_physmap, 16);
-
 struct pv_memory_map {
     uint32_t nr_entries;
     uint32_t hole0;
@@ -173,12 +124,5 @@ struct pv_mem_acquire_resource {
     uint64_t frame_list;
 };
 PV_CHECK_SIZE(pv_mem_acquire_resource, 32);
-
-struct pv_vmemrange {
-    uint64_t start, end;
-    uint32_t flags;
-    uint32_t nid;
-};
-PV_CHECK_SIZE(pv_vmemrange, 24);
 
 #endif

@@ -11,15 +11,11 @@
 #define PV_SCHEDOP_REMOTE_SHUTDOWN 4
 #define PV_SCHEDOP_SHUTDOWN_CODE 5
 #define PV_SCHEDOP_WATCHDOG 6
-#define PV_SCHEDOP_PIN_OVERRIDE 7
 
 #define PV_SHUTDOWN_POWEROFF 0
 #define PV_SHUTDOWN_REBOOT 1
-#define PV_SHUTDOWN_SUSPEND 2
 #define PV_SHUTDOWN_CRASH 3
 #define PV_SHUTDOWN_WATCHDOG 4
-#define PV_SHUTDOWN_SOFT_RESET 5
-#define PV_SHUTDOWN_MAX 5
 
 #ifndef __ASSEMBLER__
 
@@ -48,10 +44,5 @@ struct pv_sched_watchdog {
     uint32_t timeout;
 };
 PV_CHECK_SIZE(pv_sched_watchdog, 8);
-
-struct pv_sched_pin_override {
-    int32_t pcpu;
-};
-PV_CHECK_SIZE(pv_sched_pin_override, 4);
 
 #endif

@@ -6,16 +6,12 @@
 
 #define PV_SIF_PRIVILEGED 0x1
 #define PV_SIF_INITDOMAIN 0x2
-#define PV_SIF_MULTIBOOT_MOD 0x4
 #define PV_SIF_MOD_START_PFN 0x8
-#define PV_SIF_VIRT_P2M_4TOOLS 0x10
-#define PV_SIF_PM_MASK 0xff00
 
 #define PV_MAX_GUEST_CMDLINE 1024
 
 #define PV_VGATYPE_TEXT_MODE_3 0x03
 #define PV_VGATYPE_VESA_LFB 0x23
-#define PV_VGATYPE_EFI_LFB 0x70
 
 #ifndef __ASSEMBLER__
 
@@ -50,14 +46,6 @@ struct pv_start_info {
     uint64_t nr_p2m_frames;
 };
 PV_CHECK_SIZE(pv_start_info, 1168);
-
-struct pv_multiboot_mod_list {
-    uint32_t mod_start;
-    uint32_t mod_end;
-    uint32_t cmdline;
-    uint32_t pad;
-};
-PV_CHECK_SIZE(pv_multiboot_mod_list, 16);
 
 struct pv_vga_text_mode_3 {
     uint16_t font_height;

@@ -5,7 +5,6 @@
 #include "pv-abi/types.h"
 
 #define PV_PVCLOCK_TSC_STABLE_BIT 0x1
-#define PV_PVCLOCK_GUEST_STOPPED 0x2
 
 #ifndef __ASSEMBLER__
 

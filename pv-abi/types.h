@@ -9,13 +9,8 @@
 #define PV_DOMID_SELF 0x7ff0
 #define PV_DOMID_IO 0x7ff1
 #define PV_DOMID_XEN 0x7ff2
-#define PV_DOMID_COW 0x7ff3
 #define PV_DOMID_INVALID 0x7ff4
-#define PV_DOMID_IDLE 0x7fff
 #define PV_DOMID_MASK 0x7fff
-
-#define PV_PAGE_SHIFT 12
-#define PV_PAGE_SIZE 4096
 
 #define PV_CPUID_NO_SUBLEAF 0xffffffff
 
@@ -49,12 +44,5 @@ struct pv_cpuid_leaf {
     uint32_t a, b, c, d;
 };
 PV_CHECK_SIZE(pv_cpuid_leaf, 24);
-
-struct pv_msr_entry {
-    uint32_t idx;
-    uint32_t flags;
-    uint64_t val;
-};
-PV_CHECK_SIZE(pv_msr_entry, 16);
 
 #endif

@@ -8,35 +8,18 @@
 // Flat ring 3 selectors that the hypervisor keeps in every guest's GDT. A null DS is flat in 64-bit mode.
 #define PV_FLAT_RING3_CS32 0xe023
 #define PV_FLAT_RING3_CS64 0xe033
-#define PV_FLAT_RING3_DS32 0xe02b
-#define PV_FLAT_RING3_DS64 0x0000
 #define PV_FLAT_RING3_SS32 0xe02b
 #define PV_FLAT_RING3_SS64 0xe02b
-#define PV_FLAT_KERNEL_DS64 PV_FLAT_RING3_DS64
-#define PV_FLAT_KERNEL_DS32 PV_FLAT_RING3_DS32
-#define PV_FLAT_KERNEL_DS PV_FLAT_KERNEL_DS64
 #define PV_FLAT_KERNEL_CS64 PV_FLAT_RING3_CS64
-#define PV_FLAT_KERNEL_CS32 PV_FLAT_RING3_CS32
 #define PV_FLAT_KERNEL_CS PV_FLAT_KERNEL_CS64
 #define PV_FLAT_KERNEL_SS64 PV_FLAT_RING3_SS64
-#define PV_FLAT_KERNEL_SS32 PV_FLAT_RING3_SS32
 #define PV_FLAT_KERNEL_SS PV_FLAT_KERNEL_SS64
-#define PV_FLAT_USER_DS64 PV_FLAT_RING3_DS64
-#define PV_FLAT_USER_DS32 PV_FLAT_RING3_DS32
-#define PV_FLAT_USER_DS PV_FLAT_USER_DS64
 #define PV_FLAT_USER_CS64 PV_FLAT_RING3_CS64
 #define PV_FLAT_USER_CS32 PV_FLAT_RING3_CS32
-#define PV_FLAT_USER_CS PV_FLAT_USER_CS64
 #define PV_FLAT_USER_SS64 PV_FLAT_RING3_SS64
 #define PV_FLAT_USER_SS32 PV_FLAT_RING3_SS32
-#define PV_FLAT_USER_SS PV_FLAT_USER_SS64
 
-#define PV_FIRST_RESERVED_GDT_PAGE 14
-#define PV_FIRST_RESERVED_GDT_BYTE 57344
 #define PV_FIRST_RESERVED_GDT_ENTRY 7168
-
-// Bytes that ask for the instruction after them (cpuid) to be emulated; for .byte or an initialiser list.
-#define PV_EMULATE_PREFIX 0x0f, 0x0b, 0x78, 0x65, 0x6e
 
 #define PV_SEGBASE_FS 0
 #define PV_SEGBASE_GS_USER 1
@@ -67,8 +50,6 @@
 #define PV_VCPUOP_SET_SINGLESHOT_TIMER 8
 #define PV_VCPUOP_STOP_SINGLESHOT_TIMER 9
 #define PV_VCPUOP_REGISTER_VCPU_INFO 10
-#define PV_VCPUOP_SEND_NMI 11
-#define PV_VCPUOP_GET_PHYSID 12
 #define PV_VCPUOP_REGISTER_VCPU_TIME_MEMORY_AREA 13
 
 #define PV_VCPU_SSHOTTMR_FUTURE 0x1
@@ -216,10 +197,5 @@ struct pv_vcpu_register_vcpu_info {
     uint32_t rsvd;
 };
 PV_CHECK_SIZE(pv_vcpu_register_vcpu_info, 16);
-
-struct pv_vcpu_get_physid {
-    uint64_t phys_id;
-};
-PV_CHECK_SIZE(pv_vcpu_get_physid, 8);
 
 #endif

@@ -22,13 +22,12 @@
 #define PV_CHANGESET_INFO_LEN 64
 #define PV_COMMANDLINE_LEN 1024
 
-#define PV_CPUID_FIRST_LEAF 0x40000000
 #define PV_CPUID_SIGNATURE_EBX 0x566e6558
 #define PV_CPUID_SIGNATURE_ECX 0x65584d4d
 #define PV_CPUID_SIGNATURE_EDX 0x4d4d566e
-#define PV_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD 0x1
-#define PV_CPUID_MACHINE_ADDRESS_WIDTH_MASK 0xff
-#define PV_CPUID_MAX_NUM_LEAVES 5
+
+// Bytes that ask for the instruction after them (cpuid) to be emulated; for .byte or an initialiser list.
+#define PV_EMULATE_PREFIX 0x0f, 0x0b, 0x78, 0x65, 0x6e
 
 #ifndef __ASSEMBLER__
 
@@ -75,11 +74,5 @@ struct pv_commandline {
     char text[PV_COMMANDLINE_LEN];
 };
 PV_CHECK_SIZE(pv_commandline, 1024);
-
-// The bytes of the id follow; len is the room for them on the way in.
-struct pv_build_id {
-    uint32_t len;
-};
-PV_CHECK_SIZE(pv_build_id, 4);
 
 #endif

@@ -5,6 +5,7 @@
 #include "guest/crash_report.hpp"
 #include "guest/emulate.hpp"
 #include "guest/guest_ptr.hpp"
+#include "pv-abi/version.h"
 
 namespace hv::guest {
 
@@ -58,7 +59,7 @@ Outcome on_general_protection(VcpuState& v, std::uint32_t error)
 /// ud2, the letters "xen", cpuid: a CPUID that traps everywhere, also from user mode.
 bool is_cpuid_request(const Fetched& f)
 {
-    constexpr std::array<std::uint8_t, 7> request{0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2};
+    constexpr std::array<std::uint8_t, 7> request{PV_EMULATE_PREFIX, 0x0f, 0xa2};
     if (f.count < request.size()) return false;
     for (std::size_t i = 0; i < request.size(); ++i)
         if (f.bytes[i] != request[i]) return false;

@@ -40,12 +40,10 @@ struct Row {
     ROW(#ours "." #member, "size", sizeof(((struct ours*)nullptr)->member), sizeof(xen))
 
 constexpr Row table[] = {
-#include "tests/unit/pv_abi/rows/blkif.inc"
 #include "tests/unit/pv_abi/rows/callback.inc"
 #include "tests/unit/pv_abi/rows/console.inc"
 #include "tests/unit/pv_abi/rows/domctl.inc"
 #include "tests/unit/pv_abi/rows/domctl_cmd.inc"
-#include "tests/unit/pv_abi/rows/elfnote.inc"
 #include "tests/unit/pv_abi/rows/errno.inc"
 #include "tests/unit/pv_abi/rows/event.inc"
 #include "tests/unit/pv_abi/rows/features.inc"
@@ -53,10 +51,8 @@ constexpr Row table[] = {
 #include "tests/unit/pv_abi/rows/hypercall.inc"
 #include "tests/unit/pv_abi/rows/memory.inc"
 #include "tests/unit/pv_abi/rows/mmu.inc"
-#include "tests/unit/pv_abi/rows/netif.inc"
 #include "tests/unit/pv_abi/rows/physdev.inc"
 #include "tests/unit/pv_abi/rows/platform.inc"
-#include "tests/unit/pv_abi/rows/ring.inc"
 #include "tests/unit/pv_abi/rows/sched.inc"
 #include "tests/unit/pv_abi/rows/start_info.inc"
 #include "tests/unit/pv_abi/rows/sysctl.inc"
@@ -64,7 +60,6 @@ constexpr Row table[] = {
 #include "tests/unit/pv_abi/rows/types.inc"
 #include "tests/unit/pv_abi/rows/vcpu.inc"
 #include "tests/unit/pv_abi/rows/version.inc"
-#include "tests/unit/pv_abi/rows/xenstore.inc"
 };
 
 namespace fs = std::filesystem;

@@ -70,10 +70,10 @@ bool read_size(Text t, std::uint64_t& out)
     return true;
 }
 
-template <typename T> bool read_into(Text v, T& out, std::uint64_t limit)
+template <typename T> bool read_into(Text v, T& out, std::uint64_t limit, std::uint64_t least = 0)
 {
     std::uint64_t n = 0;
-    if (!read_number(v, n) || n > limit) return false;
+    if (!read_number(v, n) || n < least || n > limit) return false;
     out = static_cast<T>(n);
     return true;
 }
@@ -110,12 +110,19 @@ bool read_console(Text v, Options& o)
     return true;
 }
 
+bool read_baud(Text v, std::uint32_t& out) // what divides the UART's clock evenly
+{
+    std::uint32_t baud = 0;
+    if (!read_into(v, baud, 115200, 1) || 115200 % baud != 0) return false;
+    return out = baud, true;
+}
+
 bool read_com1(Text v, Options& o) // BAUD[,FRAME[,PORT]]; only 8n1 frames exist here
 {
     const Text baud = v.cut(','), frame = v.cut(','), port = v.cut(',');
     if (baud.is("auto"))
         o.com1_baud = 0;
-    else if (!read_into(baud, o.com1_baud, 115200) || o.com1_baud == 0 || 115200 % o.com1_baud != 0)
+    else if (!read_baud(baud, o.com1_baud))
         return false;
     if (frame.size != 0 && !frame.is("8n1")) return false;
     return port.size == 0 || read_into(port, o.com1_port, 0xfff8);
@@ -156,7 +163,7 @@ Outcome apply(Options& o, Text name, Text value, bool has_value)
     if (name.is("console")) return used(read_console(value, o));
     if (name.is("com1")) return used(read_com1(value, o));
     if (name.is("dom0_mem")) return used(read_dom0_mem(value, o));
-    if (name.is("dom0_max_vcpus")) return used(read_into(value, o.dom0_max_vcpus, 64) && o.dom0_max_vcpus != 0);
+    if (name.is("dom0_max_vcpus")) return used(read_into(value, o.dom0_max_vcpus, 64, 1));
     if (name.is("maxcpus")) return used(read_into(value, o.maxcpus, 256));
     if (name.is("loglvl")) return used(read_level(value, o.log_level));
     if (name.is("guest_loglvl")) return used(read_level(value, o.guest_log_level));

@@ -93,10 +93,9 @@ void reschedule(CpuRun& c)
         leave(*previous, now);
     else
         c.idle_total += now - c.idle_since;
-    if (next != nullptr)
-        enter(*next, now);
-    else
-        c.idle_since = now;
+    if (next != nullptr) return enter(*next, now);
+    arch::load_idle_root(); // the root of a vCPU that is not loaded may be freed
+    c.idle_since = now;
 }
 
 void serve(CpuRun& c)

@@ -13,15 +13,21 @@ namespace {
 
 constexpr std::uint64_t command_mask = 7, command_m2p = 1, command_preserve = 2, last_command = 3;
 
-/// Locks @p m if it is a valid page table of @p owner; returns its level, 0 if it is no page table.
-Result<unsigned> lock_table(Mfn m, const MemoryOwner& owner)
+/// Locks @p m if it is a valid page table of @p owner; returns its level, 0 if it is no page table. A validation that was
+/// preempted half-way is carried on first: its own caller may be waiting for this one (an upcall of the same vCPU).
+Result<unsigned> lock_table(Mfn m, const MemoryOwner& owner, Work& work)
 {
     TRY(lock_frame(m, owner.id()));
     const FrameState s = frame(m).current();
-    if (s.count != 0 && is_table(s.type) && s.progress == Progress::valid) return static_cast<unsigned>(s.type);
+    const bool table = s.count != 0 && is_table(s.type);
+    if (table && s.progress == Progress::valid) return static_cast<unsigned>(s.type);
     unlock_frame(m, 0);
-    if (s.count != 0 && is_table(s.type)) return Error::restart; // somebody is at it, or left it half-way
-    return 0U;
+    if (!table) return 0U;
+    if (s.progress == Progress::validating) {
+        TRY(get_type(m, s.type, owner, work));
+        drop_type(m, work);
+    }
+    return Error::restart; // look again, after interrupts had their turn
 }
 
 /// Holds the lock of a table for one write.
@@ -29,7 +35,8 @@ class LockedTable {
 public:
     static Result<LockedTable, false> lock(Mfn m, const MemoryOwner& owner)
     {
-        const unsigned level = TRY(lock_table(m, owner));
+        Work work;
+        const unsigned level = TRY(lock_table(m, owner, work));
         if (level == 0) return Error::einval;
         return LockedTable{m, level};
     }
@@ -70,7 +77,7 @@ Result<> UpdateBatch::open(Mfn table)
 {
     if (table == table_) return Ok{};
     close();
-    level_ = TRY(lock_table(table, owners_.table));
+    level_ = TRY(lock_table(table, owners_.table, work_));
     if (level_ == 0) TRY(get_type(table, PageType::writable, owners_.table, work_));
     table_ = table;
     present_ = 0;

@@ -13,21 +13,26 @@ namespace {
 
 constexpr std::uint64_t command_mask = 7, command_m2p = 1, command_preserve = 2, last_command = 3;
 
-/// Locks @p m if it is a valid page table of @p owner; returns its level, 0 if it is no page table. A validation that was
-/// preempted half-way is carried on first: its own caller may be waiting for this one (an upcall of the same vCPU).
-Result<unsigned> lock_table(Mfn m, const MemoryOwner& owner, Work& work)
+/// A locked frame that is no valid table: 0 if it is none at all. A validation that was preempted half-way is carried on:
+/// its own caller may be waiting for this one (an upcall of the same vCPU). Unlocks.
+[[gnu::noinline]] Result<unsigned> refuse_lock(Mfn m, FrameState s, const MemoryOwner& owner, Work& work)
 {
-    TRY(lock_frame(m, owner.id()));
-    const FrameState s = frame(m).current();
-    const bool table = s.count != 0 && is_table(s.type);
-    if (table && s.progress == Progress::valid) return static_cast<unsigned>(s.type);
     unlock_frame(m, 0);
-    if (!table) return 0U;
+    if (s.count == 0 || !is_table(s.type)) return 0U;
     if (s.progress == Progress::validating) {
         TRY(get_type(m, s.type, owner, work));
         drop_type(m, work);
     }
     return Error::restart; // look again, after interrupts had their turn
+}
+
+/// Locks @p m if it is a valid page table of @p owner; returns its level, 0 if it is no page table.
+Result<unsigned> lock_table(Mfn m, const MemoryOwner& owner, Work& work)
+{
+    TRY(lock_frame(m, owner.id()));
+    const FrameState s = frame(m).current();
+    if (s.count != 0 && is_table(s.type) && s.progress == Progress::valid) return static_cast<unsigned>(s.type);
+    return refuse_lock(m, s, owner, work);
 }
 
 /// Holds the lock of a table for one write.

@@ -2,7 +2,6 @@
 //
 // sysctl: facts about the machine, which has one CPU in use on one node, and its console ring.
 #include "base/log.hpp"
-#include "cpu/clock.hpp"
 #include "domain/console.hpp"
 #include "domain/control.hpp"
 #include "domain/counters.hpp"

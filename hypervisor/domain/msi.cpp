@@ -4,7 +4,6 @@
 #include "domain/msi.hpp"
 #include "cpu/lock.hpp"
 #include "mm/frame.hpp"
-#include <optional>
 
 namespace hv::domain {
 namespace {

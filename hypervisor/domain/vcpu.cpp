@@ -103,8 +103,6 @@ void Vcpu::unpause()
     requeue(*this);
 }
 
-void Vcpu::settle_runnable() { requeue(*this); }
-
 bool Vcpu::event_deliverable() const { return guest::event_deliverable(*this); }
 
 void Vcpu::block()

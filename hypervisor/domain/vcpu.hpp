@@ -55,8 +55,6 @@ public:
     void block();
     void wake(); ///< Ends a block or a poll.
     void yield();
-    /// After `online`, a pause count or the domain's state changed: puts the vCPU on or off the run queue.
-    void settle_runnable();
     [[nodiscard]] bool event_deliverable() const;
     /// Blocks until one of @p ports is pending or @p deadline (0 = none) passes. Einval for a bad port.
     Result<> poll(std::span<const EventPort> ports, Nanoseconds deadline);

@@ -3,7 +3,6 @@
 // Stores of the guest kernel into its own L1 tables, which are mapped read-only: decoded here, validated and applied
 // by mm's update engine as one read-modify-write of the entry. See docs/traps.md.
 #include "guest/emulate.hpp"
-#include "guest/flags.hpp"
 #include "mm/update.hpp"
 
 namespace hv::guest {

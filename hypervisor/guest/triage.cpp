@@ -2,7 +2,6 @@
 //
 // See triage.hpp. One function a kind of trap; docs/traps.md has a section for each.
 #include "guest/triage.hpp"
-#include "guest/crash_report.hpp"
 #include "guest/emulate.hpp"
 #include "guest/guest_ptr.hpp"
 #include "pv-abi/version.h"

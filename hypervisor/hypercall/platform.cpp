@@ -4,7 +4,6 @@
 // operation has something to tell.
 #include "pv-abi/platform.h"
 #include "arch/arch.hpp"
-#include "cpu/clock.hpp"
 #include "domain/domain.hpp"
 #include "domain/time.hpp"
 #include "guest/guest_ptr.hpp"

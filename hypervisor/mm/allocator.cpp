@@ -189,19 +189,6 @@ Result<> release_domain_frame(MemoryOwner& owner, Mfn m)
     return Ok{};
 }
 
-Result<> assign_frames(MemoryOwner& owner, Mfn first, std::uint64_t count)
-{
-    for (std::uint64_t i = 0; i < count; ++i)
-        if (first + i >= frame_table_end() || frame(first + i).details().owner != hypervisor_id) return Error::einval;
-    TRY(account(owner, count));
-    FrameInfo info = info_of(owner.id());
-    info.allocated = true;
-    for (std::uint64_t i = 0; i < count; ++i)
-        frame(first + i).info.store(info.encode(), Order::release);
-    OwnerAccess::held(owner).fetch_add(count, Order::relaxed);
-    return Ok{};
-}
-
 Result<> claim_pages(MemoryOwner& owner, std::uint64_t pages)
 {
     const cpu::Guard guard{lock};

@@ -22,8 +22,6 @@ Result<Mfn> alloc_domain_frames(MemoryOwner& owner, unsigned order, unsigned add
 /// Takes a frame out of the reservation; it is freed when the last reference goes. einval if not an unpinned
 /// frame of it.
 Result<> release_domain_frame(MemoryOwner& owner, Mfn m);
-/// Boot: reserved frames (a module) become part of @p owner's reservation with their contents.
-Result<> assign_frames(MemoryOwner& owner, Mfn first, std::uint64_t count);
 /// Teardown of a dying owner: drops pins and allocation references. restart until done; frames that others
 /// still hold keep owner.held() above zero.
 Result<> relinquish(MemoryOwner& owner);

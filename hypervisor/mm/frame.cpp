@@ -57,14 +57,6 @@ Result<PageRef> get_page(Mfn m, const MemoryOwner& owner)
     return ref;
 }
 
-PageRef duplicate(const PageRef& held)
-{
-    Frame& f = frame(held.mfn());
-    const FrameState before = FrameState::decode(f.state.fetch_add(1U << 8, Order::relaxed));
-    ASSERT(before.refs != 0 && before.refs != FrameState::max_refs);
-    return PageRef::adopt(held.mfn());
-}
-
 Result<WritableRef> get_writable(Mfn m, const MemoryOwner& owner)
 {
     Work work;
@@ -72,12 +64,6 @@ Result<WritableRef> get_writable(Mfn m, const MemoryOwner& owner)
     WritableRef ref = WritableRef::adopt(m);
     if (frame(m).details().shared) return Error::einval;
     return ref;
-}
-
-Result<WritableRef> writable_of(const PageRef& held)
-{
-    TRY(add_writable(held.mfn()));
-    return WritableRef::adopt(held.mfn());
 }
 
 Result<RootRef> get_root(Mfn m, MemoryOwner& owner, Work& work)

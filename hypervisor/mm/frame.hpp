@@ -193,8 +193,5 @@ Result<WritableRef> get_writable(Mfn m, const MemoryOwner& owner);
 Result<RootRef> get_root(Mfn m, MemoryOwner& owner, Work& work);
 Result<RootRef> get_root(Mfn m, MemoryOwner& owner);
 Result<SegDescRef> get_segdesc(Mfn m, MemoryOwner& owner);
-/// Another reference of the kind the caller proves to hold.
-PageRef duplicate(const PageRef& held);
-Result<WritableRef> writable_of(const PageRef& held);
 
 } // namespace hv::mm

@@ -34,7 +34,6 @@ public:
         all_ = true;
     }
     void owe_page(GuestVa va, std::uint64_t cpus);
-    [[nodiscard]] bool owed() const { return cpus_ != 0; }
     /// Pays: returns when every CPU named has flushed.
     void settle();
 

@@ -164,23 +164,6 @@ Result<> get_type(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
     }
 }
 
-Result<> add_writable(Mfn m)
-{
-    Frame& f = frame(m);
-    std::uint64_t old = f.state.load(Order::acquire);
-    for (;;) {
-        FrameState s = FrameState::decode(old);
-        const bool first = s.count == 0;
-        if ((!first && s.type != PageType::writable) || s.count == FrameState::max_count ||
-            s.refs == FrameState::max_refs)
-            return Error::einval;
-        const bool flush = first && change_needs_flush(s.type, PageType::writable) && !is_flushed(s.epoch);
-        if (!swap_state(f, old, {PageType::writable, Progress::none, s.count + 1, s.refs + 1, s.epoch})) continue;
-        if (flush) flush_tlb(online_cpus());
-        return Ok{};
-    }
-}
-
 void demote_writable(Mfn m)
 {
     Frame& f = frame(m);

@@ -21,8 +21,6 @@ void drop_type(Mfn m, Work& work);
 void abandon_validation(Mfn m, Work& work);
 /// Turns a writable reference into a plain one.
 void demote_writable(Mfn m);
-/// Another writable reference to a frame that the caller already references, of whichever owner.
-Result<> add_writable(Mfn m);
 /// Boot: where the frame table is.
 void set_frame_table(Frame* table, Mfn end);
 /// A plain reference, SharedPages included.
@@ -96,8 +94,8 @@ struct OwnerAccess {
     static auto& deferred(MemoryOwner& o) { return o.deferred_; }
     static Atomic<std::uint32_t>& deferred_count(MemoryOwner& o) { return o.deferred_count_; }
 };
-/// The last reference of a domain's frame went: back to the allocator. @p stamp: when the frame was last given up as the
-/// type it still names; a stale translation that could write (a store, an accessed bit) is flushed before the free
+/// The last reference of a domain's frame went: back to the allocator. @p stamp: when the frame was last given up as
+/// the type it still names; a stale translation that could write (a store, an accessed bit) is flushed before the free
 /// lists keep their links in the frame.
 void return_domain_frame(Mfn m, std::uint8_t stamp);
 /// Frames outside the owner's limit: for an exchange, which gives as many back; for a SharedPage.

@@ -34,8 +34,6 @@ void init_serial_interrupt();
 enum class Cache : std::uint8_t { write_back, uncached };
 /// Maps any physical range into the device area for good.
 Result<std::byte*> map_physical(std::uint64_t pa, std::size_t bytes, Cache cache);
-/// The page-table entry that maps page @p page of CPU @p cpu's window.
-std::uint64_t& window_entry(std::uint32_t cpu, unsigned page);
 std::uint64_t window_base(std::uint32_t cpu);
 /// CPU @p cpu's root with nothing of the hypervisor but its window, the IDT, isolated.S and the M2P; 0 when not used.
 std::uint64_t isolated_root(std::uint32_t cpu);

@@ -69,12 +69,6 @@ inline std::uint64_t read_cr3()
     return v;
 }
 inline void write_cr3(std::uint64_t v) { asm volatile("mov %0, %%cr3" : : "r"(v) : "memory"); }
-inline std::uint64_t read_cr4()
-{
-    std::uint64_t v;
-    asm volatile("mov %%cr4, %0" : "=r"(v));
-    return v;
-}
 inline void write_cr4(std::uint64_t v) { asm volatile("mov %0, %%cr4" : : "r"(v) : "memory"); }
 
 } // namespace hv::arch

@@ -178,7 +178,6 @@ void x86::init_paging(std::span<const Range> ram, std::span<Range> free, std::ui
 
 std::uint64_t x86::isolated_root(std::uint32_t cpu) { return isolated_roots[cpu]; }
 std::uint64_t x86::window_base(std::uint32_t cpu) { return HV_WINDOWS_BASE + cpu * std::uint64_t{HV_WINDOW_BYTES}; }
-std::uint64_t& x86::window_entry(std::uint32_t cpu, unsigned page) { return windows[cpu][page]; }
 
 void x86::set_window_page(std::uint32_t cpu, unsigned page, std::uint64_t entry)
 {

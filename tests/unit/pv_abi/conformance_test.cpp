@@ -29,14 +29,13 @@ struct Row {
 #define SIZE(ours, xen) ROW(#ours, "size", sizeof(struct ours), sizeof(xen))
 // We have only what precedes Xen's flexible part.
 #define HEAD(ours, xen, rest) ROW(#ours, "size", sizeof(struct ours), offsetof(xen, rest))
-#define MEMBER_AS(ours, xen, member, xen_member)                                                             \
-    ROW(#ours "." #member, "offset", offsetof(struct ours, member), offsetof(xen, xen_member))               \
-    ROW(#ours "." #member, "size", sizeof(((struct ours*)nullptr)->member),                                  \
-        sizeof(((xen*)nullptr)->xen_member))
+#define MEMBER_AS(ours, xen, member, xen_member)                                                                       \
+    ROW(#ours "." #member, "offset", offsetof(struct ours, member), offsetof(xen, xen_member))                         \
+    ROW(#ours "." #member, "size", sizeof(((struct ours*)nullptr)->member), sizeof(((xen*)nullptr)->xen_member))
 #define MEMBER(ours, xen, member) MEMBER_AS(ours, xen, member, member)
 // Xen has a bare array where we have a struct of one member.
-#define WHOLE(ours, xen, member)                                                                             \
-    ROW(#ours "." #member, "offset", offsetof(struct ours, member), 0)                                       \
+#define WHOLE(ours, xen, member)                                                                                       \
+    ROW(#ours "." #member, "offset", offsetof(struct ours, member), 0)                                                 \
     ROW(#ours "." #member, "size", sizeof(((struct ours*)nullptr)->member), sizeof(xen))
 
 constexpr Row table[] = {

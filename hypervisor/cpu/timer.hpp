@@ -3,13 +3,14 @@
 // One-shot timers of one CPU, kept in a pairing heap: O(1) start, O(log n) amortised stop and expiry. A timer belongs
 // to the queue it was started on and is touched only by that queue's CPU.
 #pragma once
+#include "base/pairing_heap.hpp"
 #include "base/units.hpp"
 
 namespace hv::cpu {
 
 class TimerQueue;
 
-class Timer {
+class Timer : public HeapNode<Timer> {
 public:
     using Callback = void (*)(Timer&);
     constexpr explicit Timer(Callback fn) : fn_{fn} {}
@@ -22,22 +23,20 @@ public:
     void stop();
     [[nodiscard]] bool active() const { return queue_ != nullptr; }
     [[nodiscard]] Nanoseconds deadline() const { return deadline_; }
+    [[nodiscard]] bool before(const Timer& other) const { return deadline_ < other.deadline_; }
 
 private:
     friend class TimerQueue;
     Callback fn_;
     TimerQueue* queue_ = nullptr;
     Nanoseconds deadline_ = 0;
-    Timer* child_ = nullptr;   ///< First child.
-    Timer* sibling_ = nullptr; ///< Next sibling.
-    Timer* back_ = nullptr;    ///< Previous sibling, or parent of a first child.
 };
 
 class TimerQueue {
 public:
     /// Fires everything due at @p now, in order of deadline. Callbacks may start and stop timers.
     void run(Nanoseconds now);
-    [[nodiscard]] const Timer* next() const { return root_; }
+    [[nodiscard]] const Timer* next() const { return heap_.first(); }
     /// Does the timer hardware need a new deadline?
     [[nodiscard]] bool stale() const { return stale_; }
     void mark_stale() { stale_ = true; }
@@ -46,11 +45,9 @@ public:
 
 private:
     friend class Timer;
-    static Timer* meld(Timer* a, Timer* b);
-    static Timer* meld_children(Timer* first);
     void insert(Timer& t);
     void remove(Timer& t);
-    Timer* root_ = nullptr;
+    PairingHeap<Timer> heap_;
     bool stale_ = false; ///< The earliest timer is another one since program().
 };
 

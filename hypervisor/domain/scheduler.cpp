@@ -6,68 +6,22 @@
 
 namespace hv::domain {
 
-bool FairQueue::before(const Runnable& a, const Runnable& b)
+bool Runnable::before(const Runnable& other) const
 {
-    return a.vruntime_ != b.vruntime_ ? a.vruntime_ < b.vruntime_ : a.ticket_ < b.ticket_;
-}
-
-/// Joins two heaps; the later root becomes the first child of the earlier.
-Runnable* FairQueue::meld(Runnable* a, Runnable* b)
-{
-    if (a == nullptr) return b;
-    if (b == nullptr) return a;
-    if (before(*b, *a)) std::swap(a, b);
-    b->sibling_ = a->child_;
-    if (b->sibling_ != nullptr) b->sibling_->back_ = b;
-    b->back_ = a;
-    a->child_ = b;
-    return a;
-}
-
-/// Melds siblings pairwise, then the pairs from the last to the first: the amortised O(log n) of the structure.
-Runnable* FairQueue::meld_children(Runnable* first)
-{
-    Runnable* pairs = nullptr;
-    while (first != nullptr) {
-        Runnable* const a = first;
-        Runnable* const b = a->sibling_;
-        first = b == nullptr ? nullptr : b->sibling_;
-        a->sibling_ = a->back_ = nullptr;
-        if (b != nullptr) b->sibling_ = b->back_ = nullptr;
-        Runnable* const pair = meld(a, b);
-        pair->sibling_ = pairs;
-        pairs = pair;
-    }
-    Runnable* root = nullptr;
-    while (pairs != nullptr) {
-        Runnable* const next = pairs->sibling_;
-        pairs->sibling_ = nullptr;
-        root = meld(root, pairs);
-        pairs = next;
-    }
-    return root;
+    return vruntime_ != other.vruntime_ ? vruntime_ < other.vruntime_ : ticket_ < other.ticket_;
 }
 
 void FairQueue::insert(Runnable& r)
 {
     ASSERT(!r.queued_);
-    r.child_ = r.sibling_ = r.back_ = nullptr;
     r.ticket_ = next_ticket_++;
     r.queued_ = true;
-    root_ = meld(root_, &r);
+    heap_.insert(r);
 }
 
 void FairQueue::remove(Runnable& r)
 {
-    Runnable* const orphans = meld_children(r.child_);
-    if (root_ == &r) {
-        root_ = orphans;
-    } else {
-        (r.back_->child_ == &r ? r.back_->child_ : r.back_->sibling_) = r.sibling_;
-        if (r.sibling_ != nullptr) r.sibling_->back_ = r.back_;
-        root_ = meld(root_, orphans);
-    }
-    r.child_ = r.sibling_ = r.back_ = nullptr;
+    heap_.remove(r);
     r.queued_ = false;
 }
 
@@ -79,7 +33,7 @@ void FairQueue::charge(Nanoseconds now)
         charged_until_ = now;
     }
     const Runnable* least = running_;
-    if (least == nullptr || (root_ != nullptr && before(*root_, *least))) least = root_;
+    if (least == nullptr || (waiting() && heap_.first()->before(*least))) least = heap_.first();
     if (least != nullptr && least->vruntime_ > virtual_now_) virtual_now_ = least->vruntime_;
 }
 
@@ -107,10 +61,10 @@ void FairQueue::sleep(Runnable& r, Nanoseconds now)
 
 bool FairQueue::yield(Nanoseconds now)
 {
-    if (running_ == nullptr || root_ == nullptr) return false;
+    if (running_ == nullptr || !waiting()) return false;
     charge(now);
     // A later ticket at the same virtual time: everyone who waits at the front goes first, once.
-    if (running_->vruntime_ < root_->vruntime_) running_->vruntime_ = root_->vruntime_;
+    if (running_->vruntime_ < heap_.first()->vruntime_) running_->vruntime_ = heap_.first()->vruntime_;
     return true;
 }
 
@@ -118,14 +72,14 @@ Runnable* FairQueue::pick(Nanoseconds now)
 {
     charge(now);
     Runnable* const previous = running_;
-    if (previous != nullptr && root_ == nullptr) {
+    if (previous != nullptr && !waiting()) {
         stint_start_ = now;
         return previous;
     }
     running_ = nullptr;
     if (previous != nullptr) insert(*previous);
-    if (root_ == nullptr) return nullptr;
-    running_ = root_;
+    if (!waiting()) return nullptr;
+    running_ = heap_.first();
     remove(*running_);
     charged_until_ = stint_start_ = now;
     return running_;
@@ -133,7 +87,7 @@ Runnable* FairQueue::pick(Nanoseconds now)
 
 Nanoseconds FairQueue::deadline() const
 {
-    return running_ == nullptr || root_ == nullptr ? no_deadline : stint_start_ + slice;
+    return running_ == nullptr || !waiting() ? no_deadline : stint_start_ + slice;
 }
 
 } // namespace hv::domain

@@ -5,27 +5,25 @@
 // Guarantees: shares follow weights; a waiter gets the CPU within (waiters + 1) slices; a sleeper gains at most
 // `wake_credit`; every operation is O(log n) amortised.
 #pragma once
+#include "base/pairing_heap.hpp"
 #include "base/units.hpp"
-#include <utility>
 
 namespace hv::domain {
 
 inline constexpr std::uint32_t default_weight = 256;
 
 /// What the scheduler knows of a vCPU.
-class Runnable {
+class Runnable : public HeapNode<Runnable> {
 public:
     std::uint32_t weight = default_weight;
     [[nodiscard]] bool queued() const { return queued_; }
+    [[nodiscard]] bool before(const Runnable& other) const;
 
 private:
     friend class FairQueue;
     Nanoseconds vruntime_ = 0;
     std::uint64_t ticket_ = 0; ///< Order of arrival, breaks ties.
     bool queued_ = false;
-    Runnable* child_ = nullptr;   ///< Pairing heap: first child,
-    Runnable* sibling_ = nullptr; ///< next sibling,
-    Runnable* back_ = nullptr;    ///< previous sibling or parent.
 };
 
 class FairQueue {
@@ -47,21 +45,18 @@ public:
     /// When the running one's slice ends; `no_deadline` while nobody waits.
     [[nodiscard]] Nanoseconds deadline() const;
     [[nodiscard]] Runnable* running() const { return running_; }
-    [[nodiscard]] bool waiting() const { return root_ != nullptr; }
+    [[nodiscard]] bool waiting() const { return heap_.first() != nullptr; }
     /// Charges the running one up to @p now; before its weight changes.
     void settle(Nanoseconds now) { charge(now); }
 
     static constexpr Nanoseconds no_deadline = ~0ULL;
 
 private:
-    static bool before(const Runnable& a, const Runnable& b);
-    static Runnable* meld(Runnable* a, Runnable* b);
-    static Runnable* meld_children(Runnable* first);
     void insert(Runnable& r);
     void remove(Runnable& r);
     void charge(Nanoseconds now);
 
-    Runnable* root_ = nullptr;
+    PairingHeap<Runnable> heap_;
     Runnable* running_ = nullptr;
     Nanoseconds charged_until_ = 0; ///< The running one has paid up to here.
     Nanoseconds stint_start_ = 0;

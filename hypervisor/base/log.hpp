@@ -17,8 +17,8 @@ struct Arg {
     std::uint64_t number;
     const char* text;
 
-    constexpr Arg(const char* s) : kind{Kind::text}, number{}, text{s} {}                   // NOLINT
-    constexpr Arg(char c) : kind{Kind::character}, number{static_cast<unsigned char>(c)}, text{} {} // NOLINT
+    constexpr Arg(const char* s) : kind{Kind::text}, number{}, text{s} {}                                      // NOLINT
+    constexpr Arg(char c) : kind{Kind::character}, number{static_cast<unsigned char>(c)}, text{} {}            // NOLINT
     template <std::unsigned_integral I> constexpr Arg(I v) : kind{Kind::unsigned_number}, number{v}, text{} {} // NOLINT
     template <std::signed_integral I>
     constexpr Arg(I v) // NOLINT
@@ -26,8 +26,11 @@ struct Arg {
     {
     }
     template <typename Tag, typename Rep>
-    constexpr Arg(Strong<Tag, Rep> v) : kind{Kind::unsigned_number}, number{v.raw()}, text{} {} // NOLINT
-    template <typename T> Arg(T* p) // NOLINT
+    constexpr Arg(Strong<Tag, Rep> v) : kind{Kind::unsigned_number}, number{v.raw()}, text{}
+    {
+    } // NOLINT
+    template <typename T>
+    Arg(T* p) // NOLINT
         : kind{Kind::unsigned_number}, number{reinterpret_cast<std::uintptr_t>(p)}, text{}
     {
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The functions a freestanding compiler may call on its own (GCC manual, "Language Standards"). `rep movs`
-// needs no FPU state; TCG charges per iteration, hence eight bytes at a time. Host builds use libc's instead (weak symbols).
+// needs no FPU state; TCG charges per iteration, hence eight bytes at a time. Host builds use libc's instead (weak
+// symbols).
 #include <cstddef>
 #include <cstdint>
 

@@ -172,7 +172,8 @@ Outcome apply(Options& o, Text name, Text value, bool has_value)
     if (name.is("xpti")) return used(read_choice(value, o.xpti));
     if (name.is("fastpath")) return used(read_flag(value, has_value, o.fastpath));
     if (name.is("sched") || name.is("cpufreq")) return Outcome::used; // accepted: one scheduler, no governor
-    if (name.is("placeholder") || name.is("no-real-mode") || name.is("edd")) return Outcome::used; // Debian's GRUB script
+    if (name.is("placeholder") || name.is("no-real-mode") || name.is("edd"))
+        return Outcome::used; // Debian's GRUB script
     return Outcome::unknown;
 }
 

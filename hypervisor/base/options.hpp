@@ -14,19 +14,19 @@ enum class Choice : std::uint8_t { automatic, on, off };
 struct Options {
     bool console_com1 = false;
     bool console_vga = false;
-    std::uint32_t com1_baud = 115200;   ///< Bits per second; 0 = as the firmware left it.
+    std::uint32_t com1_baud = 115200; ///< Bits per second; 0 = as the firmware left it.
     std::uint16_t com1_port = 0x3f8;
-    std::uint64_t dom0_bytes = 0;       ///< dom0_mem=; 0 = all but a reserve.
-    std::uint64_t dom0_max_bytes = 0;   ///< dom0_mem=max:; 0 = same as dom0_bytes.
+    std::uint64_t dom0_bytes = 0;     ///< dom0_mem=; 0 = all but a reserve.
+    std::uint64_t dom0_max_bytes = 0; ///< dom0_mem=max:; 0 = same as dom0_bytes.
     std::uint32_t dom0_max_vcpus = 1;
-    std::uint32_t maxcpus = 0;          ///< 0 = all.
+    std::uint32_t maxcpus = 0; ///< 0 = all.
     log::Level log_level = log::Level::info;
     log::Level guest_log_level = log::Level::warning;
     bool noreboot = false;
     Choice spec_ctrl = Choice::automatic;
     Choice xpti = Choice::automatic;
     bool fastpath = true;
-    const char* command_line = "";      ///< The whole line, for XENVER_commandline.
+    const char* command_line = ""; ///< The whole line, for XENVER_commandline.
 };
 
 /// Parses @p line (NUL-terminated; must outlive the result) and calls @p complain with each word it could not use.

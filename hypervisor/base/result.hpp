@@ -50,8 +50,8 @@ template <typename T = Ok, bool trivial = is_register_sized<T>> class [[nodiscar
 
 template <typename T> class [[nodiscard]] Result<T, true> {
 public:
-    constexpr Result(T value) : value_{value}, error_{} {}   // NOLINT: implicit on purpose
-    constexpr Result(Error e) : value_{}, error_{e} {}       // NOLINT: implicit on purpose
+    constexpr Result(T value) : value_{value}, error_{} {} // NOLINT: implicit on purpose
+    constexpr Result(Error e) : value_{}, error_{e} {}     // NOLINT: implicit on purpose
     [[nodiscard]] constexpr bool ok() const { return error_ == Error{}; }
     [[nodiscard]] constexpr Error error() const { return error_; }
     constexpr T take() const { return value_; }
@@ -98,12 +98,12 @@ constexpr std::uint64_t to_register(const Result<std::uint64_t>& r)
 
 /// Unwrap a Result or return its error from the enclosing function.
 #define TRY(expr) TRY_NAMED_(HV_CONCAT(try_result_, __COUNTER__), expr)
-#define TRY_NAMED_(name, expr)                                                                               \
-    __extension__({                                                                                          \
-        auto name = (expr);                                                                                  \
-        if (!name.ok()) [[unlikely]]                                                                         \
-            return name.error();                                                                             \
-        std::move(name).take();                                                                              \
+#define TRY_NAMED_(name, expr)                                                                                         \
+    __extension__({                                                                                                    \
+        auto name = (expr);                                                                                            \
+        if (!name.ok()) [[unlikely]]                                                                                   \
+            return name.error();                                                                                       \
+        std::move(name).take();                                                                                        \
     })
 #define HV_CONCAT(a, b) HV_CONCAT_(a, b)
 #define HV_CONCAT_(a, b) a##b

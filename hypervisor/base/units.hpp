@@ -53,7 +53,10 @@ constexpr bool is_hypervisor_va(std::uint64_t va)
 {
     return va >= PV_HYPERVISOR_VIRT_START && va < PV_HYPERVISOR_VIRT_END;
 }
-constexpr bool is_canonical(std::uint64_t va) { return static_cast<std::int64_t>(va << 16) >> 16 == static_cast<std::int64_t>(va); }
+constexpr bool is_canonical(std::uint64_t va)
+{
+    return static_cast<std::int64_t>(va << 16) >> 16 == static_cast<std::int64_t>(va);
+}
 /// May a guest name this address at all (canonical and not the hypervisor's)?
 constexpr bool is_guest_va(std::uint64_t va) { return is_canonical(va) && !is_hypervisor_va(va); }
 

@@ -29,10 +29,7 @@ public:
     }
 
 private:
-    static std::size_t index(std::uint64_t va, unsigned level)
-    {
-        return (va >> (page_shift + 9 * (level - 1))) & 511;
-    }
+    static std::size_t index(std::uint64_t va, unsigned level) { return (va >> (page_shift + 9 * (level - 1))) & 511; }
     Mfn child(Mfn table, std::size_t i)
     {
         mm::FrameWindow<std::uint64_t> w{table};

@@ -29,10 +29,7 @@ public:
     {
         if (first_ != invalid_mfn) mm::free_frames_at(first_);
     }
-    [[nodiscard]] std::span<std::byte> bytes() const
-    {
-        return {arch::frame_address(first_), page_size << order_};
-    }
+    [[nodiscard]] std::span<std::byte> bytes() const { return {arch::frame_address(first_), page_size << order_}; }
     /// Hands the frames to another owner.
     Mfn release() { return std::exchange(first_, invalid_mfn); }
 

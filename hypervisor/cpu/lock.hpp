@@ -15,8 +15,22 @@ namespace hv::cpu {
 inline constexpr bool check_ranks = PARAPET_DEBUG != 0; ///< Host tests always; the image with `make DEBUG=1`.
 
 /// Rising order of acquisition.
-enum class Rank : std::uint8_t { control = 10, domain_list = 20, domain = 30, binding = 35, event = 40, pirq = 45, grant = 50, page_tables = 60,
-                                 scheduler = 70, timer = 80, wallclock = 85, memory = 90, heap = 95, console = 100 };
+enum class Rank : std::uint8_t {
+    control = 10,
+    domain_list = 20,
+    domain = 30,
+    binding = 35,
+    event = 40,
+    pirq = 45,
+    grant = 50,
+    page_tables = 60,
+    scheduler = 70,
+    timer = 80,
+    wallclock = 85,
+    memory = 90,
+    heap = 95,
+    console = 100
+};
 
 class SpinLock {
 public:

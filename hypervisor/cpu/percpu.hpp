@@ -17,7 +17,7 @@ enum class Softirq : std::uint32_t { timer = 1, reschedule = 2, console = 4 };
 struct PerCpu {
     CpuId id;
     TimerQueue timers;
-    Atomic<std::uint32_t> pending; ///< Softirq bits; any CPU may set.
+    Atomic<std::uint32_t> pending;           ///< Softirq bits; any CPU may set.
     std::array<std::uint8_t, 16> held_ranks; ///< Lock ranks held, debug order check.
     std::uint32_t held_count;
 };

@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::uint64_t command_mask = 7, command_m2p = 1, command_preserve = 2, last_command = 3;
 
-/// A locked frame that is no valid table: 0 if it is none at all. A validation that was preempted half-way is carried on:
-/// its own caller may be waiting for this one (an upcall of the same vCPU). Unlocks.
+/// A locked frame that is no valid table: 0 if it is none at all. A validation that was preempted half-way is carried
+/// on: its own caller may be waiting for this one (an upcall of the same vCPU). Unlocks.
 [[gnu::noinline]] Result<unsigned> refuse_lock(Mfn m, FrameState s, const MemoryOwner& owner, Work& work)
 {
     unlock_frame(m, 0);

@@ -30,8 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check(file);
     const auto payload = find_payload(file);
     if (!payload.ok()) return 0;
-    if (payload.value().bytes.size() > size || payload.value().unpacked_bytes > max_image_bytes)
-        __builtin_trap();
+    if (payload.value().bytes.size() > size || payload.value().unpacked_bytes > max_image_bytes) __builtin_trap();
     if (payload.value().format == Format::elf) check(payload.value().bytes);
     return 0;
 }

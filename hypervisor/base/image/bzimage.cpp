@@ -47,8 +47,7 @@ Parsed<Payload> bare(Bytes file)
 Format sniff(Bytes bytes)
 {
     for (const Magic& m : magics)
-        if (bytes.size() >= m.length && __builtin_memcmp(bytes.data(), m.bytes, m.length) == 0)
-            return m.format;
+        if (bytes.size() >= m.length && __builtin_memcmp(bytes.data(), m.bytes, m.length) == 0) return m.format;
     return Format::unknown;
 }
 

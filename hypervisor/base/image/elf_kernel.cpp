@@ -80,8 +80,7 @@ bool features_offered(Bytes list)
         const Bytes word = list.first(end);
         if (end != 0 && word[0] == std::byte{'!'}) {
             const Bytes feature = word.subspan(1);
-            if (!is_text(feature, "writable_page_tables") && !is_text(feature, "pae_pgdir_above_4gb"))
-                return false;
+            if (!is_text(feature, "writable_page_tables") && !is_text(feature, "pae_pgdir_above_4gb")) return false;
         }
         list = list.subspan(end < list.size() && list[end] == std::byte{'|'} ? end + 1 : end);
     }
@@ -91,8 +90,7 @@ bool features_offered(Bytes list)
 ImageError take_note(Notes& notes, std::uint32_t type, Bytes desc)
 {
     notes.seen = true;
-    if (type == note_xen_version)
-        return is_text(desc, "xen-3.0") ? ImageError::none : ImageError::wrong_version;
+    if (type == note_xen_version) return is_text(desc, "xen-3.0") ? ImageError::none : ImageError::wrong_version;
     if (type == note_loader) return is_text(desc, "generic") ? ImageError::none : ImageError::wrong_version;
     if (type == note_features) return features_offered(desc) ? ImageError::none : ImageError::missing_feature;
 
@@ -102,30 +100,14 @@ ImageError take_note(Notes& notes, std::uint32_t type, Bytes desc)
     if (!numeric || type == 0) return ImageError::none;
     if (!value) return ImageError::bad_note;
     switch (type) {
-    case note_entry:
-        notes.entry = value;
-        break;
-    case note_hypercall_page:
-        notes.hypercall_page = value;
-        break;
-    case note_virt_base:
-        notes.virt_base = value;
-        break;
-    case note_paddr_offset:
-        notes.paddr_offset = value;
-        break;
-    case note_hv_start_low:
-        notes.hv_start_low = *value;
-        break;
-    case note_init_p2m:
-        notes.init_p2m = value;
-        break;
-    case note_mod_start_pfn:
-        notes.mod_start_pfn = *value;
-        break;
-    default:
-        notes.supported_features = *value;
-        break;
+    case note_entry: notes.entry = value; break;
+    case note_hypercall_page: notes.hypercall_page = value; break;
+    case note_virt_base: notes.virt_base = value; break;
+    case note_paddr_offset: notes.paddr_offset = value; break;
+    case note_hv_start_low: notes.hv_start_low = *value; break;
+    case note_init_p2m: notes.init_p2m = value; break;
+    case note_mod_start_pfn: notes.mod_start_pfn = *value; break;
+    default: notes.supported_features = *value; break;
     }
     return ImageError::none;
 }
@@ -149,8 +131,7 @@ ImageError read_notes(Notes& notes, Bytes area)
 
 /// Notes of every header of table (@p count entries at @p offset) whose type is @p wanted.
 template <typename Header>
-ImageError read_table_notes(Notes& notes, Bytes elf, std::uint64_t offset, std::uint16_t count,
-                            std::uint32_t wanted)
+ImageError read_table_notes(Notes& notes, Bytes elf, std::uint64_t offset, std::uint16_t count, std::uint32_t wanted)
 {
     for (std::uint16_t i = 0; i < count; ++i) {
         const auto h = load<Header>(elf, offset + i * sizeof(Header));
@@ -193,8 +174,7 @@ ImageError add_segment(KernelImage& image, const ProgramHeader& ph, std::uint64_
     if (segment.paddr > ~0ULL - ph.memsz - page_mask) return ImageError::address_overflow;
     const std::uint64_t end = segment.paddr + segment.memsz;
     for (const Segment& other : image.segments())
-        if (segment.paddr < other.paddr + other.memsz && other.paddr < end)
-            return ImageError::segments_overlap;
+        if (segment.paddr < other.paddr + other.memsz && other.paddr < end) return ImageError::segments_overlap;
     image.segment_[image.segment_count_++] = segment;
 
     const std::uint64_t first = segment.paddr & ~page_mask;

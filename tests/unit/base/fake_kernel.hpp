@@ -88,8 +88,8 @@ private:
     {
         std::memcpy(out.data() + at, &value, sizeof value);
     }
-    static void header(std::vector<std::uint8_t>& out, std::size_t at, std::uint32_t type,
-                       std::uint64_t offset, const FakeSegment& s)
+    static void header(std::vector<std::uint8_t>& out, std::size_t at, std::uint32_t type, std::uint64_t offset,
+                       const FakeSegment& s)
     {
         put(out, at, type);
         put(out, at + 8, offset);
@@ -127,9 +127,6 @@ private:
     }
 };
 
-inline std::span<const std::byte> bytes_of(const std::vector<std::uint8_t>& v)
-{
-    return std::as_bytes(std::span{v});
-}
+inline std::span<const std::byte> bytes_of(const std::vector<std::uint8_t>& v) { return std::as_bytes(std::span{v}); }
 
 } // namespace hv::image::test

@@ -14,12 +14,14 @@ std::vector<std::string> complaints;
 Options parse(const char* line)
 {
     complaints.clear();
-    return parse_options(line, [](const char* word, const char* why) { complaints.push_back(std::string{word} + ": " + why); });
+    return parse_options(
+        line, [](const char* word, const char* why) { complaints.push_back(std::string{word} + ": " + why); });
 }
 
 TEST(Options, ReadsWhatDebianPuts)
 {
-    const Options o = parse("console=com1,vga com1=57600,8n1 dom0_mem=512M,max:1G dom0_max_vcpus=2 loglvl=all noreboot sched=credit2");
+    const Options o = parse(
+        "console=com1,vga com1=57600,8n1 dom0_mem=512M,max:1G dom0_max_vcpus=2 loglvl=all noreboot sched=credit2");
     EXPECT_TRUE(complaints.empty());
     EXPECT_TRUE(o.console_com1 && o.console_vga && o.noreboot);
     EXPECT_EQ(o.com1_baud, 57600U);

@@ -24,8 +24,8 @@ struct CpuInfo {
     GuestRegs regs;            ///< Registers of the vCPU that runs here, as entered; restored on the way out.
     VcpuHot* hot;              ///< Of the current vCPU; null while idle.
     guest::VcpuState* current; ///< The vCPU loaded on this CPU; null while idle.
-    cpu::PerCpu* percpu;
-    std::uint32_t cpu;       ///< CpuId.
+    cpu::PerCpu* percpu; ///< Begins with a 32-bit word that is 0 while upcall_before_guest() has no work of its own.
+    std::uint32_t cpu;   ///< CpuId.
     std::uint32_t spec_ctrl; ///< Machine-private, as are the next two: 0 unless entries must isolate.
     std::uint64_t full_root, isolated_root;
 };
@@ -183,6 +183,8 @@ inline void relax() { __builtin_ia32_pause(); }
 void upcall_guest_trap(GuestRegs& regs, std::uint64_t fault_address);
 /// `syscall` from guest kernel mode: a hypercall. From guest user mode when the fast path declined: a system call.
 void upcall_syscall(GuestRegs& regs);
+/// A hypercall that fast.S made through extern "C" hypercall_table returned restart.
+void upcall_hypercall_preempted(GuestRegs& regs);
 /// `sysenter` or 32-bit `syscall` from guest user mode.
 enum class CompatEntry : std::uint8_t { sysenter, syscall32 };
 void upcall_compat_syscall(GuestRegs& regs, CompatEntry how);

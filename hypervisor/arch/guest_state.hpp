@@ -24,7 +24,8 @@ struct VcpuHot {
     std::uint8_t syscall_masks;  ///< The callback was registered with CALLBACKF_mask_events.
     std::uint8_t fast_paths;     ///< 0 with `fastpath=off`: assembly must decline.
     std::uint8_t pad[5];
-    pv_trap_info* traps; ///< 256 entries, index = vector; address 0 = no handler.
+    std::uint64_t recent_calls = ~0ULL; ///< Numbers of the last eight hypercalls, the last in the low byte.
+    pv_trap_info* traps;                ///< 256 entries, index = vector; address 0 = no handler.
 };
 
 /// State that moves between memory and hardware at a vCPU switch.

@@ -170,6 +170,18 @@ void* calloc(std::size_t n, std::size_t each)
 void free(void*) {} // the arena goes as a whole
 [[noreturn]] void __stack_chk_fail() { hv::assertion_failed("stack intact", "decompressor", 0); }
 
+// In the place of liblzma's, whose table is 8 KiB; kernels' streams carry a CRC-32. Polynomial of ECMA-182, reflected.
+std::uint64_t lzma_crc64(const std::uint8_t* bytes, std::size_t n, std::uint64_t crc)
+{
+    crc = ~crc;
+    for (std::size_t i = 0; i < n; ++i) {
+        crc ^= bytes[i];
+        for (unsigned bit = 0; bit < 8; ++bit)
+            crc = crc >> 1 ^ (0xc96c5795d7870f42 & (0 - (crc & 1)));
+    }
+    return ~crc;
+}
+
 // libzstd also reads formats older than 0.8, which no kernel uses: 90 KB less with these in place of its decoders.
 std::size_t zstd_legacy_refused() { return ~std::size_t{0}; } // an error code to every caller
 #define REFUSE(name) std::size_t name() __attribute__((alias("zstd_legacy_refused")))

@@ -6,21 +6,23 @@
 #include "base/atomic.hpp"
 #include "cpu/timer.hpp"
 #include <array>
+#include <cstddef>
 
 namespace hv::cpu {
 
 inline constexpr unsigned max_cpus = 256;
 
 /// Deferred work bits; set by anyone, served by the owner before it returns to a guest.
-enum class Softirq : std::uint32_t { timer = 1, reschedule = 2, console = 4 };
+enum class Softirq : std::uint32_t { timer = 1, reschedule = 2, console = 4, timer_hardware = 8 };
 
 struct PerCpu {
+    Atomic<std::uint32_t> pending; ///< Softirq bits; any CPU may set. First: arch::CpuInfo::percpu says why.
     CpuId id;
     TimerQueue timers;
-    Atomic<std::uint32_t> pending;           ///< Softirq bits; any CPU may set.
     std::array<std::uint8_t, 16> held_ranks; ///< Lock ranks held, debug order check.
     std::uint32_t held_count;
 };
+static_assert(offsetof(PerCpu, pending) == 0);
 
 inline PerCpu& this_cpu() { return *arch::cpu_info().percpu; }
 inline void raise(Softirq s) { this_cpu().pending.fetch_or(static_cast<std::uint32_t>(s), Order::acq_rel); }

@@ -4,6 +4,7 @@
 #include "cpu/timer.hpp"
 #include "arch/arch.hpp"
 #include "base/assert.hpp"
+#include "cpu/percpu.hpp"
 
 namespace hv::cpu {
 
@@ -24,15 +25,21 @@ void Timer::stop()
     queue_ = nullptr;
 }
 
+void TimerQueue::mark_stale()
+{
+    stale_ = true;
+    if (&this_cpu().timers == this) raise(Softirq::timer_hardware);
+}
+
 void TimerQueue::insert(Timer& t)
 {
     heap_.insert(t);
-    if (heap_.first() == &t) stale_ = true;
+    if (heap_.first() == &t) mark_stale();
 }
 
 void TimerQueue::remove(Timer& t)
 {
-    if (heap_.first() == &t) stale_ = true;
+    if (heap_.first() == &t) mark_stale();
     heap_.remove(t);
 }
 

@@ -39,7 +39,7 @@ public:
     [[nodiscard]] const Timer* next() const { return heap_.first(); }
     /// Does the timer hardware need a new deadline?
     [[nodiscard]] bool stale() const { return stale_; }
-    void mark_stale() { stale_ = true; }
+    void mark_stale();
     /// Programs this CPU's timer hardware for the earliest deadline.
     void program(Nanoseconds now);
 

@@ -15,9 +15,10 @@ namespace {
 
 /// One CPU's scheduling state.
 struct CpuRun {
+    CpuRun() : slice{[](cpu::Timer&) { cpu::raise(cpu::Softirq::reschedule); }} {} // at run time: stays out of .data
     cpu::SpinLock lock{cpu::Rank::scheduler};
     FairQueue queue; ///< Guarded by lock.
-    cpu::Timer slice{[](cpu::Timer&) { cpu::raise(cpu::Softirq::reschedule); }};
+    cpu::Timer slice;
     Nanoseconds idle_since = 0, idle_total = 0;
 };
 
@@ -212,7 +213,7 @@ void upcall_before_guest()
     if (info.hot != nullptr && percpu.pending.load(Order::acquire) == 0) [[likely]] {
         const pv_vcpu_info& vi = *info.hot->info;
         const bool quiet = shared::load(&vi.evtchn_upcall_pending) == 0 || shared::load(&vi.evtchn_upcall_mask) != 0;
-        if (quiet && !percpu.timers.stale()) return;
+        if (quiet) return;
     }
     before_guest_slow();
 }

@@ -11,6 +11,7 @@
 #include "pv-abi/hypercall.h"
 #include "pv-abi/vcpu.h"
 #include <array>
+#include <utility>
 
 namespace hv::guest {
 
@@ -111,16 +112,18 @@ public:
         continuation_ = {static_cast<std::uint64_t>(args)...};
         continuation_count_ = sizeof...(A);
     }
-    void clear_continuation() { continuation_count_ = 0; }
-    [[nodiscard]] std::span<const std::uint64_t> continuation() const
+    /// Empty when the call is to be repeated as it was. Holds until the next set_continuation().
+    std::span<const std::uint64_t> take_continuation()
     {
-        return {continuation_.data(), continuation_count_};
+        return {continuation_.data(), std::exchange(continuation_count_, 0)};
     }
 
-    /// For crash reports.
-    void note_hypercall(std::uint8_t number) { recent_calls_[recent_++ % recent_calls_.size()] = number; }
-    [[nodiscard]] std::uint8_t recent_call(unsigned ago) const { return recent_calls_[(recent_ - 1 - ago) % 8]; }
-    [[nodiscard]] unsigned recent_count() const { return recent_ < 8 ? recent_ : 8; }
+    /// For crash reports: the last eight calls (255 before the first).
+    void note_hypercall(std::uint8_t number) { hot.recent_calls = hot.recent_calls << 8 | number; }
+    [[nodiscard]] std::uint8_t recent_call(unsigned ago) const
+    {
+        return static_cast<std::uint8_t>(hot.recent_calls >> 8 * ago);
+    }
 
     arch::VcpuHot hot{};
     arch::GuestCpu cpu{};
@@ -145,8 +148,6 @@ private:
     mm::Box<VcpuMemory> memory_{};
     std::array<std::uint64_t, 5> continuation_{};
     std::size_t continuation_count_ = 0;
-    std::array<std::uint8_t, 8> recent_calls_{};
-    unsigned recent_ = 0;
 };
 
 } // namespace hv::guest

@@ -9,10 +9,9 @@ namespace hv::hypercall {
 Result<std::uint64_t> dispatch(domain::Vcpu& v, std::uint64_t number, const Args& args)
 {
     v.note_hypercall(static_cast<std::uint8_t>(number));
-    v.clear_continuation();
-    if (number >= table_size || table.slot[number].handler == nullptr) [[unlikely]]
+    if (number >= table_size || hypercall_table.handler[number] == nullptr) [[unlikely]]
         return Error::enosys;
-    return table.slot[number].handler(v, args);
+    return hypercall_table.handler[number](v, args[0], args[1], args[2], args[3], args[4]);
 }
 
 } // namespace hv::hypercall

@@ -9,8 +9,9 @@
 namespace hv::arch {
 
 /// A preempted call: the guest re-executes `syscall` (two bytes) with the arguments the handler asked for.
-static void rewind(GuestRegs& r, std::span<const std::uint64_t> args)
+static void rewind(GuestRegs& r, domain::Vcpu& v)
 {
+    const std::span<const std::uint64_t> args = v.take_continuation();
     std::uint64_t* const to[] = {&r.rdi, &r.rsi, &r.rdx, &r.r10, &r.r8};
     for (std::size_t i = 0; i < args.size(); ++i)
         *to[i] = args[i];
@@ -26,9 +27,11 @@ void upcall_syscall(GuestRegs& r)
     }
     const auto result = hypercall::dispatch(v, r.rax, {r.rdi, r.rsi, r.rdx, r.r10, r.r8});
     if (result.error() == Error::restart) [[unlikely]]
-        return rewind(r, v.continuation());
+        return rewind(r, v);
     r.rax = to_register(result);
 }
+
+void upcall_hypercall_preempted(GuestRegs& r) { rewind(r, domain::current()); }
 
 void upcall_compat_syscall(GuestRegs&, CompatEntry how)
 {

@@ -7,8 +7,8 @@
 
 namespace hv::hypercall {
 
-#define BIND(NUMBER, fn) bind<PV_HYPERCALL_##NUMBER, fn>(#fn)
-extern constinit const Table table = make_table(std::array{
+#define BIND(NUMBER, fn) bind<PV_HYPERCALL_##NUMBER, fn>()
+extern "C" constinit const Table hypercall_table = make_table(std::array{
     BIND(SET_TRAP_TABLE, set_trap_table),
     BIND(MMU_UPDATE, mmu_update),
     BIND(SET_GDT, set_gdt),

@@ -62,7 +62,7 @@ Return multicall(Vcpu& v, GuestVa address, std::uint32_t count)
         const Args args{e.args[0], e.args[1], e.args[2], e.args[3], e.args[4]};
         const Return result = e.op == PV_HYPERCALL_MULTICALL ? Return{Error::einval} : dispatch(v, e.op, args);
         if (result.error() == Error::restart) {
-            TRY(write_args(list, i, v.continuation()));
+            TRY(write_args(list, i, v.take_continuation()));
             return preempt(v, list, i, count);
         }
         if (e.op == PV_HYPERCALL_IRET) return result; // the registers are another context's now

@@ -13,7 +13,9 @@ class Vcpu;
 namespace hv::hypercall {
 
 using Args = std::array<std::uint64_t, 5>;
-using Handler = Result<std::uint64_t> (*)(domain::Vcpu&, const Args&);
+/// Called from here and by fast.S: the vCPU and the five argument registers; value in rax, error in edx.
+using Handler = Result<std::uint64_t> (*)(domain::Vcpu&, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t,
+                                          std::uint64_t);
 
 /// Decodes one guest register into one handler parameter; narrow integers are truncated, never trusted.
 template <typename T> struct Decode;
@@ -30,8 +32,10 @@ template <typename T, guest::Access A> struct Decode<guest::GuestPtr<T, A>> {
 template <auto Fn> struct Thunk;
 template <typename... A, Result<std::uint64_t> (*Fn)(domain::Vcpu&, A...)> struct Thunk<Fn> {
     static_assert(sizeof...(A) <= 5, "a hypercall has at most five register arguments");
-    static Result<std::uint64_t> call(domain::Vcpu& v, const Args& args)
+    static Result<std::uint64_t> call(domain::Vcpu& v, std::uint64_t a, std::uint64_t b, std::uint64_t c,
+                                      std::uint64_t d, std::uint64_t e)
     {
+        const Args args{a, b, c, d, e};
         return [&]<std::size_t... I>(std::index_sequence<I...>) { return Fn(v, Decode<A>::from(args[I])...); }
         (std::index_sequence_for<A...>{});
     }
@@ -40,19 +44,15 @@ template <typename... A, Result<std::uint64_t> (*Fn)(domain::Vcpu&, A...)> struc
 struct Entry {
     std::uint32_t number;
     Handler handler;
-    const char* name;
 };
 
-template <std::uint32_t Number, auto Fn> constexpr Entry bind(const char* name)
-{
-    return {Number, &Thunk<Fn>::call, name};
-}
+template <std::uint32_t Number, auto Fn> constexpr Entry bind() { return {Number, &Thunk<Fn>::call}; }
 
 inline constexpr std::size_t table_size = 64;
 struct Table {
-    std::array<Entry, table_size> slot{};
+    std::array<Handler, table_size> handler{}; ///< Null: no such hypercall.
 };
-extern const Table table; ///< In list.cpp.
+extern "C" const Table hypercall_table; ///< In list.cpp.
 
 void duplicate_hypercall_number(); // never defined: naming it makes a consteval table ill-formed
 
@@ -60,8 +60,8 @@ template <std::size_t N> consteval Table make_table(const std::array<Entry, N>& 
 {
     Table t{};
     for (const Entry& e : entries) {
-        if (t.slot[e.number].handler != nullptr) duplicate_hypercall_number();
-        t.slot[e.number] = e;
+        if (t.handler[e.number] != nullptr) duplicate_hypercall_number();
+        t.handler[e.number] = e.handler;
     }
     return t;
 }

@@ -17,6 +17,7 @@ void entry_from_hypervisor(GuestRegs* regs);
 void entry_syscall(GuestRegs* regs);
 void entry_compat(GuestRegs* regs);
 void entry_leave();
+void entry_preempted(GuestRegs* regs);
 void entry_isolated(GuestRegs* regs);
 void entry_isolated_leave();
 [[noreturn]] void enter_guest_asm();
@@ -93,7 +94,7 @@ void ignore_debug_trap(GuestRegs& regs)
 {
     upcall_before_guest();
     GuestRegs& regs = cpu_info().regs;
-    regs.rflags = (regs.rflags & ~(flag_iopl | flag_nt | flag_vm)) | flag_if | 2;
+    regs.rflags = (regs.rflags & ~(flag_iopl | flag_vm)) | flag_if | 2;
     ASSERT((regs.cs & regs.ss & 3) == 3);
 }
 
@@ -127,6 +128,12 @@ void entry_from_hypervisor(GuestRegs* regs)
 }
 
 void entry_leave() { leave(); }
+
+void entry_preempted(GuestRegs* regs)
+{
+    upcall_hypercall_preempted(*regs);
+    leave();
+}
 
 void entry_syscall(GuestRegs* regs)
 {

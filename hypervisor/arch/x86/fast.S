@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The three transitions a guest makes most, without C++: system call to its kernel, page fault to its kernel, and the
-// iret hypercall. Each checks everything first and declines to the ordinary path with all registers as they came;
+// iret hypercall; and the shortest way to the handlers of all other hypercalls. Each checks everything first and declines to the ordinary path with all registers as they came;
 // what it does is exactly what guest/bounce.cpp does. `fastpath=off` makes them all decline. Interrupts off.
 //
 // Stack on entry of all three, T being the address of regs.rip at the top of this CPU's stack:
@@ -25,6 +25,8 @@
 #define FLAGS_LOADABLE 0x254dd5
 #define FLAGS_ALWAYS 0x202
 #define HYPERCALL_IRET 23
+#define HYPERCALLS 64
+#define ERROR_RESTART -85
 
     .macro guarded target, insn:vararg // an instruction whose fault continues at \target
 9:  \insn
@@ -52,6 +54,16 @@ syscall_entry:
     je fast_syscall
     cmp $HYPERCALL_IRET, %rax
     je fast_iret
+    cmpb $0, HOT_FAST_PATHS(%rcx)
+    je syscall_decline
+    cmpb $0, HOT_KERNEL_MODE(%rcx)
+    je syscall_decline
+    cmp $HYPERCALLS, %rax
+    jae syscall_decline
+    lea hypercall_table(%rip), %r11
+    cmpq $0, (%r11, %rax, 8)
+    jne fast_hypercall
+    mov T_RFLAGS(%rsp), %r11
 syscall_decline:
     mov T_RIP(%rsp), %rcx
     slow_entry HV_VECTOR_SYSCALL, entry_syscall
@@ -98,6 +110,79 @@ fast_syscall_decline:
     pop %rax
     jmp syscall_decline
 #undef S
+
+// ---- hypercalls ---------------------------------------------------------------------------------------------
+//   rax number, rcx hot, r11 table; r11 and rcx of the guest are dead. The handlers' C++ keeps rbx, rbp, r12 to r15, but
+//   a vCPU switch, a crash report and a preempted call want the whole frame.
+    .balign 16
+fast_hypercall:
+    movq $HV_SEL_GUEST_DS, T_SS(%rsp)
+    pushq $0
+    movl $HV_VECTOR_SYSCALL, 4(%rsp)
+    shlq $8, HOT_RECENT_CALLS(%rcx)
+    movb %al, HOT_RECENT_CALLS(%rcx)
+    mov 8+T_RIP(%rsp), %rcx
+    push %rdi
+    push %rsi
+    push %rdx
+    push %rcx
+    push %rax
+    push %r8
+    push %r9
+    push %r10
+    mov (%r11, %rax, 8), %rax
+    mov REGS_RFLAGS-REGS_R10(%rsp), %r11
+    push %r11
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    sub $8, %rsp // C++ wants rsp 16-aligned at a call
+    mov %r8, %r9
+    mov %r10, %r8
+    mov %rdx, %rcx
+    mov %rsi, %rdx
+    mov %rdi, %rsi
+    mov 8+INFO_CURRENT(%rsp), %rdi
+    call *%rax
+    test %edx, %edx
+    jnz hypercall_failed
+hypercall_done:
+    mov %rax, 8+REGS_RAX(%rsp)
+    mov 8+INFO_PERCPU(%rsp), %rcx
+    cmpl $0, (%rcx)
+    jne hypercall_leave
+    mov 8+INFO_HOT(%rsp), %rcx
+    mov HOT_INFO(%rcx), %rcx
+    cmpb $0, VCPU_INFO_PENDING(%rcx)
+    jne hypercall_event
+1:  andl $FLAGS_LOADABLE, 8+REGS_RFLAGS(%rsp) // an iret in a multicall may have brought others
+    orl $FLAGS_ALWAYS, 8+REGS_RFLAGS(%rsp)
+    mov 8+REGS_RDI(%rsp), %rdi
+    mov 8+REGS_RSI(%rsp), %rsi
+    mov 8+REGS_RDX(%rsp), %rdx
+    mov 8+REGS_RCX(%rsp), %rcx
+    mov 8+REGS_R8(%rsp), %r8
+    mov 8+REGS_R9(%rsp), %r9
+    mov 8+REGS_R10(%rsp), %r10
+    mov 8+REGS_R11(%rsp), %r11
+    add $(8+REGS_RIP), %rsp
+    jmp guest_iret
+hypercall_event:
+    cmpb $0, VCPU_INFO_MASK(%rcx)
+    jne 1b
+hypercall_leave:
+    call entry_leave
+    jmp resume_guest
+hypercall_failed:
+    movslq %edx, %rax
+    cmp $ERROR_RESTART, %edx
+    jne hypercall_done
+    lea 8(%rsp), %rdi
+    call entry_preempted
+    jmp resume_guest
 
 // ---- iret hypercall -----------------------------------------------------------------------------------------
 //   rax 23, rcx hot; r11 and rcx are dead by the convention of syscall; guest rsp -> a pv_iret_context

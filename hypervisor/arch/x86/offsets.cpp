@@ -18,6 +18,12 @@ void emit_offsets()
     EMIT(REGS_RAX, offsetof(GuestRegs, rax));
     EMIT(REGS_RCX, offsetof(GuestRegs, rcx));
     EMIT(REGS_R11, offsetof(GuestRegs, r11));
+    EMIT(REGS_RDI, offsetof(GuestRegs, rdi));
+    EMIT(REGS_RSI, offsetof(GuestRegs, rsi));
+    EMIT(REGS_RDX, offsetof(GuestRegs, rdx));
+    EMIT(REGS_R8, offsetof(GuestRegs, r8));
+    EMIT(REGS_R9, offsetof(GuestRegs, r9));
+    EMIT(REGS_R10, offsetof(GuestRegs, r10));
     EMIT(REGS_ERROR, offsetof(GuestRegs, error_code));
     EMIT(REGS_VECTOR, offsetof(GuestRegs, entry_vector));
     EMIT(REGS_RIP, offsetof(GuestRegs, rip));
@@ -28,6 +34,8 @@ void emit_offsets()
     EMIT(REGS_END, offsetof(GuestRegs, es)); // one past ss: what the CPU's own frame ends at
     EMIT(INFO_SIZE, sizeof(CpuInfo));
     EMIT(INFO_HOT, offsetof(CpuInfo, hot));
+    EMIT(INFO_CURRENT, offsetof(CpuInfo, current));
+    EMIT(INFO_PERCPU, offsetof(CpuInfo, percpu));
     EMIT(INFO_SPEC_CTRL, offsetof(CpuInfo, spec_ctrl));
     EMIT(INFO_FULL_ROOT, offsetof(CpuInfo, full_root));
     EMIT(INFO_ISOLATED_ROOT, offsetof(CpuInfo, isolated_root));
@@ -39,6 +47,7 @@ void emit_offsets()
     EMIT(HOT_KERNEL_MODE, offsetof(VcpuHot, kernel_mode));
     EMIT(HOT_SYSCALL_MASKS, offsetof(VcpuHot, syscall_masks));
     EMIT(HOT_FAST_PATHS, offsetof(VcpuHot, fast_paths));
+    EMIT(HOT_RECENT_CALLS, offsetof(VcpuHot, recent_calls));
     EMIT(HOT_TRAPS, offsetof(VcpuHot, traps));
     EMIT(VCPU_INFO_PENDING, offsetof(pv_vcpu_info, evtchn_upcall_pending));
     EMIT(VCPU_INFO_MASK, offsetof(pv_vcpu_info, evtchn_upcall_mask));

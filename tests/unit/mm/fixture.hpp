@@ -33,12 +33,15 @@ protected:
     /// A fresh zeroed frame.
     static Mfn page(MemoryOwner& o);
     static std::uint64_t entry(Mfn m, std::uint64_t flags) { return maddr_of(m).raw() | flags; }
-    /// Native store into a frame's contents, as a guest's into a table it still maps writable.
+    /// Native store into a frame's contents, as a guest's into a table it still maps writable. Several vCPUs may.
     static void poke(Mfn table, unsigned index, std::uint64_t value)
     {
-        FrameWindow<std::uint64_t>{table}[index] = value;
+        shared::store(&FrameWindow<std::uint64_t>{table}[index], value);
     }
-    static std::uint64_t peek(Mfn table, unsigned index) { return FrameWindow<std::uint64_t>{table}[index]; }
+    static std::uint64_t peek(Mfn table, unsigned index)
+    {
+        return shared::load(&FrameWindow<std::uint64_t>{table}[index]);
+    }
     /// L4 -> L3 -> L2 -> L1 that maps @p leaf read-write at index 0 of each.
     struct Tree {
         Mfn l4, l3, l2, l1, leaf;

@@ -1,62 +1,98 @@
 // SPDX-License-Identifier: MIT
 //
 // Proportional share over a pairing heap ordered by virtual time; see domain/scheduler.hpp for what it promises.
+//
+// A cap's token bucket is kept as the time at which it will be full (the generic cell rate algorithm): running for t
+// moves that time by t * 100 / cap, time itself refills, and it is empty once that time is a window away. Over a cycle
+// from full to full one thus runs exactly cap percent, whenever in between it was stopped.
 #include "domain/scheduler.hpp"
 #include "base/assert.hpp"
 
 namespace hv::domain {
+namespace {
+
+/// Credit that would last no longer than this is not worth a switch.
+constexpr Nanoseconds cap_slack = 10'000;
+
+bool is_ahead(Nanoseconds a, Nanoseconds b) { return static_cast<std::int64_t>(a - b) < 0; }
+Nanoseconds earlier(Nanoseconds a, Nanoseconds b) { return a < b ? a : b; }
+Nanoseconds later(Nanoseconds a, Nanoseconds b) { return a < b ? b : a; }
+
+} // namespace
 
 bool Runnable::before(const Runnable& other) const
 {
-    return vruntime_ != other.vruntime_ ? vruntime_ < other.vruntime_ : ticket_ < other.ticket_;
+    if (state_ == State::throttled) return full_at_ < other.full_at_;
+    return vruntime_ != other.vruntime_ ? is_ahead(vruntime_, other.vruntime_) : ticket_ < other.ticket_;
 }
 
-void FairQueue::insert(Runnable& r)
+bool FairQueue::exhausted(const Runnable& r) const { return r.capped() && r.full_at_ + cap_slack >= now_ + cap_window; }
+
+/// To the waiting or the throttled ones.
+void FairQueue::enter(Runnable& r)
 {
-    ASSERT(!r.queued_);
+    ASSERT(r.home_ == nullptr);
+    // One with a cap gets its bucket's worth as soon as it is full, or it loses part of the cap.
+    const Nanoseconds floor = virtual_now_ - (r.capped() ? slice : wake_credit);
+    if (is_ahead(r.vruntime_, floor)) r.vruntime_ = floor;
+    r.home_ = this;
+    if (exhausted(r)) {
+        r.state_ = Runnable::State::throttled;
+        throttled_.insert(r);
+        return;
+    }
+    r.state_ = Runnable::State::waiting;
     r.ticket_ = next_ticket_++;
-    r.queued_ = true;
     heap_.insert(r);
+    ++load_;
+    weight_load_ += r.weight;
 }
 
-void FairQueue::remove(Runnable& r)
+void FairQueue::leave(Runnable& r)
 {
-    heap_.remove(r);
-    r.queued_ = false;
+    ASSERT(r.home_ == this);
+    if (r.state_ == Runnable::State::throttled) {
+        throttled_.remove(r);
+    } else {
+        if (running_ == &r)
+            running_ = nullptr;
+        else
+            heap_.remove(r);
+        --load_;
+        weight_load_ -= r.weight;
+    }
+    r.state_ = Runnable::State::away;
+    r.home_ = nullptr;
 }
 
 void FairQueue::charge(Nanoseconds now)
 {
-    if (running_ != nullptr) {
-        const Nanoseconds ran = now > charged_until_ ? now - charged_until_ : 0;
+    if (running_ != nullptr && now > now_) {
+        const Nanoseconds ran = now - now_;
         running_->vruntime_ += ran * default_weight / running_->weight;
-        charged_until_ = now;
+        if (running_->capped()) running_->full_at_ = later(running_->full_at_, now_) + ran * 100 / running_->cap;
     }
+    now_ = later(now_, now);
     const Runnable* least = running_;
     if (least == nullptr || (waiting() && heap_.first()->before(*least))) least = heap_.first();
-    if (least != nullptr && least->vruntime_ > virtual_now_) virtual_now_ = least->vruntime_;
+    if (least != nullptr && is_ahead(virtual_now_, least->vruntime_)) virtual_now_ = least->vruntime_;
 }
 
 Nanoseconds FairQueue::wake(Runnable& r, Nanoseconds now)
 {
-    if (r.queued_ || running_ == &r) return no_deadline;
+    if (contains(r)) return no_deadline;
     charge(now);
-    const Nanoseconds floor = virtual_now_ > wake_credit ? virtual_now_ - wake_credit : 0;
-    if (r.vruntime_ < floor) r.vruntime_ = floor;
-    insert(r);
+    enter(r);
+    if (!r.queued()) return later(now, deadline());
     if (running_ == nullptr) return now;
-    const bool ahead = r.vruntime_ + preempt_margin < running_->vruntime_;
-    const Nanoseconds when = stint_start_ + (ahead ? min_stint : slice);
-    return when > now ? when : now;
+    const bool ahead = is_ahead(r.vruntime_ + preempt_margin, running_->vruntime_);
+    return later(now, stint_start_ + (ahead ? min_stint : slice));
 }
 
 void FairQueue::sleep(Runnable& r, Nanoseconds now)
 {
     charge(now);
-    if (running_ == &r)
-        running_ = nullptr;
-    else if (r.queued_)
-        remove(r);
+    if (contains(r)) leave(r);
 }
 
 bool FairQueue::yield(Nanoseconds now)
@@ -64,30 +100,63 @@ bool FairQueue::yield(Nanoseconds now)
     if (running_ == nullptr || !waiting()) return false;
     charge(now);
     // A later ticket at the same virtual time: everyone who waits at the front goes first, once.
-    if (running_->vruntime_ < heap_.first()->vruntime_) running_->vruntime_ = heap_.first()->vruntime_;
+    if (is_ahead(running_->vruntime_, heap_.first()->vruntime_)) running_->vruntime_ = heap_.first()->vruntime_;
     return true;
 }
 
 Runnable* FairQueue::pick(Nanoseconds now)
 {
     charge(now);
-    Runnable* const previous = running_;
-    if (previous != nullptr && !waiting()) {
-        stint_start_ = now;
-        return previous;
+    if (Runnable* const previous = running_; previous != nullptr) {
+        leave(*previous);
+        enter(*previous);
     }
-    running_ = nullptr;
-    if (previous != nullptr) insert(*previous);
+    for (Runnable* r = throttled_.first(); r != nullptr && r->full_at_ <= now_; r = throttled_.first()) {
+        leave(*r);
+        enter(*r);
+    }
     if (!waiting()) return nullptr;
     running_ = heap_.first();
-    remove(*running_);
-    charged_until_ = stint_start_ = now;
+    heap_.remove(*running_);
+    running_->state_ = Runnable::State::running;
+    stint_start_ = now_;
     return running_;
+}
+
+void FairQueue::set_share(Runnable& r, std::uint32_t weight, std::uint32_t cap)
+{
+    ASSERT(weight != 0);
+    const bool requeue = contains(r) && running_ != &r;
+    if (requeue) leave(r);
+    if (running_ == &r) weight_load_ += std::uint64_t{weight} - r.weight;
+    // What it is ahead of the others it has run under the old weight.
+    if (is_ahead(virtual_now_, r.vruntime_))
+        r.vruntime_ = virtual_now_ + (r.vruntime_ - virtual_now_) * r.weight / weight;
+    r.weight = weight;
+    r.cap = cap;
+    if (requeue) enter(r);
 }
 
 Nanoseconds FairQueue::deadline() const
 {
-    return running_ == nullptr || !waiting() ? no_deadline : stint_start_ + slice;
+    if (running_ == nullptr) return next_release();
+    Nanoseconds when = earlier(exhaustion(), later(next_release(), stint_start_ + min_stint));
+    if (waiting()) when = earlier(when, stint_start_ + slice);
+    return when;
+}
+
+/// When the running one's bucket will be empty.
+Nanoseconds FairQueue::exhaustion() const
+{
+    const Runnable& r = *running_;
+    if (!r.capped()) return no_deadline;
+    const Nanoseconds used = r.full_at_ > now_ ? r.full_at_ - now_ : 0;
+    return used < cap_window ? now_ + (cap_window - used) * r.cap / (100 - r.cap) : now_;
+}
+
+Nanoseconds FairQueue::next_release() const
+{
+    return throttled_.first() != nullptr ? throttled_.first()->full_at_ : no_deadline;
 }
 
 } // namespace hv::domain

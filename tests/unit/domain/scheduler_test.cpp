@@ -2,6 +2,7 @@
 //
 // The scheduling policy under a simulated clock: shares, latency bounds, preemption, and the heap under random use.
 #include "domain/scheduler.hpp"
+#include <algorithm>
 #include <deque>
 #include <gtest/gtest.h>
 #include <map>
@@ -19,18 +20,30 @@ constexpr Nanoseconds ms = 1'000'000;
 struct Machine {
     FairQueue queue;
     Nanoseconds now = 0;
+    Nanoseconds look_at = FairQueue::no_deadline; ///< What wake_timed() asked for.
     std::map<const Runnable*, Nanoseconds> ran;
-    Runnable* pick() { return queue.pick(now); }
+    Runnable* pick()
+    {
+        look_at = FairQueue::no_deadline;
+        return queue.pick(now);
+    }
     void run_until(Nanoseconds when)
     {
         while (now < when) {
             Runnable* const r = queue.running();
-            const Nanoseconds stop = std::min(when, queue.deadline());
+            const Nanoseconds stop = std::min({when, queue.deadline(), look_at});
             if (r != nullptr) ran[r] += stop - now;
             now = stop;
-            if (now < when || now == queue.deadline()) pick();
+            if (now < when || now == queue.deadline() || now == look_at) pick();
         }
     }
+    /// Picks when the queue asks for it.
+    void wake_timed(Runnable& r)
+    {
+        look_at = std::min(look_at, queue.wake(r, now));
+        if (look_at <= now) pick();
+    }
+    [[nodiscard]] double share(const Runnable& r) { return static_cast<double>(ran[&r]) / static_cast<double>(now); }
 };
 
 TEST(FairQueue, IdlesWithoutWork)
@@ -203,6 +216,162 @@ TEST(FairQueue, RandomUseLosesNobody)
         --left;
     }
     EXPECT_EQ(left, 0U);
+}
+
+TEST(FairQueue, ThreeWeightsGetTheirSharesWithinFivePercent)
+{
+    Machine m;
+    std::deque<Runnable> all(3);
+    for (unsigned i = 0; i < 3; ++i) {
+        all[i].weight = 256U << i;
+        m.wake_timed(all[i]);
+    }
+    EXPECT_EQ(m.queue.load(), 3U);
+    EXPECT_EQ(m.queue.weight_load(), 7U * 256);
+    m.run_until(20'000 * ms);
+    for (unsigned i = 0; i < 3; ++i) {
+        const double fair = static_cast<double>(1U << i) / 7;
+        EXPECT_NEAR(m.share(all[i]), fair, 0.05 * fair);
+    }
+}
+
+TEST(FairQueue, ASleeperWaitsLittleBesideHogs)
+{
+    for (const Nanoseconds burst : {ms / 10, ms / 2, ms, 2 * ms}) {
+        Machine m;
+        std::mt19937_64 random{burst};
+        std::deque<Runnable> hogs(3);
+        for (Runnable& r : hogs)
+            m.wake_timed(r);
+        Runnable sleeper;
+        std::vector<Nanoseconds> waits;
+        for (unsigned i = 0; i < 2000; ++i) {
+            m.run_until(1000 * ms + i * 10 * ms + random() % (5 * ms));
+            const Nanoseconds woken = m.now;
+            m.wake_timed(sleeper);
+            while (m.queue.running() != &sleeper)
+                m.run_until(m.now + ms / 100);
+            waits.push_back(m.now - woken);
+            const Nanoseconds ran = m.ran[&sleeper];
+            while (m.ran[&sleeper] < ran + burst)
+                m.run_until(m.now + ms / 100);
+            m.queue.sleep(sleeper, m.now);
+            m.pick();
+        }
+        std::sort(waits.begin(), waits.end());
+        EXPECT_LT(waits[waits.size() / 2], 2 * ms) << burst;
+        EXPECT_LT(waits.back(), 10 * ms) << burst;
+    }
+}
+
+TEST(FairQueue, ACapHoldsAlone)
+{
+    for (const std::uint32_t cap : {1U, 10U, 25U, 50U, 90U, 99U}) {
+        Machine m;
+        Runnable hog;
+        hog.cap = cap;
+        m.wake_timed(hog);
+        m.run_until(20'000 * ms);
+        EXPECT_NEAR(m.share(hog), cap / 100.0, 0.01);
+    }
+}
+
+TEST(FairQueue, ACapHoldsBesideHogs)
+{
+    for (const unsigned others : {1U, 2U, 3U, 4U, 7U}) {
+        Machine m;
+        Runnable capped;
+        capped.cap = 25;
+        std::deque<Runnable> hogs(others);
+        for (Runnable& r : hogs)
+            m.wake_timed(r);
+        m.wake_timed(capped);
+        m.run_until(20'000 * ms);
+        const double fair = 1.0 / (others + 1);
+        EXPECT_NEAR(m.share(capped), std::min(0.25, fair), 0.02) << others;
+        for (Runnable& r : hogs)
+            EXPECT_NEAR(m.share(r), (1 - m.share(capped)) / others, 0.02);
+    }
+}
+
+TEST(FairQueue, TheDeadlineFollowsTheCap)
+{
+    Machine m;
+    Runnable capped, hog;
+    capped.cap = 20;
+    m.wake_timed(capped);
+    // A bucket of 4 ms that fills by a fifth of the time it runs lasts 5 ms, and then takes 20 ms to fill.
+    EXPECT_EQ(m.queue.deadline(), 5 * ms);
+    m.run_until(5 * ms);
+    EXPECT_EQ(m.queue.running(), nullptr);
+    EXPECT_FALSE(m.queue.waiting());
+    EXPECT_TRUE(m.queue.contains(capped));
+    EXPECT_EQ(m.queue.load(), 0U);
+    EXPECT_EQ(m.queue.deadline(), 25 * ms);
+    EXPECT_EQ(m.queue.wake(capped, m.now), FairQueue::no_deadline) << "it is awake already";
+    m.run_until(24'900'000);
+    m.wake_timed(hog);
+    EXPECT_EQ(m.queue.running(), &hog);
+    EXPECT_EQ(m.queue.deadline(), m.now + FairQueue::min_stint) << "a release preempts no earlier";
+    m.run_until(26 * ms);
+    EXPECT_TRUE(capped.queued()) << "released, but the hog is further behind";
+    m.run_until(m.queue.deadline());
+    EXPECT_EQ(m.queue.running(), &capped);
+}
+
+TEST(FairQueue, OneWithoutCreditIsThrottledWhenItWakes)
+{
+    Machine m;
+    Runnable r;
+    r.cap = 50;
+    m.wake_timed(r);
+    m.queue.sleep(r, 25 * ms); // its 20 ms are over; the timer was late
+    EXPECT_EQ(m.queue.pick(25 * ms), nullptr);
+    EXPECT_EQ(m.queue.wake(r, 25 * ms), 50 * ms);
+    EXPECT_EQ(m.queue.pick(25 * ms), nullptr);
+    m.queue.sleep(r, 26 * ms);
+    EXPECT_FALSE(m.queue.contains(r));
+    EXPECT_EQ(m.queue.deadline(), FairQueue::no_deadline);
+    EXPECT_EQ(m.queue.wake(r, 40 * ms), 40 * ms) << "half a bucket will do for a waker";
+    EXPECT_EQ(m.queue.pick(40 * ms), &r);
+    EXPECT_EQ(m.queue.deadline(), 50 * ms);
+}
+
+TEST(FairQueue, ALiftedCapReleases)
+{
+    Machine m;
+    Runnable r;
+    r.cap = 1;
+    m.wake_timed(r);
+    m.run_until(5 * ms);
+    ASSERT_EQ(m.queue.running(), nullptr);
+    m.queue.settle(m.now);
+    m.queue.set_share(r, 512, 0);
+    EXPECT_EQ(m.queue.weight_load(), 512U);
+    EXPECT_EQ(m.pick(), &r);
+    EXPECT_EQ(m.queue.deadline(), FairQueue::no_deadline);
+    m.run_until(6 * ms);
+    m.queue.settle(m.now);
+    m.queue.set_share(r, 256, 100);
+    EXPECT_EQ(m.queue.weight_load(), 256U);
+    EXPECT_EQ(m.pick(), &r);
+}
+
+TEST(FairQueue, MoreWeightCountsAtOnce)
+{
+    Machine m;
+    Runnable light, hog;
+    light.weight = 1;
+    m.wake_timed(light);
+    m.run_until(8 * ms); // two seconds of virtual time
+    m.wake_timed(hog);
+    m.run_until(100 * ms);
+    ASSERT_EQ(m.queue.running(), &hog);
+    m.queue.settle(m.now);
+    m.queue.set_share(light, 256, 0);
+    m.ran.clear();
+    m.run_until(200 * ms);
+    EXPECT_NEAR(static_cast<double>(m.ran[&light]), 50.0 * ms, 1.0 * FairQueue::slice);
 }
 
 } // namespace

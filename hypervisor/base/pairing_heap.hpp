@@ -41,10 +41,37 @@ public:
         unlink(t);
     }
 
+    /// The first in order that @p accept takes among at most @p limit nodes, looked at from the top; null if none.
+    template <typename F> [[nodiscard]] T* find(F&& accept, unsigned limit) const
+    {
+        T* best = nullptr;
+        T* next = root_;
+        for (; next != nullptr && limit != 0; --limit) {
+            const bool better = best == nullptr || next->before(*best);
+            const bool found = better && accept(*next);
+            if (found) best = next;
+            T* const child = node(next).child_;
+            // Below one that is found, or later than it, nothing is earlier.
+            next = better && !found && child != nullptr ? child : after(next);
+        }
+        return best;
+    }
+
 private:
     using Node = HeapNode<T>;
     static Node& node(T* t) { return *t; }
     static void unlink(Node& n) { n.child_ = n.sibling_ = n.back_ = nullptr; }
+
+    /// The next in preorder that is not below @p t. Walks back over siblings that were visited.
+    static T* after(T* t)
+    {
+        while (t != nullptr && node(t).sibling_ == nullptr) {
+            while (node(t).back_ != nullptr && node(node(t).back_).child_ != t)
+                t = node(t).back_;
+            t = node(t).back_; // the parent
+        }
+        return t == nullptr ? nullptr : node(t).sibling_;
+    }
 
     /// Joins two heaps; either may be null. The later root becomes the first child of the earlier.
     static T* meld(T* a, T* b)

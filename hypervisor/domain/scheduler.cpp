@@ -32,6 +32,8 @@ bool FairQueue::exhausted(const Runnable& r) const { return r.capped() && r.full
 void FairQueue::enter(Runnable& r)
 {
     ASSERT(r.home_ == nullptr);
+    if (r.detached_) r.vruntime_ += virtual_now_;
+    r.detached_ = false;
     // One with a cap gets its bucket's worth as soon as it is full, or it loses part of the cap.
     const Nanoseconds floor = virtual_now_ - (r.capped() ? slice : wake_credit);
     if (is_ahead(r.vruntime_, floor)) r.vruntime_ = floor;
@@ -130,11 +132,18 @@ void FairQueue::set_share(Runnable& r, std::uint32_t weight, std::uint32_t cap)
     if (requeue) leave(r);
     if (running_ == &r) weight_load_ += std::uint64_t{weight} - r.weight;
     // What it is ahead of the others it has run under the old weight.
-    if (is_ahead(virtual_now_, r.vruntime_))
-        r.vruntime_ = virtual_now_ + (r.vruntime_ - virtual_now_) * r.weight / weight;
+    const Nanoseconds base = r.detached_ ? 0 : virtual_now_;
+    if (is_ahead(base, r.vruntime_)) r.vruntime_ = base + (r.vruntime_ - base) * r.weight / weight;
     r.weight = weight;
     r.cap = cap;
     if (requeue) enter(r);
+}
+
+void FairQueue::detach(Runnable& r)
+{
+    ASSERT(r.home_ == nullptr);
+    if (!r.detached_) r.vruntime_ -= virtual_now_;
+    r.detached_ = true;
 }
 
 Nanoseconds FairQueue::deadline() const

@@ -32,6 +32,7 @@ private:
     std::uint64_t ticket_ = 0;        ///< Order of arrival, breaks ties.
     const FairQueue* home_ = nullptr; ///< The queue that has it; null: away.
     State state_ = State::away;
+    bool detached_ = false; ///< vruntime_ is relative to the virtual time of whichever queue it enters next.
 };
 
 class FairQueue {
@@ -42,6 +43,7 @@ public:
         2'000'000; ///< Advantage of a sleeper over the queue; a slice if it has a cap.
     static constexpr Nanoseconds preempt_margin = 500'000; ///< A waker must be behind by this to preempt.
     static constexpr Nanoseconds cap_window = 20'000'000;  ///< A full bucket is what a cap allows in this time.
+    static constexpr unsigned take_search = 64;            ///< take() looks at no more waiters.
 
     /// @p r became runnable (and does not run). Returns when the running one should be looked at again:
     /// @p now = preempt at once; `no_deadline` = it may run on.
@@ -65,6 +67,22 @@ public:
     [[nodiscard]] bool contains(const Runnable& r) const { return r.home_ == this; }
     [[nodiscard]] unsigned load() const { return load_; }                    ///< Running and waiting ones.
     [[nodiscard]] std::uint64_t weight_load() const { return weight_load_; } ///< The sum of their weights.
+
+    /// Removes the waiting one with the least virtual time that is @p allowed, for put() on another queue; may be null.
+    template <typename F> Runnable* take(F&& allowed, Nanoseconds now)
+    {
+        charge(now);
+        Runnable* const r = heap_.find(allowed, take_search);
+        if (r == nullptr) return nullptr;
+        leave(*r);
+        detach(*r);
+        return r;
+    }
+    /// A sleeper of this queue will wake on another: as take() leaves it.
+    void detach(Runnable& r);
+    /// One that another queue's take() or detach() let go continues here, as far behind or ahead of the others as it
+    /// was there. Returns what wake() does, which may be called instead.
+    Nanoseconds put(Runnable& r, Nanoseconds now) { return wake(r, now); }
 
     static constexpr Nanoseconds no_deadline = ~0ULL;
 

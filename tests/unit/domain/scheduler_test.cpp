@@ -374,4 +374,121 @@ TEST(FairQueue, MoreWeightCountsAtOnce)
     EXPECT_NEAR(static_cast<double>(m.ran[&light]), 50.0 * ms, 1.0 * FairQueue::slice);
 }
 
+TEST(FairQueue, TakeFindsTheFirstAllowedWaiter)
+{
+    std::mt19937_64 random{3};
+    Machine m;
+    std::deque<Runnable> all(40);
+    for (Runnable& r : all) {
+        r.weight = 1 + random() % 1000;
+        m.wake_timed(r);
+    }
+    m.run_until(3000 * ms);
+    Runnable* const running = m.queue.running();
+    std::vector<Runnable*> taken;
+    const auto allowed = [&](Runnable& r) { return &r != running && (&r - &all[0]) % 2 == 0; };
+    while (Runnable* const r = m.queue.take(allowed, m.now)) {
+        EXPECT_FALSE(m.queue.contains(*r));
+        EXPECT_TRUE(allowed(*r));
+        taken.push_back(r);
+    }
+    EXPECT_EQ(m.queue.running(), running);
+    for (Runnable& r : all)
+        EXPECT_FALSE(r.queued() && allowed(r));
+    EXPECT_EQ(m.queue.load(), all.size() - taken.size());
+}
+
+struct Number : HeapNode<Number> {
+    unsigned value = 0;
+    [[nodiscard]] bool before(const Number& other) const { return value < other.value; }
+};
+
+TEST(PairingHeap, FindsTheFirstThatIsAccepted)
+{
+    std::mt19937_64 random{5};
+    for (unsigned round = 0; round < 300; ++round) {
+        PairingHeap<Number> heap;
+        std::deque<Number> all(1 + random() % 60);
+        for (Number& n : all) {
+            n.value = static_cast<unsigned>(random() % 1000);
+            heap.insert(n);
+        }
+        const std::size_t gone = random() % all.size(); // removals give the heap its shape
+        for (std::size_t i = 0; i < gone; ++i)
+            heap.remove(all[i]);
+        const unsigned divisor = 1 + round % 7;
+        unsigned calls = 0;
+        const auto accept = [&](const Number& n) { return ++calls, n.value % divisor == 0; };
+        const Number* expected = nullptr;
+        for (std::size_t i = gone; i < all.size(); ++i)
+            if (all[i].value % divisor == 0 && (expected == nullptr || all[i].before(*expected))) expected = &all[i];
+        const Number* const found = heap.find(accept, 64);
+        ASSERT_EQ(found == nullptr, expected == nullptr);
+        if (found != nullptr) {
+            EXPECT_EQ(found->value, expected->value);
+        }
+        calls = 0;
+        EXPECT_EQ(heap.find([&](Number&) { return ++calls, false; }, 5), nullptr);
+        EXPECT_LE(calls, 5U);
+    }
+}
+
+TEST(FairQueue, NeitherTheRunningNorAThrottledOneIsTaken)
+{
+    Machine m;
+    Runnable hog, capped;
+    capped.cap = 10;
+    m.wake_timed(capped);
+    m.run_until(10 * ms);
+    m.wake_timed(hog);
+    ASSERT_EQ(m.queue.running(), &hog);
+    ASSERT_TRUE(m.queue.contains(capped));
+    EXPECT_EQ(m.queue.take([](Runnable&) { return true; }, m.now), nullptr);
+}
+
+TEST(FairQueue, AMovedOneKeepsItsPlace)
+{
+    Machine here, there;
+    std::deque<Runnable> hogs(4);
+    for (unsigned i = 0; i < 3; ++i)
+        here.wake_timed(hogs[i]);
+    there.wake_timed(hogs[3]);
+    here.run_until(1004 * ms);
+    there.run_until(500 * ms); // its virtual time is another
+    // The one that has run last waits for two others here, so it does not preempt there.
+    here.run_until(1008 * ms);
+    Runnable* const first = here.queue.take([](Runnable&) { return true; }, here.now);
+    Runnable* const last = here.queue.take([](Runnable&) { return true; }, here.now);
+    ASSERT_NE(first, nullptr);
+    ASSERT_NE(last, nullptr);
+    EXPECT_EQ(here.queue.load(), 1U);
+    there.queue.pick(there.now); // a new stint
+    EXPECT_EQ(there.queue.put(*last, there.now), there.now + FairQueue::slice);
+    EXPECT_EQ(there.queue.put(*first, there.now), there.now + FairQueue::slice);
+    EXPECT_EQ(there.queue.load(), 3U);
+    EXPECT_TRUE(there.queue.contains(*first));
+    EXPECT_FALSE(here.queue.contains(*first));
+    there.ran.clear();
+    there.run_until(there.now + 2400 * ms);
+    for (Runnable* const r : {&hogs[3], first, last})
+        EXPECT_NEAR(static_cast<double>(there.ran[r]), 800.0 * ms, 2.0 * FairQueue::slice);
+}
+
+TEST(FairQueue, ASleeperWakesOnAnotherQueue)
+{
+    Machine old, young;
+    Runnable sleeper, hog;
+    old.wake_timed(sleeper);
+    old.run_until(5000 * ms);
+    old.queue.sleep(sleeper, old.now);
+    young.wake_timed(hog);
+    young.run_until(20 * ms);
+    old.queue.detach(sleeper);
+    old.queue.detach(sleeper); // once more changes nothing
+    young.wake_timed(sleeper);
+    young.ran.clear();
+    young.run_until(420 * ms);
+    EXPECT_NEAR(static_cast<double>(young.ran[&sleeper]), 200.0 * ms, 1.0 * FairQueue::slice);
+}
+
 } // namespace

@@ -34,7 +34,6 @@
 #define PV_VCPUAFFINITY_FORCE 0x4
 
 #define PV_SCHEDULER_CREDIT 5
-#define PV_SCHEDULER_CREDIT2 6
 #define PV_DOMCTL_SCHEDOP_PUTINFO 0
 #define PV_DOMCTL_SCHEDOP_GETINFO 1
 
@@ -132,17 +131,17 @@ struct pv_domctl_max_vcpus {
 };
 PV_CHECK_SIZE(pv_domctl_max_vcpus, 4);
 
-struct pv_domctl_sched_credit2 {
+struct pv_domctl_sched_credit {
     uint16_t weight;
     uint16_t cap;
 };
-PV_CHECK_SIZE(pv_domctl_sched_credit2, 4);
+PV_CHECK_SIZE(pv_domctl_sched_credit, 4);
 
 struct pv_domctl_scheduler_op {
     uint32_t sched_id;
     uint32_t cmd;
     union {
-        PV_ARM(struct pv_domctl_sched_credit2, credit2, 16);
+        PV_ARM(struct pv_domctl_sched_credit, credit, 16);
         struct {
             uint64_t vcpus;
             uint32_t nr_vcpus;

@@ -154,10 +154,12 @@ struct pv_sysctl_cpupool_op {
 };
 PV_CHECK_SIZE(pv_sysctl_cpupool_op, 40);
 
-struct pv_sysctl_credit2_schedule {
+struct pv_sysctl_credit_schedule {
+    uint32_t tslice_ms;
     uint32_t ratelimit_us;
+    uint32_t vcpu_migr_delay_us;
 };
-PV_CHECK_SIZE(pv_sysctl_credit2_schedule, 4);
+PV_CHECK_SIZE(pv_sysctl_credit_schedule, 12);
 
 struct pv_sysctl_scheduler_op {
     uint32_t cpupool_id;
@@ -165,7 +167,7 @@ struct pv_sysctl_scheduler_op {
     uint32_t cmd;
     uint32_t hole0;
     union {
-        PV_ARM(struct pv_sysctl_credit2_schedule, sched_credit2, 16);
+        PV_ARM(struct pv_sysctl_credit_schedule, sched_credit, 16);
         uint64_t words[2];
     } u;
 };

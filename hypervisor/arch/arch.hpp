@@ -5,6 +5,7 @@
 // off (ADR 0003); they are served on the way back to a guest and while idle. "This CPU" is the calling one.
 #pragma once
 #include "arch/guest_state.hpp"
+#include "base/cpu_set.hpp"
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include <span>
@@ -53,8 +54,18 @@ Maddr current_root();
 void load_idle_root();
 void invalidate_page(std::uint64_t va);
 void flush_tlb_local();
-/// Runs @p fn(arg) on every CPU in @p cpus other than this one and waits. One CPU today: a no-op for an empty set.
-void call_on_cpus(std::uint64_t cpus, void (*fn)(void*), void* arg);
+/// CPUs that run, this one included; fixed before the first guest.
+const CpuSet& online_cpus();
+/// What the firmware calls a CPU that runs: its APIC id and its ACPI processor id.
+struct CpuName {
+    std::uint32_t apic_id, acpi_id;
+};
+CpuName cpu_name(CpuId cpu);
+/// Runs @p fn(arg) on every CPU in @p cpus other than this one and waits. A waiting CPU, and one that spins in relax(),
+/// serves the calls of others meanwhile: @p fn takes no lock, touches no guest memory and makes no calls. Online CPUs.
+void call_on_cpus(const CpuSet& cpus, void (*fn)(void*), void* arg);
+/// Makes @p cpu, another one, pass upcall_before_guest() soon.
+void kick_cpu(CpuId cpu);
 
 // ---- guest memory, under the current root -----------------------------------------------------------------------
 /// Return the number of bytes NOT copied (0 = all). Addresses are checked by the caller (guest/copy).
@@ -123,6 +134,8 @@ TscScale tsc_scale();
 /// One-shot: upcall_timer() happens no earlier than @p ns from now. Replaces an earlier deadline.
 void arm_timer(std::uint64_t ns_from_now);
 void disarm_timer();
+/// Do all CPUs' TSCs agree and go on at one rate? As measured at boot, or as `tsc=` says.
+bool tsc_is_stable();
 /// Seconds since 1970 from the CMOS clock, read once at boot.
 std::uint64_t boot_wallclock_seconds();
 
@@ -174,7 +187,10 @@ Result<> acpi_sleep(const AcpiSleep& request);
 /// sleeps; serve_interrupts does not.
 void wait_for_interrupt();
 void serve_interrupts();
-inline void relax() { __builtin_ia32_pause(); }
+/// Makes @p cpu, another one, log where it is, whatever it does.
+void report_cpu(CpuId cpu);
+/// For every loop that waits for another CPU: serves its calls.
+void relax();
 
 // ---- upcalls: defined by the core, made by the machine with interrupts off
 // -------------------------------------------

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The formatter, the console ring and the sinks. Writers on several CPUs may interleave whole lines; a line itself is
-// formatted in a local buffer, so no lock is held while formatting and none is needed for memory safety.
+// The formatter, the console ring and the sinks. A line is formatted in a local buffer and claims its part of the ring
+// by one addition. Sinks take one line at a time; a writer that waits too long, its peer being stopped or dead, goes
+// on.
 #include "base/log.hpp"
 #include "base/atomic.hpp"
 #include <array>
@@ -17,6 +18,7 @@ Atomic<std::uint64_t> ring_head;  // absolute position of the next byte
 Atomic<std::uint64_t> ring_floor; // nothing before this position is shown
 std::array<Sink, max_sinks> sinks;
 Atomic<std::uint32_t> sink_count;
+Atomic<std::uint8_t> sinks_busy;
 Atomic<std::uint8_t> threshold{static_cast<std::uint8_t>(Level::info)};
 
 /// Bounded writer: drops what does not fit and always leaves room for the NUL.
@@ -80,9 +82,13 @@ void append_to_ring(std::span<const char> text)
 
 void to_sinks(std::span<const char> text)
 {
+    constexpr unsigned patience = 10'000'000; // spins: longer than any line takes
+    for (unsigned i = 0; i < patience && sinks_busy.exchange(1, Order::acquire) != 0; ++i) {
+    }
     const std::uint32_t n = sink_count.load(Order::acquire);
     for (std::uint32_t i = 0; i < n; ++i)
         sinks[i](text);
+    sinks_busy.store(0, Order::release);
 }
 
 } // namespace

@@ -170,6 +170,11 @@ Outcome apply(Options& o, Text name, Text value, bool has_value)
     if (name.is("noreboot")) return used(read_flag(value, has_value, o.noreboot));
     if (name.is("spec-ctrl")) return used(read_choice(value, o.spec_ctrl));
     if (name.is("xpti")) return used(read_choice(value, o.xpti));
+    if (name.is("watchdog_timeout")) return used(read_into(value, o.watchdog_seconds, 3600));
+    if (name.is("tsc")) {
+        o.tsc = value.is("stable") ? Choice::on : value.is("unstable") ? Choice::off : o.tsc;
+        return used(o.tsc != Choice::automatic);
+    }
     if (name.is("fastpath")) return used(read_flag(value, has_value, o.fastpath));
     if (name.is("sched") || name.is("cpufreq")) return Outcome::used; // accepted: one scheduler, no governor
     if (name.is("placeholder") || name.is("no-real-mode") || name.is("edd"))

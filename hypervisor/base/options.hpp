@@ -18,13 +18,15 @@ struct Options {
     std::uint16_t com1_port = 0x3f8;
     std::uint64_t dom0_bytes = 0;     ///< dom0_mem=; 0 = all but a reserve.
     std::uint64_t dom0_max_bytes = 0; ///< dom0_mem=max:; 0 = same as dom0_bytes.
-    std::uint32_t dom0_max_vcpus = 1;
-    std::uint32_t maxcpus = 0; ///< 0 = all.
+    std::uint32_t dom0_max_vcpus = 0; ///< 0 = one for each CPU.
+    std::uint32_t maxcpus = 0;        ///< 0 = all.
     log::Level log_level = log::Level::info;
     log::Level guest_log_level = log::Level::warning;
     bool noreboot = false;
     Choice spec_ctrl = Choice::automatic;
     Choice xpti = Choice::automatic;
+    Choice tsc = Choice::automatic;     ///< tsc=stable (on) or unstable (off): do the CPUs' TSCs agree?
+    std::uint32_t watchdog_seconds = 5; ///< watchdog_timeout=; 0 = no watchdog.
     bool fastpath = true;
     const char* command_line = ""; ///< The whole line, for XENVER_commandline.
 };

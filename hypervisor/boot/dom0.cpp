@@ -7,6 +7,7 @@
 #include "base/options.hpp"
 #include "boot/dom0_tables.hpp"
 #include "boot/unpack.hpp"
+#include "cpu/watchdog.hpp"
 #include "domain/domain.hpp"
 #include "hypercall/page.hpp"
 #include "mm/allocator.hpp"
@@ -145,7 +146,8 @@ domain::Domain& create_dom0(std::uint64_t pages)
     domain::DomainConfig config;
     config.id = DomainId{0};
     config.role = domain::Role::hardware;
-    config.max_vcpus = options.dom0_max_vcpus;
+    config.max_vcpus =
+        options.dom0_max_vcpus != 0 ? options.dom0_max_vcpus : std::min(arch::online_cpus().count(), 64U);
     domain::Domain& dom0 = *must(domain::Domain::create(config), "domain");
     must(dom0.create_vcpus(config.max_vcpus), "vCPUs");
     const std::uint64_t max = options.dom0_max_bytes / page_size;
@@ -211,6 +213,7 @@ void start_dom0(const BootInfo& info)
     build(info);
     release_modules(info);
     must(domain::hardware_domain()->controller_unpause(), "first run");
+    cpu::start_watchdog(options.watchdog_seconds);
     arch::enter_guest();
 }
 

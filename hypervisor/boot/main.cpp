@@ -46,6 +46,20 @@ void start_console()
     arch::x86::set_panic_reset(!options.noreboot);
 }
 
+/// A page below 640 KiB that is RAM and holds no module, for other CPUs to start in; 0 if there is none. It is dom0's
+/// later, as the rest of the first MiB.
+std::uint64_t find_low_page()
+{
+    Spans low = ram;
+    subtract(low, {0, page_size});
+    subtract(low, {0xa0000, 1ULL << 52});
+    for (const Module& m : info.module_list())
+        subtract(low, {m.start.raw(), m.start.raw() + m.bytes});
+    for (std::size_t i = low.count; i-- != 0;)
+        if (low.items[i].end - low.items[i].start >= page_size) return low.items[i].end - page_size;
+    return 0;
+}
+
 void find_memory()
 {
     if (!normalise(info)) log::warning("memory map: too many ranges, the last are ignored");
@@ -63,17 +77,23 @@ void find_memory()
     log::info("memory: {} MiB in {} ranges", bytes >> 20, ram.count);
 }
 
+std::array<Range, 192> spare; ///< free_ram while arch/x86 takes frames from it.
+
+void sync_free_ram()
+{
+    for (std::size_t i = 0; i < free_ram.count; ++i)
+        free_ram.items[i] = {spare[i].start, spare[i].end};
+}
+
 void own_page_tables()
 {
-    static std::array<Range, 192> all, spare;
+    static std::array<Range, 192> all;
     for (std::size_t i = 0; i < ram.count; ++i)
         all[i] = {ram.items[i].start, ram.items[i].end};
     for (std::size_t i = 0; i < free_ram.count; ++i)
         spare[i] = {free_ram.items[i].start, free_ram.items[i].end};
     const std::uint64_t end = ram.items[ram.count - 1].end;
     arch::x86::init_paging({all.data(), ram.count}, {spare.data(), free_ram.count}, end);
-    for (std::size_t i = 0; i < free_ram.count; ++i)
-        free_ram.items[i] = {spare[i].start, spare[i].end};
     const auto screen = arch::x86::map_physical(text_screen, page_size, arch::x86::Cache::uncached);
     if (options.console_vga && info.screen.kind == Screen::Kind::text && screen.ok())
         arch::x86::init_vga(screen.take());
@@ -118,7 +138,15 @@ void hand_memory_over()
     cpu::start_clock();
     domain::start_wallclock();
     domain::set_after_crash(options.noreboot ? domain::AfterCrash::halt : domain::AfterCrash::reset);
+    const std::uint32_t present = arch::x86::acpi().cpu_count == 0 ? 1 : arch::x86::acpi().cpu_count;
+    const std::uint32_t cpus = options.maxcpus != 0 && options.maxcpus < present ? options.maxcpus : present;
+    arch::x86::init_windows(cpus);
+    sync_free_ram();
     hand_memory_over();
+    if (const std::uint64_t page = find_low_page(); page != 0 || cpus == 1)
+        arch::x86::start_cpus(cpus, Maddr{page});
+    else
+        log::warning("no free page below 640 KiB: one CPU is used");
     arch::x86::init_serial_interrupt();
     start_dom0(info);
 }

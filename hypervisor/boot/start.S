@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // From the boot loader (32-bit, paging off, multiboot 1 or 2) to boot_entry() in long mode at the linked address, on
-// the boot CPU. Early tables: 4 GiB identity, and the first GiB again at HV_IMAGE_OFFSET; the final ones replace them.
+// the boot CPU, and the way of further CPUs from real mode to ap_entry(). Early tables: 4 GiB identity, and the first
+// GiB again at HV_IMAGE_OFFSET; the final ones replace them.
 #include "arch/x86/layout.h"
 
 #define PHYS(x) ((x) - HV_IMAGE_OFFSET)
@@ -76,6 +77,8 @@ start32: // eax magic, ebx information
     movl $PHYS(early_l3) + 3, (%edi)
     movl $PHYS(early_l3) + 4096 + 3, 261 * 8(%edi)
 
+    mov $PHYS(start64), %ebx
+enter_long_mode: // edi root, ebx where to go on; ebp, esi are kept
     mov %edi, %cr3
     mov $0x20, %eax // PAE
     mov %eax, %cr4
@@ -86,7 +89,7 @@ start32: // eax magic, ebx information
     mov $0x80010033, %eax // PG WP NE ET MP PE
     mov %eax, %cr0
     lgdt PHYS(early_gdt_pointer)
-    ljmp $0x08, $PHYS(start64)
+    ljmp $0x08, $PHYS(long_mode)
 
 too_old:
     mov $PHYS(too_old_text), %esi
@@ -105,6 +108,8 @@ too_old_text:
     .asciz "parapet: this CPU has no long mode or no NX\r\n"
 
     .code64
+long_mode:
+    jmp *%rbx
 start64:
     movabs $5f, %rax
     jmp *%rax
@@ -123,11 +128,48 @@ start64:
 6:  hlt
     jmp 6b
 
+// Another CPU starts here in real mode, at the start of a page below 1 MiB that holds a copy.
+    .code16
+    .globl ap_trampoline, ap_trampoline_end
+ap_trampoline:
+    cli
+    lgdtl %cs:(7f - ap_trampoline)
+    mov %cr0, %eax
+    or $1, %eax
+    mov %eax, %cr0
+    ljmpl $0x18, $PHYS(ap_start32)
+7:  .short 31
+    .long PHYS(early_gdt)
+ap_trampoline_end:
+    .code32
+ap_start32:
+    mov $0x10, %eax
+    mov %eax, %ds
+    mov %eax, %ss
+    mov $PHYS(early_l4), %edi
+    mov $PHYS(ap_start64), %ebx
+    jmp enter_long_mode
+    .code64
+ap_start64: // on the early tables: first to the linked address, then to the final tables and its own stack
+    movabs $8f, %rax
+    jmp *%rax
+8:  mov $0x10, %eax
+    mov %eax, %es
+    xor %eax, %eax
+    mov %eax, %fs
+    mov %eax, %gs
+    mov ap_root(%rip), %rax
+    mov %rax, %cr3
+    mov ap_stack(%rip), %rsp
+    xor %ebp, %ebp
+    call ap_entry
+    ud2
+
     .balign 8
 early_gdt:
-    .quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff
+    .quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cf9b000000ffff
 early_gdt_pointer:
-    .short 23
+    .short 31
     .long PHYS(early_gdt), 0
 
     .section .bss.aligned, "aw", @nobits

@@ -3,9 +3,7 @@
 // Spin locks with ranks. A CPU takes locks in strictly rising rank (docs/locking.md has the order); debug builds
 // check it at every acquire. Interrupts are off in the hypervisor, so no lock needs to disable them.
 #pragma once
-#include "base/assert.hpp"
 #include "base/atomic.hpp"
-#include "cpu/percpu.hpp"
 
 namespace hv::cpu {
 
@@ -32,6 +30,16 @@ enum class Rank : std::uint8_t {
     console = 100
 };
 
+inline constexpr Rank all_ranks[] = {Rank::control, Rank::domain_list, Rank::domain,    Rank::binding, Rank::event,
+                                     Rank::pirq,    Rank::grant,       Rank::scheduler, Rank::timer,   Rank::wallclock,
+                                     Rank::memory,  Rank::heap,        Rank::console};
+
+/// How often locks of @p rank were found taken, and how many rounds their takers spun, since boot.
+struct Contention {
+    std::uint64_t waits, rounds;
+};
+Contention contention(Rank rank);
+
 class SpinLock {
 public:
     constexpr explicit SpinLock(Rank rank) : rank_{rank} {}
@@ -40,33 +48,21 @@ public:
 
     void lock()
     {
-        check_rank();
+        if (check_ranks) note_taken(rank_);
         const std::uint32_t mine = next_.fetch_add(1, Order::relaxed);
-        while (serving_.load(Order::acquire) != mine)
-            arch::relax();
+        if (serving_.load(Order::acquire) != mine) [[unlikely]]
+            wait(mine);
     }
     void unlock()
     {
-        drop_rank();
+        if (check_ranks) note_dropped(rank_);
         serving_.store(serving_.load(Order::relaxed) + 1, Order::release);
     }
 
 private:
-    void check_rank() const
-    {
-        if (!check_ranks) return;
-        PerCpu& c = this_cpu();
-        ASSERT(c.held_count < c.held_ranks.size());
-        ASSERT(c.held_count == 0 || c.held_ranks[c.held_count - 1] < static_cast<std::uint8_t>(rank_));
-        c.held_ranks[c.held_count++] = static_cast<std::uint8_t>(rank_);
-    }
-    void drop_rank() const
-    {
-        if (!check_ranks) return;
-        PerCpu& c = this_cpu();
-        ASSERT(c.held_count != 0 && c.held_ranks[c.held_count - 1] == static_cast<std::uint8_t>(rank_));
-        --c.held_count;
-    }
+    static void note_taken(Rank rank);
+    static void note_dropped(Rank rank);
+    void wait(std::uint32_t mine);
     Atomic<std::uint32_t> next_;
     Atomic<std::uint32_t> serving_;
     Rank rank_;

@@ -1,17 +1,29 @@
 // SPDX-License-Identifier: MIT
 //
-// Storage of every CPU's data: static, so that it exists before the first allocation.
+// Storage of every CPU's data: static, so that its address is good before the first allocation.
 #include "cpu/percpu.hpp"
 #include "base/assert.hpp"
 
 namespace hv::arch {
+namespace {
+
+struct All {
+    std::array<cpu::PerCpu, max_cpus> cpus;
+    All()
+    {
+        for (std::uint32_t i = 0; i < max_cpus; ++i) {
+            cpus[i].id = CpuId{i};
+            cpus[i].timers.serve(cpus[i]);
+        }
+    }
+} all;
+
+} // namespace
 
 cpu::PerCpu& upcall_percpu(std::uint32_t cpu)
 {
-    static std::array<cpu::PerCpu, cpu::max_cpus> all;
-    ASSERT(cpu < all.size());
-    if (all[cpu].id != CpuId{cpu}) all[cpu].id = CpuId{cpu}; // written once: other threads of a host test may look
-    return all[cpu];
+    ASSERT(cpu < max_cpus);
+    return all.cpus[cpu];
 }
 
 } // namespace hv::arch

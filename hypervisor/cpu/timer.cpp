@@ -12,53 +12,80 @@ Timer::~Timer() { stop(); }
 
 void Timer::start(TimerQueue& queue, Nanoseconds deadline)
 {
-    stop();
-    deadline_ = deadline;
-    queue_ = &queue;
-    queue.insert(*this);
+    for (;;) {
+        stop();
+        const Guard guard{queue.lock_};
+        TimerQueue* none = nullptr;
+        if (!queue_.compare_exchange(none, &queue, Order::acq_rel)) continue; // somebody else was quicker
+        deadline_ = deadline;
+        last_ = &queue;
+        queue.heap_.insert(*this);
+        if (queue.heap_.first() == this) queue.mark_stale();
+        return;
+    }
 }
 
 void Timer::stop()
 {
-    if (queue_ == nullptr) return;
-    queue_->remove(*this);
-    queue_ = nullptr;
+    for (TimerQueue* q = queue_.load(Order::acquire); q != nullptr; q = queue_.load(Order::acquire)) {
+        const Guard guard{q->lock_};
+        if (queue_.load(Order::relaxed) != q) continue;
+        if (q->heap_.first() == this) q->mark_stale();
+        q->heap_.remove(*this);
+        queue_.store(nullptr, Order::release);
+        return;
+    }
+}
+
+void Timer::finish()
+{
+    do {
+        stop();
+        while (last_ != nullptr && last_->firing_.load(Order::acquire) == this)
+            arch::relax();
+    } while (active()); // the callback started it again
 }
 
 void TimerQueue::mark_stale()
 {
-    stale_ = true;
-    if (&this_cpu().timers == this) raise(Softirq::timer_hardware);
+    stale_.store(1, Order::relaxed);
+    if (owner_ != nullptr) raise_on(owner_->id, Softirq::timer_hardware);
 }
 
-void TimerQueue::insert(Timer& t)
+Timer* TimerQueue::take_due(Nanoseconds now)
 {
-    heap_.insert(t);
-    if (heap_.first() == &t) mark_stale();
-}
-
-void TimerQueue::remove(Timer& t)
-{
-    if (heap_.first() == &t) mark_stale();
-    heap_.remove(t);
+    const Guard guard{lock_};
+    Timer* const due = heap_.first();
+    if (due == nullptr || due->deadline_ > now) return nullptr;
+    heap_.remove(*due);
+    mark_stale();
+    firing_.store(due, Order::relaxed);
+    due->queue_.store(nullptr, Order::release);
+    return due;
 }
 
 void TimerQueue::run(Nanoseconds now)
 {
-    while (heap_.first() != nullptr && heap_.first()->deadline_ <= now) {
-        Timer& due = *heap_.first();
-        due.stop();
-        due.fn_(due);
+    for (Timer* due = take_due(now); due != nullptr; due = take_due(now)) {
+        due->fn_(*due);
+        firing_.store(nullptr, Order::release); // the callback may have freed it
     }
+}
+
+Nanoseconds TimerQueue::earliest()
+{
+    const Guard guard{lock_};
+    return heap_.first() == nullptr ? none : heap_.first()->deadline_;
 }
 
 void TimerQueue::program(Nanoseconds now)
 {
-    stale_ = false;
-    if (next() == nullptr)
+    stale_.store(0, Order::relaxed); // before the look: a start after it marks again
+    const Nanoseconds next = earliest();
+    if (next == none)
         arch::disarm_timer();
     else
-        arch::arm_timer(next()->deadline_ > now ? next()->deadline_ - now : 0);
+        arch::arm_timer(next > now ? next - now : 0);
 }
 
 } // namespace hv::cpu

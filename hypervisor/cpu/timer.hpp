@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // One-shot timers of one CPU, kept in a pairing heap: O(1) start, O(log n) amortised stop and expiry. A timer belongs
-// to the queue it was started on and is touched only by that queue's CPU.
+// to the queue it was started on and fires on that queue's CPU; any CPU may start it there or stop it. Rank timer.
 #pragma once
+#include "base/atomic.hpp"
 #include "base/pairing_heap.hpp"
 #include "base/units.hpp"
+#include "cpu/lock.hpp"
 
 namespace hv::cpu {
 
@@ -18,37 +20,50 @@ public:
     Timer& operator=(const Timer&) = delete;
     ~Timer();
 
-    /// (Re)starts; @p deadline may be in the past, then it fires at the next opportunity.
+    /// (Re)starts; @p deadline may be in the past, then it fires at the next opportunity. Another CPU that must program
+    /// its hardware for it is told.
     void start(TimerQueue& queue, Nanoseconds deadline);
+    /// The callback may still be under way on another CPU.
     void stop();
-    [[nodiscard]] bool active() const { return queue_ != nullptr; }
-    [[nodiscard]] Nanoseconds deadline() const { return deadline_; }
+    /// As stop(), and no callback is under way on return. Not from the callback; no lock held that it takes.
+    void finish();
+    [[nodiscard]] bool active() const { return queue_.load(Order::acquire) != nullptr; }
+    [[nodiscard]] Nanoseconds deadline() const { return deadline_; } ///< Meaningful to whoever starts it.
     [[nodiscard]] bool before(const Timer& other) const { return deadline_ < other.deadline_; }
 
 private:
     friend class TimerQueue;
     Callback fn_;
-    TimerQueue* queue_ = nullptr;
+    Atomic<TimerQueue*> queue_;  ///< Changes under the queue's lock; null: not active.
+    TimerQueue* last_ = nullptr; ///< Where it was started last.
     Nanoseconds deadline_ = 0;
 };
 
+struct PerCpu;
+
 class TimerQueue {
 public:
-    /// Fires everything due at @p now, in order of deadline. Callbacks may start and stop timers.
+    /// From now on @p cpu, whose queue this is, is told when its hardware needs another deadline.
+    void serve(PerCpu& cpu) { owner_ = &cpu; }
+    /// Fires everything due at @p now, in order of deadline, without the lock. Callbacks may start and stop timers.
     void run(Nanoseconds now);
-    [[nodiscard]] const Timer* next() const { return heap_.first(); }
+    static constexpr Nanoseconds none = ~0ULL;
+    /// The earliest deadline, or none.
+    [[nodiscard]] Nanoseconds earliest();
     /// Does the timer hardware need a new deadline?
-    [[nodiscard]] bool stale() const { return stale_; }
+    [[nodiscard]] bool stale() const { return stale_.load(Order::relaxed) != 0; }
     void mark_stale();
     /// Programs this CPU's timer hardware for the earliest deadline.
     void program(Nanoseconds now);
 
 private:
     friend class Timer;
-    void insert(Timer& t);
-    void remove(Timer& t);
-    PairingHeap<Timer> heap_;
-    bool stale_ = false; ///< The earliest timer is another one since program().
+    Timer* take_due(Nanoseconds now);
+    SpinLock lock_{Rank::timer};
+    PairingHeap<Timer> heap_;    ///< Guarded by lock_.
+    Atomic<std::uint8_t> stale_; ///< The earliest timer is another one since program().
+    PerCpu* owner_ = nullptr;
+    Atomic<const Timer*> firing_; ///< Whose callback runs.
 };
 
 } // namespace hv::cpu

@@ -2,6 +2,7 @@
 //
 // See domain/audit.hpp.
 #include "domain/audit.hpp"
+#include "cpu/park.hpp"
 #include "domain/grants.hpp"
 #include "domain/pirq.hpp"
 
@@ -46,6 +47,7 @@ void name_grants(mm::Audit& a, GrantTable& grants)
 
 Result<mm::AuditReport, false> audit_machine()
 {
+    const cpu::Parked parked = TRY(cpu::Parked::all());
     mm::Audit a = TRY(mm::Audit::begin());
     for_each_domain([&](Domain& d) {
         if (d.shared_info_frame() != invalid_mfn) a.type_ref(d.shared_info_frame());

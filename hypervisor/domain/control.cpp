@@ -33,16 +33,21 @@ Result<> page_frame_info(const Domain& d, const pv_domctl_getpageframeinfo3& q)
     return Ok{};
 }
 
+/// The credit scheduler's interface: weight 0 and cap 0xffff leave the value as it is.
 Result<> scheduler_op(Domain& d, pv_domctl_scheduler_op& op)
 {
+    constexpr std::uint16_t keep = 0xffff;
     if (op.sched_id != scheduler_id) return Error::einval;
     switch (op.cmd) {
-    case PV_DOMCTL_SCHEDOP_GETINFO: op.u.credit2 = {static_cast<std::uint16_t>(d.weight), 0}; return Ok{};
-    case PV_DOMCTL_SCHEDOP_PUTINFO:
-        if (op.u.credit2.weight == 0) return Error::einval;
-        if (op.u.credit2.cap != 0) return Error::eopnotsupp;
-        d.set_weight(op.u.credit2.weight);
+    case PV_DOMCTL_SCHEDOP_GETINFO:
+        op.u.credit = {static_cast<std::uint16_t>(d.weight), static_cast<std::uint16_t>(d.cap)};
         return Ok{};
+    case PV_DOMCTL_SCHEDOP_PUTINFO: {
+        const auto& s = op.u.credit;
+        if (s.cap != keep && s.cap > 100 * d.max_vcpus()) return Error::einval;
+        d.set_share(s.weight == 0 ? d.weight : s.weight, s.cap == keep ? d.cap : s.cap);
+        return Ok{};
+    }
     default: return Error::einval;
     }
 }
@@ -72,8 +77,9 @@ Result<> permission(std::uint8_t allow) { return allow == 0 ? Result<>{Ok{}} : E
 Result<> node_affinity(pv_domctl& op)
 {
     const pv_xenctl_bitmap& map = op.u.nodeaffinity.nodemap;
-    if (op.cmd == PV_DOMCTL_GETNODEAFFINITY) return write_first_bit(map, true);
-    return TRY(read_first_bit(map)) ? Result<>{Ok{}} : Error::einval;
+    const CpuSet node_0 = CpuSet::of(CpuId{0});
+    if (op.cmd == PV_DOMCTL_GETNODEAFFINITY) return write_set(map, node_0);
+    return TRY(read_set(map)).contains(node_0) ? Result<>{Ok{}} : Error::einval;
 }
 
 Result<> life_op(Vcpu& caller, Domain& d, std::uint32_t cmd)
@@ -148,19 +154,25 @@ Result<> run(Vcpu& caller, pv_domctl& op)
 
 } // namespace
 
-Result<bool> read_first_bit(const pv_xenctl_bitmap& map)
+Result<CpuSet> read_set(const pv_xenctl_bitmap& map)
 {
-    if (map.nr_bits == 0) return false;
-    return (TRY(guest::In<std::uint8_t>{GuestVa{map.bitmap}}.read()) & 1) != 0;
+    CpuSet set;
+    const guest::In<std::uint8_t> in{GuestVa{map.bitmap}};
+    for (std::uint32_t i = 0; i * 8 < map.nr_bits && i * 8 < max_cpus; ++i) {
+        const unsigned bits = map.nr_bits - i * 8 < 8 ? map.nr_bits - i * 8 : 8;
+        const std::uint64_t byte = TRY(in.read(i)) & ((1U << bits) - 1);
+        set.set_word(i / 8, set.word(i / 8) | byte << i % 8 * 8);
+    }
+    return set;
 }
 
-Result<> write_first_bit(const pv_xenctl_bitmap& map, bool first)
+Result<> write_set(const pv_xenctl_bitmap& map, const CpuSet& set)
 {
     const std::uint32_t bytes = map.nr_bits / 8 + (map.nr_bits % 8 != 0 ? 1U : 0U);
     if (bytes > most_bitmap_bytes) return Error::einval;
     const guest::Out<std::uint8_t> out{GuestVa{map.bitmap}};
     for (std::uint32_t i = 0; i < bytes; ++i)
-        TRY(out.write(i == 0 && first, i));
+        TRY(out.write(i < max_cpus / 8 ? static_cast<std::uint8_t>(set.word(i / 8) >> i % 8 * 8) : 0, i));
     return Ok{};
 }
 

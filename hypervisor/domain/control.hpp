@@ -19,12 +19,12 @@ Result<> create_domain(pv_domctl& op);
 void describe(Domain& d, pv_domctl_getdomaininfo& info);
 Result<> control_vcpu(Vcpu& caller, Domain& d, pv_domctl& op);
 
-/// The schedulers' number that toolstacks know and that has a weight and no other knob Parapet lacks.
-inline constexpr std::uint32_t scheduler_id = PV_SCHEDULER_CREDIT2;
+/// The scheduler's number that toolstacks know and whose knobs, weight and cap, are ours.
+inline constexpr std::uint32_t scheduler_id = PV_SCHEDULER_CREDIT;
 
-/// Sets of CPUs or nodes as the ABI passes them; there is one of each, so bit 0 is all that counts.
-Result<bool> read_first_bit(const pv_xenctl_bitmap& map);
-/// Writes @p first as bit 0 and zeroes for the rest of the map. einval for a map of absurd size.
-Result<> write_first_bit(const pv_xenctl_bitmap& map, bool first);
+/// Sets of CPUs (or of nodes, of which there is one: 0) as the ABI passes them. Bits past the last CPU are ignored.
+Result<CpuSet> read_set(const pv_xenctl_bitmap& map);
+/// As much of @p set as @p map has room for, zeroes behind it. einval for a map of absurd size.
+Result<> write_set(const pv_xenctl_bitmap& map, const CpuSet& set);
 
 } // namespace hv::domain

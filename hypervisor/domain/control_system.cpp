@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// sysctl: facts about the machine, which has one CPU in use on one node, and its console ring.
+// sysctl: facts about the machine, whose CPUs are cores of one socket on one node, and its console ring.
 #include "base/log.hpp"
 #include "domain/console.hpp"
 #include "domain/control.hpp"
@@ -38,10 +38,14 @@ Result<> read_console(pv_sysctl_readconsole& q)
     return Ok{};
 }
 
+std::uint32_t cpu_count() { return arch::online_cpus().count(); }
+
 void physical_info(pv_sysctl_physinfo& p)
 {
     p = {};
-    p.threads_per_core = p.cores_per_socket = p.nr_cpus = p.nr_nodes = 1;
+    p.threads_per_core = p.nr_nodes = 1;
+    p.nr_cpus = p.cores_per_socket = cpu_count();
+    p.max_cpu_id = p.nr_cpus - 1;
     p.cpu_khz = arch::tsc_scale().khz;
     p.capabilities = PV_SYSCTL_PHYSCAP_PV | PV_SYSCTL_PHYSCAP_GNTTAB_V1;
     p.total_pages = mm::total_frames();
@@ -98,13 +102,13 @@ Result<> numa_info(pv_sysctl_numainfo& q)
 
 Result<> cpu_pool(pv_sysctl_cpupool_op& q)
 {
-    if (q.op == PV_SYSCTL_CPUPOOL_OP_FREEINFO) return write_first_bit(q.cpumap, false);
+    if (q.op == PV_SYSCTL_CPUPOOL_OP_FREEINFO) return write_set(q.cpumap, CpuSet{});
     if (q.op != PV_SYSCTL_CPUPOOL_OP_INFO) return Error::eopnotsupp;
     if (q.cpupool_id != 0) return Error::enoent;
     q.sched_id = scheduler_id;
     q.n_dom = 0;
     for_each_domain([&](Domain&) { ++q.n_dom; });
-    return write_first_bit(q.cpumap, true);
+    return write_set(q.cpumap, arch::online_cpus());
 }
 
 Result<> scheduler(pv_sysctl_scheduler_op& q)
@@ -112,7 +116,7 @@ Result<> scheduler(pv_sysctl_scheduler_op& q)
     if (q.cpupool_id != 0) return Error::esrch;
     if (q.sched_id != scheduler_id) return Error::einval;
     if (q.cmd != PV_SYSCTL_SCHEDOP_GETINFO) return Error::eopnotsupp;
-    q.u.sched_credit2.ratelimit_us = FairQueue::min_stint / 1000;
+    q.u.sched_credit = {FairQueue::slice / 1'000'000, FairQueue::min_stint / 1000, 0};
     return Ok{};
 }
 
@@ -133,8 +137,49 @@ Result<> featureset(pv_sysctl_cpu_featureset& q)
 
 Result<> cpu_times(pv_sysctl_getcpuinfo& q)
 {
-    if (q.max_cpus != 0) TRY(guest::Out<pv_sysctl_cpuinfo>{GuestVa{q.info}}.write({idle_time(CpuId{0})}));
-    q.nr_cpus = q.max_cpus != 0 ? 1 : 0;
+    const guest::Out<pv_sysctl_cpuinfo> out{GuestVa{q.info}};
+    q.nr_cpus = q.max_cpus < cpu_count() ? q.max_cpus : cpu_count();
+    for (std::uint32_t i = 0; i < q.nr_cpus; ++i)
+        TRY(out.write({idle_time(CpuId{i})}, i));
+    return Ok{};
+}
+
+Result<> topology(pv_sysctl_cputopoinfo& q)
+{
+    const guest::Out<pv_sysctl_cputopo> out{GuestVa{q.cputopo}};
+    const std::uint32_t room = out.null() ? 0 : q.num_cpus;
+    q.num_cpus = out.null() || room > cpu_count() ? cpu_count() : room;
+    for (std::uint32_t i = 0; i < q.num_cpus && i < room; ++i)
+        TRY(out.write({i, 0, 0}, i));
+    return Ok{};
+}
+
+Result<> lock_contention(std::uint64_t (&words)[16])
+{
+    if (words[0] >= std::size(cpu::all_ranks)) return Error::enoent;
+    const cpu::Rank rank = cpu::all_ranks[words[0]];
+    const cpu::Contention c = cpu::contention(rank);
+    words[0] = static_cast<std::uint64_t>(rank);
+    words[1] = c.waits;
+    words[2] = c.rounds;
+    return Ok{};
+}
+
+Result<> vcpu_times(std::uint64_t (&words)[16])
+{
+    const DomainRef d =
+        words[0] < PV_DOMID_FIRST_RESERVED ? find_domain(DomainId{static_cast<std::uint16_t>(words[0])}) : DomainRef{};
+    if (!d) return Error::esrch;
+    Vcpu* const v = words[1] < d->vcpu_count() ? d->vcpu(VcpuId{static_cast<std::uint32_t>(words[1])}) : nullptr;
+    if (v == nullptr) return Error::enoent;
+    const pv_vcpu_runstate_info state = runstate_now(*v);
+    const std::uint32_t on = v->loaded_on.load(Order::relaxed);
+    words[0] = static_cast<std::uint64_t>(state.state);
+    for (unsigned i = 0; i < 4; ++i)
+        words[1 + i] = state.time[i];
+    words[5] = on == Vcpu::no_cpu ? ~0ULL : on;
+    words[6] = v->events_delivered;
+    words[7] = v->table_updates;
     return Ok{};
 }
 
@@ -156,11 +201,7 @@ Result<> run(pv_sysctl& op)
     case PV_SYSCTL_DEBUG_KEYS: return debug_keys(op.u.debug_keys);
     case PV_SYSCTL_GETCPUINFO: return cpu_times(op.u.getcpuinfo);
     case PV_SYSCTL_AVAILHEAP: op.u.availheap.avail_bytes = mm::free_frames() * page_size; return Ok{};
-    case PV_SYSCTL_CPUTOPOINFO: {
-        pv_sysctl_cputopoinfo& q = op.u.cputopoinfo;
-        q.num_cpus = TRY(list_of_one(q.cputopo, q.num_cpus, pv_sysctl_cputopo{0, 0, 0}));
-        return Ok{};
-    }
+    case PV_SYSCTL_CPUTOPOINFO: return topology(op.u.cputopoinfo);
     case PV_SYSCTL_NUMAINFO: return numa_info(op.u.numainfo);
     case PV_SYSCTL_CPUPOOL_OP: return cpu_pool(op.u.cpupool_op);
     case PV_SYSCTL_SCHEDULER_OP: return scheduler(op.u.scheduler_op);
@@ -168,6 +209,8 @@ Result<> run(pv_sysctl& op)
     case PV_SYSCTL_GET_CPU_POLICY: return policy(op.u.cpu_policy);
     case PV_SYSCTL_GET_CPU_FEATURESET: return featureset(op.u.cpu_featureset);
     case sysctl_counters: return counters(op);
+    case sysctl_locks: return lock_contention(op.u.words);
+    case sysctl_vcpu_times: return vcpu_times(op.u.words);
     default: return Error::enosys;
     }
 }

@@ -58,23 +58,29 @@ Result<> get_info(Domain& d, pv_domctl_getvcpuinfo& info)
     info.blocked = v.blocked();
     info.running = state.state == PV_RUNSTATE_RUNNING;
     info.cpu_time = state.time[PV_RUNSTATE_RUNNING];
-    info.cpu = 0;
+    info.cpu = v.cpu_number.load(Order::relaxed);
     return Ok{};
 }
 
-/// One CPU: any set that names it is met, and it is what is in force.
+/// Writes back what is in force. A hard set without a CPU that runs is refused; the soft one may name what it likes.
 Result<> affinity(Domain& d, const pv_domctl& op)
 {
     const pv_domctl_vcpuaffinity& a = op.u.vcpuaffinity;
     constexpr std::uint32_t which = PV_VCPUAFFINITY_HARD | PV_VCPUAFFINITY_SOFT;
     if ((a.flags & which) == 0 || (a.flags & ~(which | PV_VCPUAFFINITY_FORCE)) != 0) return Error::einval;
-    TRY(find_vcpu(d, a.vcpu));
-    const bool set = op.cmd == PV_DOMCTL_SETVCPUAFFINITY;
-    if ((a.flags & PV_VCPUAFFINITY_HARD) != 0) {
-        if (set && !TRY(read_first_bit(a.cpumap_hard))) return Error::einval;
-        TRY(write_first_bit(a.cpumap_hard, true));
+    Vcpu& v = *TRY(find_vcpu(d, a.vcpu));
+    const bool with_hard = (a.flags & PV_VCPUAFFINITY_HARD) != 0, with_soft = (a.flags & PV_VCPUAFFINITY_SOFT) != 0;
+    Affinity now = affinity_of(v);
+    if (op.cmd == PV_DOMCTL_SETVCPUAFFINITY) {
+        if (with_hard) now.hard = TRY(read_set(a.cpumap_hard));
+        if (with_soft) now.soft = TRY(read_set(a.cpumap_soft));
+        now.hard &= arch::online_cpus();
+        if (now.hard.empty()) return Error::einval;
+        set_affinity(v, now);
+        now.soft &= now.hard; // what it comes to
     }
-    if ((a.flags & PV_VCPUAFFINITY_SOFT) != 0) TRY(write_first_bit(a.cpumap_soft, true));
+    if (with_hard) TRY(write_set(a.cpumap_hard, now.hard));
+    if (with_soft) TRY(write_set(a.cpumap_soft, now.soft));
     return Ok{};
 }
 

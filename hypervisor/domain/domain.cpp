@@ -34,23 +34,30 @@ Result<> Domain::prepare(const DomainConfig& config)
 Result<> Domain::create_vcpus(std::uint32_t count)
 {
     if (count == 0 || count > max_vcpus_ || is_dying()) return Error::einval;
-    while (vcpu_count_ < count) {
-        vcpus_[vcpu_count_] = TRY(Vcpu::create(*this, VcpuId{vcpu_count_}));
-        ++vcpu_count_;
+    for (std::uint32_t i = vcpu_count(); i < count; ++i) {
+        vcpus_[i] = TRY(Vcpu::create(*this, VcpuId{i}));
+        vcpu_count_.store(i + 1, Order::release);
     }
     return Ok{};
 }
 
 void Domain::settle_vcpus()
 {
-    for (std::uint32_t i = 0; i < vcpu_count_; ++i)
+    for (std::uint32_t i = 0; i < vcpu_count(); ++i)
         requeue(*vcpus_[i]);
+}
+
+void Domain::wait_for_vcpus()
+{
+    for (std::uint32_t i = 0; i < vcpu_count(); ++i)
+        wait_until_unloaded(*vcpus_[i]);
 }
 
 void Domain::pause()
 {
     pause_count_.fetch_add(1, Order::acq_rel);
     settle_vcpus();
+    wait_for_vcpus();
 }
 
 void Domain::unpause()
@@ -81,18 +88,21 @@ Result<> Domain::controller_unpause()
     // The builder may have cleared shared_info after it was filled.
     if (!is_dying() && paused()) {
         publish_wallclock(shared_info());
-        for (std::uint32_t i = 0; i < vcpu_count_; ++i)
+        for (std::uint32_t i = 0; i < vcpu_count(); ++i)
             publish_time(vcpus_[i]->hot.info->time);
     }
     unpause();
     return Ok{};
 }
 
-void Domain::set_weight(std::uint32_t w)
+void Domain::set_share(std::uint32_t w, std::uint32_t percent)
 {
+    const cpu::Guard guard{lock_};
     weight = w;
-    for (std::uint32_t i = 0; i < vcpu_count_; ++i)
-        reweigh(*vcpus_[i], w);
+    cap = percent;
+    const std::uint32_t each = vcpu_count() == 0 ? 0 : (percent + vcpu_count() - 1) / vcpu_count();
+    for (std::uint32_t i = 0; i < vcpu_count(); ++i)
+        reweigh(*vcpus_[i], w, each);
 }
 
 } // namespace hv::domain

@@ -47,13 +47,13 @@ public:
     // ---- vCPUs ----
     /// domctl max_vcpus: creates vCPUs 0..count-1 that do not exist yet. Einval above the configured maximum.
     Result<> create_vcpus(std::uint32_t count);
-    [[nodiscard]] std::uint32_t vcpu_count() const { return vcpu_count_; }
+    [[nodiscard]] std::uint32_t vcpu_count() const { return vcpu_count_.load(Order::acquire); }
     [[nodiscard]] std::uint32_t max_vcpus() const { return max_vcpus_; }
     /// Null if it does not exist.
-    [[nodiscard]] Vcpu* vcpu(VcpuId id) const { return id.raw() < vcpu_count_ ? vcpus_[id.raw()].get() : nullptr; }
+    [[nodiscard]] Vcpu* vcpu(VcpuId id) const { return id.raw() < vcpu_count() ? vcpus_[id.raw()].get() : nullptr; }
 
     // ---- life cycle ----
-    void pause(); ///< Counted; none of its vCPUs runs on return.
+    void pause(); ///< Counted; none of its vCPUs but the caller runs on return.
     void unpause();
     Result<> controller_unpause(); ///< domctl unpausedomain: einval if the controller has not paused it.
     Result<> controller_pause();   ///< domctl pausedomain.
@@ -66,13 +66,13 @@ public:
     void crash(const char* why);
     /// domctl resumedomain, after a suspend.
     void resume();
-    [[nodiscard]] bool is_shut_down() const { return shut_down_; }
+    [[nodiscard]] bool is_shut_down() const { return shut_down_.load(Order::acquire); }
     [[nodiscard]] std::uint32_t shutdown_reason() const { return shutdown_reason_; }
     void set_shutdown_code(std::uint32_t reason) { shutdown_reason_ = reason; }
     /// Preemptible: restart until all it can give back is given back. Einval for the caller's own domain.
     Result<> destroy();
-    [[nodiscard]] Life life() const { return life_; }
-    [[nodiscard]] bool is_dying() const { return life_ != Life::alive; }
+    [[nodiscard]] Life life() const { return life_.load(Order::acquire); }
+    [[nodiscard]] bool is_dying() const { return life() != Life::alive; }
     /// SCHEDOP_watchdog.
     Result<std::uint64_t> set_watchdog(std::uint32_t id, std::uint32_t seconds);
 
@@ -86,8 +86,9 @@ public:
     guest::DomainPolicy policy;
     EventChannels events{*this};
     std::array<std::uint8_t, 16> handle{};
-    std::uint32_t weight = default_weight; ///< Change through set_weight.
-    void set_weight(std::uint32_t weight);
+    std::uint32_t weight = default_weight; ///< Of each vCPU.
+    std::uint32_t cap = 0;                 ///< Percent of one CPU for all vCPUs together; 0 = none.
+    void set_share(std::uint32_t weight, std::uint32_t cap);
     Atomic<std::uint32_t> pollers; ///< vCPUs in SCHEDOP_poll.
     /// XENMEM_set_memory_map of the builder; guarded by lock().
     struct MemoryMapEntry {
@@ -108,12 +109,13 @@ private:
     static void on_reap(cpu::Timer& t);
     Result<> prepare(const DomainConfig& config);
     void settle_vcpus();
+    void wait_for_vcpus();
     Result<> begin_death();
     Result<> give_back();
     [[noreturn]] void end_machine(std::uint32_t reason);
 
     const std::uint32_t max_vcpus_;
-    std::uint32_t vcpu_count_ = 0;
+    Atomic<std::uint32_t> vcpu_count_; ///< Grows only.
     mm::Array<mm::Box<Vcpu>> vcpus_;
     std::optional<mm::SharedPage> shared_page_;
     mm::Box<GrantTable> grants_;
@@ -123,8 +125,8 @@ private:
     Atomic<std::uint32_t> references_; ///< DomainRefs, and one while listed as alive or dying.
     std::uint32_t controller_pauses_ = 0;
     std::uint32_t shutdown_reason_ = ~0U;
-    bool shut_down_ = false;
-    Life life_ = Life::alive;
+    Atomic<bool> shut_down_;
+    Atomic<Life> life_;
     DomainTimer watchdogs_[2], reaper_;
     Domain* hash_next_ = nullptr; ///< Guarded by the list's lock.
 };

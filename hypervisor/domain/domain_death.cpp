@@ -42,8 +42,7 @@ void Domain::shutdown(std::uint32_t reason)
         const cpu::Guard guard{lock_};
         if (shutdown_reason_ == ~0U) shutdown_reason_ = reason;
         if (is_hardware_domain()) end_machine(shutdown_reason_);
-        if (shut_down_) return;
-        shut_down_ = true;
+        if (shut_down_.exchange(true, Order::acq_rel)) return;
     }
     settle_vcpus();
     raise_virq(PV_VIRQ_DOM_EXC);
@@ -51,7 +50,7 @@ void Domain::shutdown(std::uint32_t reason)
 
 void Domain::crash(const char* why)
 {
-    if (shut_down_) return;
+    if (is_shut_down()) return;
     log::error("domain {} crashed: {}", id(), why);
     shutdown(PV_SHUTDOWN_CRASH);
 }
@@ -60,7 +59,7 @@ void Domain::resume()
 {
     {
         const cpu::Guard guard{lock_};
-        shut_down_ = false;
+        shut_down_.store(false, Order::release);
         shutdown_reason_ = ~0U;
     }
     settle_vcpus();
@@ -71,8 +70,8 @@ Result<> Domain::begin_death()
     const auto* const running = static_cast<const Vcpu*>(arch::cpu_info().current);
     if (is_hardware_domain() || (running != nullptr && &running->owner() == this)) return Error::einval;
     const cpu::Guard guard{lock_};
-    if (life_ == Life::alive) {
-        life_ = Life::dying;
+    if (life() == Life::alive) {
+        life_.store(Life::dying, Order::release);
         set_dying();
     }
     return Ok{};
@@ -84,7 +83,7 @@ Result<> Domain::give_back()
     TRY(events.close_all());
     release_pirqs(*this);
     TRY(grants_->release_all());
-    for (std::uint32_t i = 0; i < vcpu_count_; ++i)
+    for (std::uint32_t i = 0; i < vcpu_count(); ++i)
         vcpus_[i]->release();
     for (DomainTimer& w : watchdogs_)
         w.stop();
@@ -96,12 +95,13 @@ Result<> Domain::give_back()
 Result<> Domain::destroy()
 {
     TRY(begin_death());
-    if (life_ == Life::dead) return Ok{};
+    if (life() == Life::dead) return Ok{};
     settle_vcpus();
+    wait_for_vcpus();
     TRY(give_back());
     {
         const cpu::Guard guard{lock_};
-        life_ = Life::dead;
+        life_.store(Life::dead, Order::release);
     }
     raise_virq(PV_VIRQ_DOM_EXC);
     reaper_.start(cpu::this_cpu().timers, cpu::now());

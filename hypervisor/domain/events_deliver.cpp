@@ -23,7 +23,7 @@ void select(Vcpu& v, const Bit& b)
 
 void kick(Vcpu& v)
 {
-    if (shared::exchange<std::uint8_t>(&v.hot.info->evtchn_upcall_pending, 1) == 0) v.wake();
+    if (shared::exchange<std::uint8_t>(&v.hot.info->evtchn_upcall_pending, 1) == 0) v.notify();
 }
 
 void EventChannels::raise(EventPort port)

@@ -1,21 +1,56 @@
 // SPDX-License-Identifier: MIT
 //
-// The run loop's side that vCPUs talk to: entering and leaving the run queue of the CPU a vCPU belongs to. The loop
-// itself is arch::upcall_before_guest.
+// Run queues, one a CPU, and the run loop's side that vCPUs talk to. A vCPU belongs to one queue at a time; its run
+// lock is that queue's. The loop itself is arch::upcall_before_guest.
 #pragma once
 #include "domain/vcpu.hpp"
 
 namespace hv::domain {
 
-/// @p v's runnable() changed: put it on or off the queue, and account for it. Any CPU.
+struct CpuRun;
+
+/// Holds the run lock of @p v, which stays on its CPU meanwhile. Nothing of rank scheduler or above is held before.
+class RunLock {
+public:
+    explicit RunLock(Vcpu& v);
+    ~RunLock();
+    RunLock(const RunLock&) = delete;
+    RunLock& operator=(const RunLock&) = delete;
+    /// v.runnable() may have changed: on or off the queue of its CPU with it, and account for it.
+    void settle();
+
+private:
+    Vcpu& vcpu_;
+    CpuRun& run_;
+};
+
+/// v.runnable() may have changed: as RunLock::settle(), on the CPU that suits it best. Any CPU.
 void requeue(Vcpu& v);
-/// Has @p v a reason to leave the CPU after a yield? Asks for a reschedule if so. This CPU's current vCPU.
+/// No other CPU holds state or translations of @p v on return; it must have been made not runnable before.
+void wait_until_unloaded(const Vcpu& v);
+/// Has the current vCPU a reason to leave the CPU after a yield? Asks for a reschedule if so.
 void yield_cpu();
-/// Changes the share of @p v; it may be queued or running.
-void reweigh(Vcpu& v, std::uint32_t weight);
+/// Changes the share of @p v; it may be queued or running. @p cap in percent of one CPU, 0 = none.
+void reweigh(Vcpu& v, std::uint32_t weight, std::uint32_t cap);
+/// Where a vCPU may run and where it should. The hard set names CPUs that are online and is not empty.
+struct Affinity {
+    CpuSet hard, soft;
+};
+Affinity affinity_of(Vcpu& v);
+/// It leaves CPUs it may no longer use at once.
+void set_affinity(Vcpu& v, const Affinity& affinity);
 /// Time spent in each state up to now.
 pv_vcpu_runstate_info runstate_now(Vcpu& v);
-/// Nanoseconds this CPU had nothing to run.
+/// CPUs that may hold translations of @p d's vCPUs in @p mask (bit n = vCPU n); bits of vCPUs there are not are
+/// ignored.
+CpuSet cpus_of_vcpus(Domain& d, std::span<const std::uint64_t> mask);
+/// Nanoseconds @p cpu had nothing to run.
 Nanoseconds idle_time(CpuId cpu);
+
+// ---- for the run loop, on its own CPU ----
+/// Whom this CPU runs from @p now on; null: nobody. Takes work from other CPUs rather than idle, and gives some away.
+Vcpu* choose_next(Nanoseconds now);
+/// @p v was running here until now; the CPU is on another root.
+void finish_leaving(Vcpu& v);
 
 } // namespace hv::domain

@@ -37,8 +37,7 @@ pv_vcpu_time_info time_record()
     t.system_time = 0;
     t.tsc_to_system_mul = scale.mul;
     t.tsc_shift = scale.shift;
-    // One CPU runs guests today, so its TSC is as stable as time itself.
-    t.flags = PV_PVCLOCK_TSC_STABLE_BIT;
+    t.flags = arch::tsc_is_stable() ? PV_PVCLOCK_TSC_STABLE_BIT : 0;
     return t;
 }
 

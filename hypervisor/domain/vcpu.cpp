@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Life cycle and scheduling of a vCPU: blocked, paused, online, polling. Changes happen on the CPU it belongs to.
+// Life cycle and scheduling of a vCPU: blocked, paused, online, polling. Any CPU.
 #include "domain/vcpu.hpp"
 #include "cpu/clock.hpp"
 #include "cpu/percpu.hpp"
@@ -24,6 +24,8 @@ Vcpu::Vcpu(Domain& d, VcpuId id)
       poll_timer_{*this, &on_poll_timeout}
 {
     weight = d.weight;
+    hard_affinity = soft_affinity = arch::online_cpus();
+    cpu_number.store(arch::cpu_info().cpu, Order::relaxed);
     runstate.start(cpu::now());
 }
 
@@ -45,16 +47,16 @@ Result<mm::Box<Vcpu>> Vcpu::create(Domain& d, VcpuId id)
 
 bool Vcpu::runnable() const
 {
-    return online_ && !blocked_ && pause_count_ == 0 && !domain_.paused() && !domain_.is_shut_down() &&
-           !domain_.is_dying();
+    return online() && !blocked() && pause_count_.load(Order::acquire) == 0 && !domain_.paused() &&
+           !domain_.is_shut_down() && !domain_.is_dying();
 }
 
 Result<> Vcpu::initialise(const pv_vcpu_guest_context& c)
 {
     TRY(guest::set_context(*this, c));
     publish_time(hot.info->time);
-    initialised_ = true;
-    online_ = (c.flags & PV_VGCF_ONLINE) != 0;
+    initialised_.store(true, Order::release);
+    online_.store((c.flags & PV_VGCF_ONLINE) != 0, Order::release);
     requeue(*this);
     return Ok{};
 }
@@ -62,29 +64,29 @@ Result<> Vcpu::initialise(const pv_vcpu_guest_context& c)
 void Vcpu::context(pv_vcpu_guest_context& out)
 {
     guest::get_context(*this, out);
-    if (online_) out.flags |= PV_VGCF_ONLINE;
+    if (online()) out.flags |= PV_VGCF_ONLINE;
 }
 
 Result<> Vcpu::up()
 {
-    if (!initialised_) return Error::einval;
-    online_ = true;
+    if (!initialised()) return Error::einval;
+    online_.store(true, Order::release);
     requeue(*this);
     return Ok{};
 }
 
 void Vcpu::down()
 {
-    online_ = false;
+    online_.store(false, Order::release);
     requeue(*this);
 }
 
 void Vcpu::release()
 {
     ASSERT(!loaded() && domain_.is_dying());
-    stop_singleshot();
-    stop_periodic();
-    poll_timer_.stop();
+    singleshot_.finish();
+    periodic_.finish();
+    poll_timer_.finish();
     hot.info = &nowhere;
     info_page_.reset();
     drop_references();
@@ -92,14 +94,15 @@ void Vcpu::release()
 
 void Vcpu::pause()
 {
-    ++pause_count_;
+    pause_count_.fetch_add(1, Order::acq_rel);
     requeue(*this);
+    wait_until_unloaded(*this);
 }
 
 void Vcpu::unpause()
 {
-    ASSERT(pause_count_ != 0);
-    --pause_count_;
+    const std::uint32_t before = pause_count_.fetch_sub(1, Order::acq_rel);
+    ASSERT(before != 0);
     requeue(*this);
 }
 
@@ -107,20 +110,31 @@ bool Vcpu::event_deliverable() const { return guest::event_deliverable(*this); }
 
 void Vcpu::block()
 {
-    blocked_ = true;
-    // Looked at after the store: a sender that came in between has seen blocked_ and called wake.
+    RunLock run{*this};
+    blocked_.store(true, Order::seq_cst);
+    // Looked at after the store: a sender that came in between has seen blocked_ and waits for the lock in wake().
     if (event_deliverable())
-        blocked_ = false;
+        blocked_.store(false, Order::release);
     else
-        requeue(*this);
+        run.settle();
 }
 
 void Vcpu::wake()
 {
-    if (!blocked_) return;
-    blocked_ = false;
-    end_poll();
+    if (!blocked()) return;
+    {
+        const RunLock run{*this};
+        if (!blocked_.exchange(false, Order::acq_rel)) return;
+        end_poll();
+    }
     requeue(*this);
+}
+
+void Vcpu::notify()
+{
+    if (blocked()) return wake();
+    const std::uint32_t on = loaded_on.load(Order::acquire);
+    if (on != no_cpu && on != arch::cpu_info().cpu) arch::kick_cpu(CpuId{on});
 }
 
 void Vcpu::yield() { yield_cpu(); }
@@ -136,7 +150,9 @@ void Vcpu::end_poll()
 
 Result<> Vcpu::poll(std::span<const EventPort> ports, Nanoseconds deadline)
 {
-    blocked_ = polling_ = true;
+    RunLock run{*this};
+    blocked_.store(true, Order::seq_cst);
+    polling_ = true;
     const std::int32_t watched = ports.size() == 1 ? static_cast<std::int32_t>(ports[0].raw()) : any_port;
     poll_port.store(ports.empty() ? no_poll : watched, Order::release);
     domain_.pollers.fetch_add(1, Order::acq_rel);
@@ -147,12 +163,12 @@ Result<> Vcpu::poll(std::span<const EventPort> ports, Nanoseconds deadline)
         if (!pending.ok()) break;
     }
     if (!ready.ok() || ready.take()) {
-        blocked_ = false;
+        blocked_.store(false, Order::release);
         end_poll();
         return ready.ok() ? Result<>{Ok{}} : ready.error();
     }
     if (deadline != 0) poll_timer_.start(cpu::this_cpu().timers, deadline);
-    requeue(*this);
+    run.settle();
     return Ok{};
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A virtual CPU: guest state plus what this layer adds: life cycle, scheduling, timers, registered areas. Scheduling
-// fields change under the run lock of the CPU the vCPU belongs to; areas are the vCPU's own and change while it runs.
+// A virtual CPU: guest state plus what this layer adds: life cycle, scheduling, timers, registered areas. Whether it
+// can run is told by flags that any CPU may set, who then calls requeue(); blocking and waking happen under the run
+// lock of the CPU the vCPU belongs to. Areas are the vCPU's own and change while it runs.
 #pragma once
 #include "cpu/timer.hpp"
 #include "domain/runstate.hpp"
@@ -30,12 +31,12 @@ public:
     Vcpu(Domain& d, VcpuId id);
     ~Vcpu();
 
-    [[nodiscard]] Domain& domain() { return domain_; }
+    [[nodiscard]] Domain& domain() const { return domain_; }
     [[nodiscard]] bool runnable() const;
     /// Initialised and not taken down.
-    [[nodiscard]] bool online() const { return online_; }
-    [[nodiscard]] bool initialised() const { return initialised_; }
-    [[nodiscard]] bool blocked() const { return blocked_; }
+    [[nodiscard]] bool online() const { return online_.load(Order::acquire); }
+    [[nodiscard]] bool initialised() const { return initialised_.load(Order::acquire); }
+    [[nodiscard]] bool blocked() const { return blocked_.load(Order::acquire); }
 
     // ---- life cycle (vcpu_init.cpp) ----
     /// VCPUOP_initialise, setvcpucontext and dom0's first vCPU: everything in @p c is checked or sanitised here.
@@ -49,11 +50,12 @@ public:
     void release();
 
     // ---- scheduling (vcpu.cpp) ----
-    void pause(); ///< Counted. Not running on return.
+    void pause(); ///< Counted. Not running on return. Not a vCPU of the caller's domain.
     void unpause();
     /// Waits for an event; does not touch the upcall mask. No effect if one is already deliverable.
     void block();
-    void wake(); ///< Ends a block or a poll.
+    void wake();   ///< Ends a block or a poll.
+    void notify(); ///< Something was marked pending: wakes it, or interrupts it where it runs.
     void yield();
     [[nodiscard]] bool event_deliverable() const;
     /// Blocks until one of @p ports is pending or @p deadline (0 = none) passes. Einval for a bad port.
@@ -76,6 +78,12 @@ public:
     Result<> set_periodic(Nanoseconds period);
     void stop_periodic();
 
+    // ---- placement (run.cpp) ----
+    static constexpr std::uint32_t no_cpu = ~0U;
+    Atomic<std::uint32_t> cpu_number;        ///< CPU whose queue it belongs to; changes under that queue's lock.
+    Atomic<std::uint32_t> loaded_on{no_cpu}; ///< CPU that may hold its state or its translations.
+    CpuSet hard_affinity, soft_affinity;     ///< Where it may and where it should run; guarded by the run lock.
+
     RunstateClock runstate;
     std::array<Atomic<std::uint32_t>, PV_NR_VIRQS> virq_ports; ///< 0 = not bound. Written under the event lock.
     Atomic<std::int32_t> poll_port{no_poll};                   ///< Port polled for, any_port, or no_poll.
@@ -90,8 +98,10 @@ private:
     void end_poll();
 
     Domain& domain_;
-    bool initialised_ = false, online_ = false, blocked_ = false, polling_ = false;
-    std::uint32_t pause_count_ = 0;
+    Atomic<bool> initialised_, online_;
+    Atomic<bool> blocked_; ///< Set by the vCPU itself; this and the next change under the run lock.
+    bool polling_ = false;
+    Atomic<std::uint32_t> pause_count_;
     Nanoseconds period_ = 0;
     VcpuTimer singleshot_, periodic_, poll_timer_;
     GuestVa runstate_area_{};

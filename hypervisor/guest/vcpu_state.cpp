@@ -40,7 +40,7 @@ void VcpuState::load()
 {
     arch::CpuInfo& info = arch::cpu_info();
     ASSERT(info.current == nullptr);
-    owner_.cpus.fetch_or(1ULL << info.cpu, Order::seq_cst);
+    owner_.cpus.add(CpuId{info.cpu}, Order::seq_cst);
     info.regs = saved_regs_;
     info.current = this;
     info.hot = &hot;
@@ -71,7 +71,7 @@ void VcpuState::unload()
 void VcpuState::reload_root() const
 {
     arch::load_root(hw_root());
-    mm::note_root_loaded();
+    mm::note_root_loaded(owner_);
 }
 
 void VcpuState::set_kernel_root(mm::RootRef root)

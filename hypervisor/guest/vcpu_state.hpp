@@ -127,6 +127,7 @@ public:
 
     arch::VcpuHot hot{};
     arch::GuestCpu cpu{};
+    std::uint64_t events_delivered = 0, table_updates = 0; ///< For `vmctl top`; written by its own CPU.
     std::uint64_t kernel_ss = 0; ///< As given to stack_switch; frames always carry the flat selector.
     std::uint64_t virtual_cr4 = 0;
     std::uint8_t iopl = 0; ///< PHYSDEVOP_set_iopl.

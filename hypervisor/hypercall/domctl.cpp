@@ -11,6 +11,8 @@
 namespace hv::hypercall {
 namespace {
 
+Atomic<bool> busy; ///< One domctl at a time: what two did to one domain would mix. The other runs again.
+
 /// hypercall_init: a page of the domain's becomes its hypercall page.
 Return init_page(const pv_domctl& op)
 {
@@ -31,7 +33,10 @@ Return domctl(Vcpu& v, GuestVa arg)
     pv_domctl op = TRY(ptr.read());
     if (op.interface_version != PV_DOMCTL_INTERFACE_VERSION) return Error::eacces;
     if (op.cmd == PV_DOMCTL_HYPERCALL_INIT) return init_page(op);
-    const std::uint64_t result = TRY(domain::control_domain(v, op));
+    if (busy.exchange(true, Order::acquire)) return Error::restart;
+    const auto done = domain::control_domain(v, op);
+    busy.store(false, Order::release);
+    const std::uint64_t result = TRY(done);
     TRY(ptr.write(op));
     return result;
 }

@@ -52,7 +52,7 @@ public:
     UnmapSlice& operator=(const UnmapSlice&) = delete;
     ~UnmapSlice()
     {
-        if (flush_) mm::flush_tlb(v_.domain().cpus.load(Order::acquire));
+        if (flush_) mm::flush_cpus(v_.domain().cpus.load(Order::seq_cst), v_.domain());
         for (std::uint32_t i = 0; i < used_; ++i)
             domain::finish_unmap(v_.domain().grants().maptrack, begun_[i]);
     }

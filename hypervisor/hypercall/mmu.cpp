@@ -6,6 +6,7 @@
 #include "guest/guest_ptr.hpp"
 #include "hypercall/foreign.hpp"
 #include "hypercall/handlers.hpp"
+#include "hypercall/vcpu_mask.hpp"
 #include "mm/tlb.hpp"
 #include "mm/update.hpp"
 
@@ -46,15 +47,12 @@ Progress apply_all(mm::UpdateBatch& batch, mm::Work& work, Requests requests, st
 }
 
 /// Flags of update_va_mapping: kind of flush in the low two bits; the rest is 0 (here), 4 (all) or a vCPU bitmap.
-Result<std::uint64_t> cpus_to_flush(std::uint64_t flags)
+Result<CpuSet> cpus_to_flush(Vcpu& v, std::uint64_t flags)
 {
     const std::uint64_t where = flags & ~std::uint64_t{PV_UVMF_FLUSHTYPE_MASK};
-    if (where == PV_UVMF_LOCAL) return 1ULL << arch::cpu_info().cpu;
-    if (where != PV_UVMF_ALL) {
-        const auto mask = TRY(guest::In<std::uint64_t>{GuestVa{where}}.read());
-        if (mask == 0) return 0;
-    }
-    return mm::online_cpus();
+    if (where == PV_UVMF_LOCAL) return this_cpu();
+    if (where == PV_UVMF_ALL) return v.domain().cpus.load(Order::seq_cst);
+    return cpus_of(v, GuestVa{where});
 }
 
 Return update_mapping(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t flags, mm::MemoryOwner& frames)
@@ -63,14 +61,15 @@ Return update_mapping(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t fl
     mm::Work work;
     TRY(mm::finish_deferred(v.owner(), work));
     TRY(mm::update_va(v.kernel_root(), va, entry, {v.owner(), frames}));
+    ++v.table_updates;
     if (kind != PV_UVMF_TLB_FLUSH && kind != PV_UVMF_INVLPG) return 0;
     mm::TlbDebt debt;
-    const std::uint64_t cpus = TRY(cpus_to_flush(flags));
+    const CpuSet cpus = TRY(cpus_to_flush(v, flags));
     if (kind == PV_UVMF_TLB_FLUSH)
         debt.owe_everything(cpus);
     else
         debt.owe_page(va, cpus);
-    debt.settle();
+    debt.settle(v.domain());
     return 0;
 }
 
@@ -96,6 +95,7 @@ static Return update_tables(Vcpu& v, const UpdateList& l, mm::Owners owners)
         mm::UpdateBatch batch{owners, work};
         p = apply_all(batch, work, Requests{l.requests}, count);
     }
+    v.table_updates += p.done;
     // A done word that cannot be written is the guest's loss, not an error: the updates have happened.
     if (!done.null()) (void)done.write(before + p.done).ok();
     if (p.status.ok()) return 0;

@@ -5,6 +5,7 @@
 #include "guest/guest_ptr.hpp"
 #include "hypercall/foreign.hpp"
 #include "hypercall/handlers.hpp"
+#include "hypercall/vcpu_mask.hpp"
 #include "mm/tlb.hpp"
 #include "mm/update.hpp"
 #include "mm/window.hpp"
@@ -21,6 +22,7 @@ struct Call {
     domain::Domain& target;
     const pv_mmuext_op& op;
     mm::Work& work;
+    mm::TlbDebt& debt;
 
     [[nodiscard]] Mfn mfn() const { return Mfn{op.arg1.mfn}; }
     [[nodiscard]] bool own() const { return &target == &v.domain(); }
@@ -30,7 +32,7 @@ Result<> new_base(const Call& c)
 {
     if (!c.own()) return Error::eperm;
     if (c.mfn() == c.v.kernel_root()) {
-        mm::flush_tlb(1ULL << arch::cpu_info().cpu); // as loading it again would
+        c.debt.owe_everything(this_cpu()); // as loading it again would
         return Ok{};
     }
     c.v.set_kernel_root(TRY(mm::get_root(c.mfn(), c.target, c.work)));
@@ -49,34 +51,28 @@ Result<> new_user_base(const Call& c)
     return Ok{};
 }
 
-/// CPUs named by a bitmap of the caller's vCPUs; any of them may be anywhere.
-Result<std::uint64_t> cpus_of(std::uint64_t bitmap)
-{
-    const auto mask = guest::In<std::uint64_t>{GuestVa{bitmap}}.read();
-    if (!mask.ok()) return Error::einval;
-    return mask.take() == 0 ? 0 : mm::online_cpus();
-}
-
 Result<> flush(const Call& c)
 {
-    const std::uint64_t here = 1ULL << arch::cpu_info().cpu;
     const std::uint64_t va = c.op.arg1.linear_addr;
-    std::uint64_t cpus = mm::online_cpus();
+    CpuSet cpus = c.v.domain().cpus.load(Order::seq_cst);
     switch (c.op.cmd) {
     case PV_MMUEXT_TLB_FLUSH_LOCAL:
-    case PV_MMUEXT_INVLPG_LOCAL: cpus = here; break;
+    case PV_MMUEXT_INVLPG_LOCAL: cpus = this_cpu(); break;
     case PV_MMUEXT_TLB_FLUSH_MULTI:
-    case PV_MMUEXT_INVLPG_MULTI: cpus = TRY(cpus_of(c.op.arg2.vcpumask)); break;
+    case PV_MMUEXT_INVLPG_MULTI: {
+        const auto named = cpus_of(c.v, GuestVa{c.op.arg2.vcpumask});
+        if (!named.ok()) return Error::einval;
+        cpus = named.take();
+        break;
+    }
     default: break;
     }
-    mm::TlbDebt debt;
     const bool page =
         c.op.cmd == PV_MMUEXT_INVLPG_LOCAL || c.op.cmd == PV_MMUEXT_INVLPG_MULTI || c.op.cmd == PV_MMUEXT_INVLPG_ALL;
     if (!page)
-        debt.owe_everything(cpus);
+        c.debt.owe_everything(cpus);
     else if (is_guest_va(va))
-        debt.owe_page(GuestVa{va}, cpus);
-    debt.settle();
+        c.debt.owe_page(GuestVa{va}, cpus);
     return Ok{};
 }
 
@@ -147,14 +143,16 @@ Return mmuext_op(Vcpu& v, GuestVa ops, std::uint32_t count, GuestVa done_at, std
     const Subject target = TRY(Subject::resolve_foreign(DomainId{static_cast<std::uint16_t>(foreign)}, v));
     const guest::In<pv_mmuext_op> list{ops};
     mm::Work work;
+    mm::TlbDebt debt; // paid once, after the last operation
     Result<> status = mm::finish_deferred(*target, work);
     std::uint32_t n = 0;
     while (status.ok() && n < count) {
         const auto op = list.read(n);
-        status = op.ok() ? run({v, *target, op.take(), work}) : Result<>{op.error()};
+        status = op.ok() ? run({v, *target, op.take(), work, debt}) : Result<>{op.error()};
         if (!status.ok()) break;
         if (++n < count && work.exhausted()) status = Error::restart;
     }
+    debt.settle(v.domain());
     if (!done.null()) (void)done.write(before + n).ok();
     if (status.ok()) return 0;
     if (status.error() == Error::restart)

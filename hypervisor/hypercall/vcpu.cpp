@@ -17,17 +17,27 @@ Return initialise(Vcpu& target, GuestVa arg)
     if (!target.has_info_place()) return Error::einval;
     const auto context = TRY(mm::make_box<pv_vcpu_guest_context>()); // too large for the stack
     TRY(guest::In<pv_vcpu_guest_context>{arg}.read_array(std::span{context.get(), 1}));
+    const cpu::Guard guard{target.domain().lock()};
+    if (target.initialised()) return Error::eexist;
     TRY(target.initialise(*context));
     return 0;
+}
+
+bool others_online(const Vcpu& target)
+{
+    const domain::Domain& d = target.domain();
+    for (std::uint32_t i = 0; i < d.vcpu_count(); ++i)
+        if (const Vcpu* const other = d.vcpu(VcpuId{i}); other != &target && other->online()) return true;
+    return false;
 }
 
 /// The last vCPU to go takes the domain with it.
 Return down(Vcpu& target)
 {
     domain::Domain& d = target.domain();
-    for (std::uint32_t i = 0; i < d.vcpu_count(); ++i) {
-        const Vcpu* const other = d.vcpu(VcpuId{i});
-        if (other != &target && other->online()) {
+    {
+        const cpu::Guard guard{d.lock()};
+        if (others_online(target)) {
             target.down();
             return 0;
         }
@@ -39,6 +49,7 @@ Return down(Vcpu& target)
 Return register_info(Vcpu& caller, Vcpu& target, GuestVa arg)
 {
     const auto op = TRY(guest::In<pv_vcpu_register_vcpu_info>{arg}.read());
+    const cpu::Guard guard{target.domain().lock()};
     if (&target != &caller && target.online()) return Error::einval;
     TRY(target.register_info(Mfn{op.mfn}, op.offset));
     return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Frames for the hypervisor and for domains. A frame is on the free lists only with no references; a translation that
-// may still lead to it is flushed when it is given out again, before its new owner sees it. Rank memory.
+// Frames for the hypervisor and for domains. A frame is on the free lists only with no references, and when no CPU can
+// use a translation that led to it. Rank memory.
 #include "mm/allocator.hpp"
 #include "cpu/lock.hpp"
 #include "mm/buddy.hpp"
@@ -29,7 +29,10 @@ void become_free(Mfn m)
     Frame& f = frame(m);
     for (;;) {
         std::uint64_t old = f.info.load(Order::relaxed);
-        if (FrameInfo::decode(old).locked) continue;
+        if (FrameInfo::decode(old).locked) {
+            arch::relax();
+            continue;
+        }
         if (f.info.compare_exchange(old, info_of(free_id).encode(), Order::acq_rel)) return;
     }
 }
@@ -40,14 +43,10 @@ void give_back(Mfn first, unsigned order)
     buddy.give(first, order);
 }
 
-/// New frames get their owner, one reference and zeroed contents, after the flush that their last use may owe.
+/// New frames get their owner, one reference and zeroed contents.
 void make_live(Mfn first, unsigned order, FrameInfo info)
 {
-    bool stale = false;
     const std::uint64_t count = 1ULL << order;
-    for (std::uint64_t i = 0; i < count; ++i)
-        stale |= !is_flushed(frame(first + i).current().epoch);
-    if (stale) flush_tlb(online_cpus());
     for (std::uint64_t i = 0; i < count; ++i) {
         const FrameWindow<std::byte> w{first + i};
         __builtin_memset(w.data(), 0, page_size);
@@ -115,9 +114,7 @@ void free_frames_at(Mfn first)
     ASSERT(info.owner == hypervisor_id);
     const std::uint64_t count = 1ULL << info.order;
     for (std::uint64_t i = 0; i < count; ++i) {
-        // No guest could map it, so no stale translation exists: the stamp is one that counts as flushed.
-        const FrameState s{PageType::none, Progress::none, 0, 0, static_cast<std::uint8_t>(flush_epoch() - 6)};
-        frame(first + i).state.store(s.encode(), Order::relaxed);
+        frame(first + i).state.store(0, Order::relaxed); // no guest could map it
         frame(first + i).info.store(info_of(free_id).encode(), Order::relaxed);
     }
     hypervisor_used.fetch_sub(count, Order::relaxed);
@@ -159,7 +156,7 @@ Result<Mfn> alloc_shared_frame(MemoryOwner& owner)
     return m;
 }
 
-void return_domain_frame(Mfn m, std::uint8_t stamp)
+void return_domain_frame(Mfn m)
 {
     Frame& f = frame(m);
     const FrameInfo info = f.details();
@@ -167,8 +164,8 @@ void return_domain_frame(Mfn m, std::uint8_t stamp)
     ASSERT(s.refs == 0 && s.count == 0 && !info.pinned && !info.allocated);
     MemoryOwner* const owner = find_owner(info.owner);
     ASSERT(owner != nullptr);
-    if (change_needs_flush(s.type, PageType::none) && !is_flushed(stamp)) flush_tlb(online_cpus());
-    f.state.store(FrameState{PageType::none, Progress::none, 0, 0, s.epoch}.encode(), Order::relaxed);
+    flush_for(s.epoch, *owner);
+    f.state.store(0, Order::relaxed);
     become_free(m);
     give_back(m, 0);
     if (!info.shared) OwnerAccess::page_count(*owner).fetch_sub(1, Order::relaxed);

@@ -52,9 +52,9 @@ Result<std::uint64_t> write_entry(const EntryWrite& w, Owners owners, Work& work
     const Mfn m = pte::frame_of(old);
     if (!planned.keeps) {
         // What the entry named may be a tree too big to take apart now.
-        if (!level_ops(w.level).drop(old, work).ok()) drop_type(m, work);
+        if (!level_ops(w.level).drop(old, owners.table, work).ok()) drop_type(m, work);
     } else if (w.level == 1 && pte::is_writable(old) && !pte::is_writable(planned.entry) && is_ram(m)) {
-        demote_writable(m);
+        demote_writable(m, owners.table);
     }
     return old;
 }

@@ -27,13 +27,14 @@ inline bool take_writable(Frame& f)
     return true;
 }
 
-inline bool drop_writable(Frame& f)
+/// @p stamp is the owner's, who gave up a mapping. A frame that another domain had mapped declines.
+inline bool drop_writable(Frame& f, FlushStamp stamp)
 {
     std::uint64_t old = f.state.load(Order::relaxed);
     for (;;) {
         if (old >> 58 != writable_top || (old & refs_mask) <= one_ref || (old & count_mask) == 0) return false;
-        std::uint64_t next = old - one_ref - one_type;
-        if ((next & count_mask) == 0) next = (next & ~0xffULL) | flush_epoch();
+        if ((old & foreign_mark) != 0) return false;
+        const std::uint64_t next = ((old - one_ref - one_type) & ~0xffULL) | stamp;
         if (f.state.compare_exchange(old, next, Order::acq_rel)) return true;
     }
 }
@@ -47,12 +48,12 @@ inline bool take_page(Frame& f)
     return true;
 }
 
-inline bool drop_page(Frame& f)
+inline bool drop_page(Frame& f, FlushStamp stamp)
 {
     std::uint64_t old = f.state.load(Order::relaxed);
     do
-        if ((old & refs_mask) <= one_ref) return false;
-    while (!f.state.compare_exchange(old, old - one_ref, Order::acq_rel));
+        if ((old & refs_mask) <= one_ref || (old & foreign_mark) != 0) return false;
+    while (!f.state.compare_exchange(old, ((old - one_ref) & ~0xffULL) | stamp, Order::acq_rel));
     return true;
 }
 

@@ -4,7 +4,6 @@
 // again for its owner after the count was raised, because it may have changed hands in between.
 #include "mm/frame.hpp"
 #include "arch/arch.hpp"
-#include "mm/tlb.hpp"
 #include "mm/types.hpp"
 
 namespace hv::mm {
@@ -41,10 +40,9 @@ void drop_page(Mfn m)
     for (;;) {
         FrameState s = FrameState::decode(old);
         ASSERT(s.refs > s.count);
-        const std::uint8_t given_up = s.epoch;
-        if (--s.refs == 0) s.epoch = flush_epoch();
+        --s.refs;
         if (!f.state.compare_exchange(old, s.encode(), Order::acq_rel)) continue;
-        if (s.refs == 0) return_domain_frame(m, given_up);
+        if (s.refs == 0) return_domain_frame(m);
         return;
     }
 }

@@ -29,7 +29,7 @@ struct FrameState {
     Progress progress;
     std::uint32_t count;
     std::uint32_t refs;
-    std::uint8_t epoch; ///< Flush clock when the type or the frame was last given up.
+    std::uint8_t epoch; ///< FlushStamp (mm/tlb.hpp) of the last mapping, or use as a table, that was given up.
 
     static constexpr FrameState decode(std::uint64_t w)
     {

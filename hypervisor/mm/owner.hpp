@@ -4,7 +4,7 @@
 // id is read without a lock by any CPU. An owner may be destroyed only when held() is zero: frames name it by
 // id.
 #pragma once
-#include "base/atomic.hpp"
+#include "base/cpu_set.hpp"
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include <array>
@@ -40,7 +40,8 @@ public:
     void set_dying() { dying_.store(1, Order::release); }
 
     /// CPUs that may hold translations of this owner's address spaces. Bits are set before a root is loaded.
-    Atomic<std::uint64_t> cpus;
+    AtomicCpuSet cpus;
+    Atomic<std::uint64_t> flush_clock{4}; ///< Flushes of those CPUs: see mm/tlb.hpp.
 
 private:
     friend struct OwnerAccess;

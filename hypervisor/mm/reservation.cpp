@@ -3,7 +3,6 @@
 // Changes of a reservation, one extent at a time. Frames that leave are out of everybody's reach (no references) from
 // the moment they are given until they are freed or handed back.
 #include "mm/reservation.hpp"
-#include "mm/tlb.hpp"
 #include "mm/types.hpp"
 
 namespace hv::mm {
@@ -23,7 +22,6 @@ Result<> steal(const MemoryOwner& owner, Mfn m)
         s = FrameState::decode(old);
         if (s.refs != 1 || s.count != 0) return Error::einval; // mapped, typed, or given already
         s.refs = 0;
-        s.epoch = flush_epoch();
     } while (!f.state.compare_exchange(old, s.encode(), Order::acq_rel));
     return Ok{};
 }
@@ -37,7 +35,7 @@ void free_stolen(Mfn m)
         return i;
     });
     clear_m2p(m);
-    return_domain_frame(m, frame(m).current().epoch);
+    return_domain_frame(m);
 }
 
 } // namespace

@@ -1,52 +1,100 @@
 // SPDX-License-Identifier: MIT
 //
-// The flush clock and the flushes that move it. A flush of every online CPU counts; a shorter one does not.
+// The flush clocks and the flushes that move them. A flush counts if it reaches all CPUs its clock stands for: a CPU
+// that joins an owner's set later starts with an empty TLB.
 #include "mm/tlb.hpp"
 #include "arch/arch.hpp"
 
 namespace hv::mm {
 
 namespace {
-Atomic<std::uint64_t> flush_clock{4}; // frames start with stamp 0: long flushed
-Atomic<std::uint64_t> online{1};
 
-std::uint64_t this_cpu_bit() { return 1ULL << arch::cpu_info().cpu; }
+Atomic<std::uint64_t> everybody{4}; // clock of flushes of all CPUs; frames start with a stamp long flushed
+
+CpuId this_cpu() { return CpuId{arch::cpu_info().cpu}; }
 void flush_here(void* /*unused*/) { arch::flush_tlb_local(); }
 void flush_page_here(void* va) { arch::invalidate_page(*static_cast<const std::uint64_t*>(va)); }
+
+/// Two flushes under way at once would leave a clock even in the middle: the one that finds it odd does its work
+/// without being counted.
+class Counted {
+public:
+    explicit Counted(Atomic<std::uint64_t>& clock) : clock_{clock}
+    {
+        std::uint64_t now = clock.load(Order::relaxed);
+        counts_ = (now & 1) == 0 && clock.compare_exchange(now, now + 1, Order::seq_cst);
+    }
+    ~Counted()
+    {
+        if (counts_) clock_.fetch_add(1, Order::seq_cst);
+    }
+    Counted(const Counted&) = delete;
+    Counted& operator=(const Counted&) = delete;
+
+private:
+    Atomic<std::uint64_t>& clock_;
+    bool counts_;
+};
+
+void flush(const CpuSet& cpus)
+{
+    if (cpus.has(this_cpu())) arch::flush_tlb_local();
+    arch::call_on_cpus(cpus, flush_here, nullptr);
+}
+
+void flush_everybody()
+{
+    const Counted counted{everybody};
+    flush(arch::online_cpus());
+}
+
+void flush_owner(MemoryOwner& owner)
+{
+    const Counted counted{owner.flush_clock};
+    flush(owner.cpus.load(Order::seq_cst)); // read after the clock has moved
+}
+
 } // namespace
 
-std::uint8_t flush_epoch() { return static_cast<std::uint8_t>(flush_clock.load(Order::acquire)); }
-bool is_flushed(std::uint8_t stamp) { return is_flushed(stamp, flush_epoch()); }
-void set_online_cpus(std::uint64_t cpus) { online.store(cpus, Order::release); }
-std::uint64_t online_cpus() { return online.load(Order::acquire); }
-
-void flush_tlb(std::uint64_t cpus)
+FlushStamp merged_stamp(FlushStamp before, DomainId owner, const MemoryOwner& mapper)
 {
-    const std::uint64_t all = online_cpus();
-    cpus &= all;
-    // Two full flushes under way at once would leave the clock even in the middle: the one that finds it odd does
-    // its work without being counted.
-    std::uint64_t now = flush_clock.load(Order::relaxed);
-    const bool counted = cpus == all && (now & 1) == 0 && flush_clock.compare_exchange(now, now + 1, Order::seq_cst);
-    if ((cpus & this_cpu_bit()) != 0) arch::flush_tlb_local();
-    if ((cpus & ~this_cpu_bit()) != 0) arch::call_on_cpus(cpus & ~this_cpu_bit(), flush_here, nullptr);
-    if (counted) flush_clock.fetch_add(1, Order::seq_cst);
+    const std::uint64_t all = everybody.load(Order::acquire);
+    const bool foreign = owner != mapper.id() || ((before & foreign_mark) != 0 && !is_complete(before & 0x7f, all));
+    return foreign ? stamp_at(all) | foreign_mark : own_stamp(mapper);
 }
 
-void flush_page(GuestVa va, std::uint64_t cpus)
+bool is_flushed(FlushStamp stamp, const MemoryOwner& owner)
 {
-    cpus &= online_cpus();
-    std::uint64_t address = va.raw();
-    if ((cpus & this_cpu_bit()) != 0) arch::invalidate_page(address);
-    if ((cpus & ~this_cpu_bit()) != 0) arch::call_on_cpus(cpus & ~this_cpu_bit(), flush_page_here, &address);
+    const Atomic<std::uint64_t>& clock = (stamp & foreign_mark) != 0 ? everybody : owner.flush_clock;
+    return is_complete(stamp & 0x7f, clock.load(Order::acquire));
 }
 
-void note_root_loaded()
+void flush_for(FlushStamp stamp, MemoryOwner& owner)
 {
-    if (online_cpus() == this_cpu_bit()) flush_clock.fetch_add(2, Order::seq_cst);
+    if (is_flushed(stamp, owner)) return;
+    if ((stamp & foreign_mark) != 0)
+        flush_everybody();
+    else
+        flush_owner(owner);
 }
 
-void TlbDebt::owe_page(GuestVa va, std::uint64_t cpus)
+void flush_cpus(const CpuSet& cpus, MemoryOwner& owner)
+{
+    if (!cpus.contains(owner.cpus.load(Order::seq_cst))) return flush(cpus);
+    const Counted counted{owner.flush_clock};
+    if (cpus.contains(arch::online_cpus())) return flush_everybody();
+    CpuSet both = owner.cpus.load(Order::seq_cst); // read after the clock has moved
+    both |= cpus;
+    flush(both);
+}
+
+void note_root_loaded(MemoryOwner& owner)
+{
+    if (owner.cpus.load(Order::seq_cst) == CpuSet::of(this_cpu())) owner.flush_clock.fetch_add(2, Order::seq_cst);
+    if (arch::online_cpus().count() == 1) everybody.fetch_add(2, Order::seq_cst);
+}
+
+void TlbDebt::owe_page(GuestVa va, const CpuSet& cpus)
 {
     if (one_page_ && !(page_ == va)) all_ = true;
     one_page_ = true;
@@ -54,13 +102,16 @@ void TlbDebt::owe_page(GuestVa va, std::uint64_t cpus)
     cpus_ |= cpus;
 }
 
-void TlbDebt::settle()
+void TlbDebt::settle(MemoryOwner& owner)
 {
-    if (cpus_ == 0) return;
-    if (all_)
-        flush_tlb(cpus_);
-    else
-        flush_page(page_, cpus_);
+    if (cpus_.empty()) return;
+    if (all_) {
+        flush_cpus(cpus_, owner);
+    } else {
+        std::uint64_t address = page_.raw();
+        if (cpus_.has(this_cpu())) arch::invalidate_page(address);
+        arch::call_on_cpus(cpus_, flush_page_here, &address);
+    }
     *this = TlbDebt{};
 }
 

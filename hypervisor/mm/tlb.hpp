@@ -1,54 +1,56 @@
 // SPDX-License-Identifier: MIT
 //
-// TLB flushes, and the flush clock that tells whether every CPU has flushed since a frame was last given up.
-// The clock moves on by one when a flush of all CPUs begins and by one when it is complete, so an odd value
-// is a flush under way.
+// TLB flushes, and the clocks that tell whether a flush has happened since a mapping of a frame was given up. Each
+// owner has a clock of its own, moved by flushes of the CPUs that may hold its translations. One more counts flushes of
+// all CPUs: it serves frames that another domain had mapped. A clock moves on by one when a flush begins and by one
+// when it is complete, so an odd value is a flush under way. Any CPU.
 #pragma once
-#include "base/atomic.hpp"
-#include "base/units.hpp"
+#include "mm/owner.hpp"
 
 namespace hv::mm {
 
-/// Low bits of the flush clock, to stamp a frame with.
-std::uint8_t flush_epoch();
-/// Has a flush that began after the stamp was taken been completed by every CPU, seen from clock value @p
-/// now? Wraps: may say no for a frame long flushed, never yes for one that was not.
-constexpr bool is_flushed(std::uint8_t stamp, std::uint8_t now)
+/// What a frame remembers of its mappings: the number of the flush that would forget the last one given up, modulo 128,
+/// and in the top bit whose flush that must be.
+using FlushStamp = std::uint8_t;
+inline constexpr FlushStamp foreign_mark = 0x80;
+
+/// Number of the first flush to begin after clock value @p clock.
+constexpr FlushStamp stamp_at(std::uint64_t clock)
 {
-    const auto first_full = static_cast<std::uint8_t>((stamp + 1U) & ~1U);
-    const auto distance = static_cast<std::uint8_t>((now & ~1U) - first_full);
-    return distance != 0 && distance != 0xfe;
+    return static_cast<FlushStamp>(((clock >> 1) + 1 + (clock & 1)) & 0x7f);
 }
-bool is_flushed(std::uint8_t stamp);
+/// Is that flush complete at clock value @p now? Wraps: may say no for one long past, never yes for one to come.
+constexpr bool is_complete(FlushStamp stamp, std::uint64_t now) { return (((now >> 1) - stamp) & 0x7f) < 126; }
 
-/// CPUs that run (bit n = CPU n); boot sets it.
-void set_online_cpus(std::uint64_t cpus);
-std::uint64_t online_cpus();
+inline FlushStamp own_stamp(const MemoryOwner& owner) { return stamp_at(owner.flush_clock.load(Order::acquire)); }
+/// The stamp of a frame, last @p before, when @p mapper gives up a mapping of it; @p owner is the frame's.
+FlushStamp merged_stamp(FlushStamp before, DomainId owner, const MemoryOwner& mapper);
+bool is_flushed(FlushStamp stamp, const MemoryOwner& owner);
+/// Returns when no CPU can use a mapping of a frame of @p owner given up under @p stamp.
+void flush_for(FlushStamp stamp, MemoryOwner& owner);
 
-/// What a change of the page tables owes before frames it released may be used in another way.
+/// What a hypercall owes its caller: flushes it asked for, paid once at the end.
 class [[nodiscard]] TlbDebt {
 public:
-    void owe_everything(std::uint64_t cpus)
+    void owe_everything(const CpuSet& cpus)
     {
         cpus_ |= cpus;
         all_ = true;
     }
-    void owe_page(GuestVa va, std::uint64_t cpus);
-    /// Pays: returns when every CPU named has flushed.
-    void settle();
+    void owe_page(GuestVa va, const CpuSet& cpus);
+    /// Pays: returns when every CPU named has flushed. @p owner is whose address spaces are meant.
+    void settle(MemoryOwner& owner);
 
 private:
-    std::uint64_t cpus_ = 0;
+    CpuSet cpus_;
     GuestVa page_{};
     bool one_page_ = false;
     bool all_ = false;
 };
 
-/// Drop all, or one page's, non-global translations on @p cpus, this one included if named. Addresses already
-/// checked.
-void flush_tlb(std::uint64_t cpus);
-void flush_page(GuestVa va, std::uint64_t cpus);
-/// Whoever loads a root tells the clock: on a single CPU that is a flush of all.
-void note_root_loaded();
+/// Drops all translations on @p cpus; @p owner's clock counts it if those are all that may hold its own.
+void flush_cpus(const CpuSet& cpus, MemoryOwner& owner);
+/// @p owner loaded a root on this CPU: a flush, of all its CPUs if it runs nowhere else.
+void note_root_loaded(MemoryOwner& owner);
 
 } // namespace hv::mm

@@ -15,6 +15,14 @@ constexpr bool needs_validation(PageType t) { return is_table(t) || t == PageTyp
 constexpr std::uint64_t lock_bit = FrameInfo{DomainId{0}, false, false, false, true, 0, 0, 0, false}.encode();
 constexpr unsigned level_of(PageType t) { return static_cast<unsigned>(t); }
 
+/// It is not destroyed while frames name it.
+MemoryOwner& owner_object(Mfn m)
+{
+    MemoryOwner* const owner = find_owner(frame(m).details().owner);
+    ASSERT(owner != nullptr);
+    return *owner;
+}
+
 bool swap_state(Frame& f, std::uint64_t& old, const FrameState& next)
 {
     return f.state.compare_exchange(old, next.encode(), Order::acq_rel);
@@ -35,6 +43,7 @@ void set_progress(Frame& f, Progress p)
 void drop_last(Mfn m)
 {
     Frame& f = frame(m);
+    const MemoryOwner& owner = owner_object(m);
     std::uint64_t old = f.state.load(Order::relaxed);
     FrameState s{};
     do {
@@ -42,11 +51,11 @@ void drop_last(Mfn m)
         ASSERT(s.count == 1 && s.refs != 0);
         s.count = 0;
         s.progress = Progress::none;
-        s.epoch = flush_epoch();
+        s.epoch = merged_stamp(s.epoch, owner.id(), owner);
         --s.refs;
     } while (!swap_state(f, old, s));
     unlock_frame(m, 0);
-    if (s.refs == 0) return_domain_frame(m, s.epoch);
+    if (s.refs == 0) return_domain_frame(m);
 }
 
 /// Locked, progress devalidating. Unlocks.
@@ -96,7 +105,7 @@ Result<> claim(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
         }
     } while (!swap_state(f, old, {want, Progress::validating, 1, s.refs + 1, s.epoch}));
     record_progress(m, 0, 0);
-    if (change_needs_flush(s.type, want) && !is_flushed(s.epoch)) flush_tlb(online_cpus());
+    if (change_needs_flush(s.type, want)) flush_for(frame(m).current().epoch, owner_object(m));
     return continue_validation(m, want, owner, work);
 }
 
@@ -157,22 +166,35 @@ Result<> get_type(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
         ++s.count;
         ++s.refs;
         if (!swap_state(f, old, s)) continue;
-        if (first && change_needs_flush(before, want) && !is_flushed(s.epoch)) flush_tlb(online_cpus());
+        if (first && change_needs_flush(before, want)) flush_for(f.current().epoch, owner_object(m));
         if (f.details().owner == owner.id()) return Ok{};
         drop_type(m, work);
         return Error::einval;
     }
 }
 
-void demote_writable(Mfn m)
+void note_mapping_gone(Mfn m, const MemoryOwner& mapper)
 {
+    Frame& f = frame(m);
+    const DomainId owner = f.details().owner;
+    std::uint64_t old = f.state.load(Order::relaxed);
+    FrameState s{};
+    do {
+        s = FrameState::decode(old);
+        s.epoch = merged_stamp(s.epoch, owner, mapper);
+    } while (!swap_state(f, old, s));
+}
+
+void demote_writable(Mfn m, const MemoryOwner& mapper)
+{
+    note_mapping_gone(m, mapper);
     Frame& f = frame(m);
     std::uint64_t old = f.state.load(Order::relaxed);
     FrameState s{};
     do {
         s = FrameState::decode(old);
         ASSERT(s.type == PageType::writable && s.count != 0);
-        if (--s.count == 0) s.epoch = flush_epoch();
+        --s.count;
     } while (!swap_state(f, old, s));
 }
 
@@ -186,12 +208,9 @@ Result<> put_type(Mfn m, Work& work)
         const bool last_table = s.count == 1 && is_table(s.type);
         if (!last_table) {
             --s.refs;
-            if (--s.count == 0) {
-                s.progress = Progress::none;
-                s.epoch = flush_epoch();
-            }
+            if (--s.count == 0) s.progress = Progress::none;
             if (!swap_state(f, old, s)) continue;
-            if (s.refs == 0) return_domain_frame(m, s.epoch);
+            if (s.refs == 0) return_domain_frame(m);
             return Ok{};
         }
         const bool locked = lock_frame(m, f.details().owner).ok();

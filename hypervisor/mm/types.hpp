@@ -19,8 +19,10 @@ Result<> put_type(Mfn m, Work& work);
 void drop_type(Mfn m, Work& work);
 /// Drops a parked claim of validation, which nobody holds, if the frame has one.
 void abandon_validation(Mfn m, Work& work);
-/// Turns a writable reference into a plain one.
-void demote_writable(Mfn m);
+/// Turns the writable reference of a mapping in a table of @p mapper into a plain one.
+void demote_writable(Mfn m, const MemoryOwner& mapper);
+/// @p mapper gave up a mapping of @p m, whose reference is still held: stamps the frame.
+void note_mapping_gone(Mfn m, const MemoryOwner& mapper);
 /// Boot: where the frame table is.
 void set_frame_table(Frame* table, Mfn end);
 /// A plain reference, SharedPages included.
@@ -52,8 +54,8 @@ constexpr bool change_needs_flush(PageType from, PageType to)
 struct LevelOps {
     /// Checks a present entry and takes the references it needs; returns the entry as it must be stored.
     Result<std::uint64_t> (*take)(std::uint64_t entry, Owners owners, Work& work);
-    /// Drops the references of a present entry; restart as put_type().
-    Result<> (*drop)(std::uint64_t entry, Work& work);
+    /// Drops the references of a present entry of a table of @p mapper; restart as put_type().
+    Result<> (*drop)(std::uint64_t entry, const MemoryOwner& mapper, Work& work);
     /// Same frame before and after: checks the flags; may only give references up.
     Result<std::uint64_t> (*adjust)(std::uint64_t old_entry, std::uint64_t entry, Owners owners);
 };
@@ -62,7 +64,7 @@ extern const LevelOps l1_ops, l2_ops, l3_ops, l4_ops;
 /// Common to the upper levels: take and drop an entry that names a table one level below @p level.
 Result<std::uint64_t> take_table_entry(std::uint64_t entry, PageType child, Owners owners, Work& work);
 Result<std::uint64_t> adjust_table_entry(std::uint64_t old_entry, std::uint64_t entry, Owners owners);
-Result<> drop_table_entry(std::uint64_t entry, Work& work);
+Result<> drop_table_entry(std::uint64_t entry, const MemoryOwner& mapper, Work& work);
 /// Writes the hypervisor's own slots into a root that is about to become valid.
 void fill_hypervisor_slots(Mfn root);
 
@@ -94,10 +96,8 @@ struct OwnerAccess {
     static auto& deferred(MemoryOwner& o) { return o.deferred_; }
     static Atomic<std::uint32_t>& deferred_count(MemoryOwner& o) { return o.deferred_count_; }
 };
-/// The last reference of a domain's frame went: back to the allocator. @p stamp: when the frame was last given up as
-/// the type it still names; a stale translation that could write (a store, an accessed bit) is flushed before the free
-/// lists keep their links in the frame.
-void return_domain_frame(Mfn m, std::uint8_t stamp);
+/// The last reference of a domain's frame went: back to the allocator, after the flush its stamp still owes.
+void return_domain_frame(Mfn m);
 /// Frames outside the owner's limit: for an exchange, which gives as many back; for a SharedPage.
 Result<Mfn> alloc_unlimited(MemoryOwner& owner, unsigned order, unsigned address_bits);
 Result<Mfn> alloc_shared_frame(MemoryOwner& owner);

@@ -69,6 +69,9 @@ Result<> install_grant_pte(L1Slot slot, GrantEntry entry, const PageRef& frame, 
 /// Clears the entry if it still maps @p expected, else einval and nothing changes.
 Result<> remove_grant_pte(L1Slot slot, Mfn expected, MemoryOwner& table_owner);
 
+/// Page-table entries that map a frame of another domain than their table's: foreign and grant mappings.
+std::uint64_t foreign_mappings();
+
 enum class EntryOp : std::uint8_t { store, exchange, compare_exchange, bit_and, bit_or, bit_reset, bit_set };
 struct EntryAccess {
     EntryOp op;

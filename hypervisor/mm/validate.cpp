@@ -74,6 +74,8 @@ Result<> release_entries(Mfn m, unsigned level, Work& work)
 {
     const LevelOps& ops = level_ops(level);
     const FrameInfo info = frame(m).details();
+    const MemoryOwner* const mapper = find_owner(info.owner);
+    ASSERT(mapper != nullptr); // it is not destroyed while frames name it
     const FrameWindow<std::uint64_t> w{m};
     unsigned present = info.present;
     unsigned i = info.partial;
@@ -81,7 +83,7 @@ Result<> release_entries(Mfn m, unsigned level, Work& work)
         const std::uint64_t entry = w[i - 1];
         if (pte::is_present(entry) && !pte::is_hypervisor_slot(level, i - 1)) {
             const bool stop = level > 1 && work.exhausted() && i != info.partial;
-            if (stop || !ops.drop(entry, work).ok()) {
+            if (stop || !ops.drop(entry, *mapper, work).ok()) {
                 record_progress(m, i, present);
                 return Error::restart;
             }
@@ -109,6 +111,9 @@ Result<std::uint64_t> adjust_table_entry(std::uint64_t /*old_entry*/, std::uint6
     return entry | pte::user;
 }
 
-Result<> drop_table_entry(std::uint64_t entry, Work& work) { return put_type(pte::frame_of(entry), work); }
+Result<> drop_table_entry(std::uint64_t entry, const MemoryOwner&, Work& work)
+{
+    return put_type(pte::frame_of(entry), work);
+}
 
 } // namespace hv::mm

@@ -11,6 +11,8 @@ namespace hv::mm {
 
 namespace {
 
+Atomic<std::uint64_t> foreign; ///< Entries that map another domain's frame.
+
 Result<std::uint64_t> adjust_l1(std::uint64_t /*old_entry*/, std::uint64_t entry, Owners owners)
 {
     const Mfn m = pte::frame_of(entry);
@@ -48,7 +50,7 @@ bool take_fast(std::uint64_t entry, const MemoryOwner& owner)
 
 Result<std::uint64_t> take_l1(std::uint64_t entry, Owners owners, Work& work)
 {
-    if (take_fast(entry, owners.frame)) [[likely]]
+    if (owners.frame.id() == owners.table.id() && take_fast(entry, owners.frame)) [[likely]]
         return entry | pte::user;
     const std::uint64_t adjusted = TRY(adjust_l1(0, entry, owners));
     const Mfn m = pte::frame_of(adjusted);
@@ -56,22 +58,31 @@ Result<std::uint64_t> take_l1(std::uint64_t entry, Owners owners, Work& work)
     const Result<> taken =
         pte::is_writable(adjusted) ? get_type(m, PageType::writable, owners.frame, work) : take_page(m, owners.frame);
     if (!taken.ok()) return Error::ebusy; // the ABI's answer to a wrong owner and to a wrong type alike
+    if (owners.frame.id() != owners.table.id()) foreign.fetch_add(1, Order::relaxed);
     return adjusted;
 }
 
-Result<> drop_l1(std::uint64_t entry, Work& work)
+Result<> drop_l1(std::uint64_t entry, const MemoryOwner& mapper, Work& work)
 {
     const Mfn m = pte::frame_of(entry);
     if (m >= frame_table_end()) return Ok{};
-    if (pte::is_writable(entry) ? fast::drop_writable(frame(m)) : fast::drop_page(frame(m))) [[likely]]
-        return Ok{};
+    Frame& f = frame(m);
+    if (owner_of(f) == mapper.id()) [[likely]] {
+        const FlushStamp stamp = own_stamp(mapper);
+        if (pte::is_writable(entry) ? fast::drop_writable(f, stamp) : fast::drop_page(f, stamp)) [[likely]]
+            return Ok{};
+    }
     if (!is_ram(m)) return Ok{};
+    if (owner_of(f) != mapper.id()) foreign.fetch_sub(1, Order::relaxed);
+    note_mapping_gone(m, mapper);
     if (pte::is_writable(entry)) return put_type(m, work);
     drop_page(m);
     return Ok{};
 }
 
 } // namespace
+
+std::uint64_t foreign_mappings() { return foreign.load(Order::relaxed); }
 
 const LevelOps l1_ops{take_l1, drop_l1, adjust_l1};
 

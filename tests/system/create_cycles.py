@@ -12,6 +12,7 @@ fail() { echo "FAILED $*"; exit 1; }
 cycle() {
     vmctl create /guest/domU.cfg > /tmp/create 2>&1 || { cat /tmp/create; fail "create in cycle $1"; }
     usleep 500000
+    [ "$1" = 10 ] && echo "DURING $(vmctl --json info | tr -d '\n')"
     vmctl destroy first || fail "destroy in cycle $1"
     tries=0
     while vmctl list | grep -q '^first'; do
@@ -36,5 +37,8 @@ before, after = ({k: reading[w].get(k) for k in keys} for w in ("BEFORE", "AFTER
 print("    before", before)
 print("    after ", after)
 expect(None not in before.values(), f"vmctl info lacks {[k for k in keys if before[k] is None]}")
+during = reading["DURING"]
+expect(HV == "xen" or during["grant_mappings"] + during["foreign_mappings"] > 0,
+       f"a domain that lives shows no foreign mapping: {during}")
 expect(before == after, f"{ {k: (before[k], after[k]) for k in keys if before[k] != after[k]} }")
 passed(f"equal after ten cycles: {before}")

@@ -11,16 +11,17 @@ HV_CLANG := $(findstring clang,$(CXX))
 # clang's -mgeneral-regs-only refuses the long double that libstdc++'s <array> merely declares
 HV_NOFPU := $(if $(HV_CLANG),-mno-mmx -mno-sse -mno-avx,-mgeneral-regs-only)
 # What runs once at boot, or when an administrator asks for it, is compiled for size.
-HV_COLD := hypervisor/boot/% hypervisor/base/image/% hypervisor/base/options.o hypervisor/base/log.o hypervisor/mm/audit.o \
-  $(addprefix hypervisor/arch/x86/,acpi.o cmos.o features.o ioapic.o mitigations.o descriptors.o paging.o panic.o pci.o power.o serial.o time.o vga.o) \
+HV_COLD := hypervisor/boot/% hypervisor/base/image/% hypervisor/base/options.o hypervisor/base/log.o hypervisor/domain/events.o \
+  $(addprefix hypervisor/mm/,audit.o buddy.o heap.o reservation.o segdesc.o teardown.o) \
+  $(addprefix hypervisor/arch/x86/,acpi.o cmos.o features.o ioapic.o mitigations.o descriptors.o paging.o panic.o pci.o power.o serial.o start_cpus.o time.o vga.o) \
   $(addprefix hypervisor/domain/,audit.o console% control% counters.o cpu_policy.o domain_% msi.o pirq.o time.o) \
   $(addprefix hypervisor/guest/,context.o cpuid_policy.o crash_report.o ioport.o msr.o segments.o) \
-  $(addprefix hypervisor/hypercall/,domctl.o sysctl.o platform.o physdev.o version.o console.o memory% page.o vcpu.o)
+  $(addprefix hypervisor/hypercall/,domctl.o sysctl.o platform.o physdev.o version.o console.o memory% page.o traps.o vcpu.o)
 HV_OPT = $(if $(filter $(HV_COLD:%=$(BUILD)/hv/%),$@),-Os,-O2)
 HV_COMMON := -m64 -g -ffreestanding $(HV_NOFPU) -mno-red-zone -mcmodel=small -fpie -fvisibility=hidden \
   -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fomit-frame-pointer \
   -Ihypervisor -I. -I$(BUILD)/gen $(HV_EXTRA)
-HV_CXXFLAGS = $(HV_COMMON) -std=c++20 $(HV_OPT) -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-strict-aliasing \
+HV_CXXFLAGS = $(HV_COMMON) -std=c++20 $(HV_OPT) -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-strict-aliasing $(if $(HV_CLANG),,-falign-jumps=1 -falign-loops=1) \
   -ffunction-sections -fdata-sections -Wall -Wextra -Werror
 # One unit at link time: the layers stay separate sources, the hot paths become straight code. DEBUG=1 adds lock-rank checks.
 HV_LTO := $(if $(HV_CLANG),,-flto=auto)

@@ -4,6 +4,7 @@
 // calling thread's hardware() record; a TLB operation is a line in flushes().
 #include "arch/host/state.hpp"
 #include <cstring>
+#include <thread>
 
 namespace hv::arch {
 using host::Flush;
@@ -17,28 +18,43 @@ std::uint64_t& inactive_gs() { return hw().kernel_mode_gs != 0 ? hw().user_gs_ba
 constexpr std::size_t fpu_bytes = 576;
 } // namespace
 
+static void record(Flush f)
+{
+    if (!state().recording) return;
+    if (state().look) state().look();
+    state().flushes.push_back(f);
+}
 void load_root(Maddr root_pa)
 {
     thread_state().root = root_pa;
-    state().flushes.push_back({Flush::Kind::root, root_pa.raw()});
+    record({Flush::Kind::root, root_pa.raw()});
 }
 Maddr current_root() { return thread_state().root; }
 void load_idle_root() { load_root(Maddr{}); }
-void invalidate_page(std::uint64_t va) { state().flushes.push_back({Flush::Kind::page, va}); }
-void flush_tlb_local() { state().flushes.push_back({Flush::Kind::local, 0}); }
+void invalidate_page(std::uint64_t va) { record({Flush::Kind::page, va}); }
+void flush_tlb_local() { record({Flush::Kind::local, 0}); }
 
-void call_on_cpus(std::uint64_t cpus, void (*fn)(void*), void* arg)
+CpuName cpu_name(CpuId cpu) { return {cpu.raw() * 2, cpu.raw() + 1}; }
+const CpuSet& online_cpus() { return state().online; }
+void kick_cpu(CpuId cpu)
 {
-    const std::uint32_t self = cpu_info().cpu;
-    cpus &= ~(1ULL << (self & 63));
-    if (cpus == 0) return;
-    state().flushes.push_back({Flush::Kind::remote, cpus});
-    for (std::uint32_t cpu = 0; cpu < 64; ++cpu) {
-        if ((cpus >> cpu & 1) == 0) continue;
-        host::become_cpu(cpu);
+    if (state().recording) state().kicked.add(cpu);
+}
+void report_cpu(CpuId) {}
+void relax() { std::this_thread::yield(); }
+
+void call_on_cpus(const CpuSet& cpus, void (*fn)(void*), void* arg)
+{
+    const CpuId self{cpu_info().cpu};
+    CpuSet others = cpus;
+    others.remove(self);
+    if (others.empty() || !state().recording) return;
+    record({Flush::Kind::remote, others.word(0)});
+    others.for_each([&](CpuId cpu) {
+        host::become_cpu(cpu.raw());
         fn(arg);
-    }
-    host::become_cpu(self);
+    });
+    host::become_cpu(self.raw());
 }
 
 std::size_t fpu_area_bytes() { return fpu_bytes; }
@@ -126,6 +142,7 @@ Result<std::uint64_t> read_msr(std::uint32_t index)
 }
 
 std::uint64_t read_tsc() { return state().now; }
+bool tsc_is_stable() { return true; }
 TscScale tsc_scale() { return {.mul = 0x80000000, .shift = 1, .khz = 1'000'000}; }
 void arm_timer(std::uint64_t ns_from_now) { state().deadline = state().now + ns_from_now; }
 void disarm_timer() { state().deadline = 0; }

@@ -60,6 +60,15 @@ std::vector<std::byte>& flat_guest_memory() { return state().flat; }
 void fault_after(std::size_t bytes) { state().fault_budget = bytes; }
 std::uint64_t armed_deadline() { return state().deadline; }
 std::vector<Flush>& flushes() { return state().flushes; }
+void on_flush(std::function<void()> look) { state().look = std::move(look); }
+void record_flushes(bool on) { state().recording = on; }
+void set_online(unsigned count)
+{
+    state().online = CpuSet{};
+    for (unsigned i = 0; i < count; ++i)
+        state().online.add(CpuId{i});
+}
+CpuSet take_kicks() { return std::exchange(state().kicked, CpuSet{}); }
 GsiState& gsi_state(unsigned gsi) { return state().gsis.at(gsi); }
 bool msi_bound(unsigned cookie) { return state().msis.at(cookie); }
 std::vector<PortAccess>& port_accesses() { return state().ports; }

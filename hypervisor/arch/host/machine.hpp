@@ -4,6 +4,7 @@
 // One machine a process; threads that act as further CPUs call become_cpu() first. Only tests include this.
 #pragma once
 #include "arch/arch.hpp"
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,7 @@ namespace hv::arch::host {
 
 struct Flush {
     enum class Kind : std::uint8_t { page, local, root, remote } kind;
-    std::uint64_t value; ///< Address, root, or CPU mask.
+    std::uint64_t value; ///< Address, root, or mask of the first 64 CPUs.
 };
 struct GsiState {
     bool configured, masked, awaiting_end;
@@ -44,6 +45,14 @@ void advance(std::uint64_t ns);
 std::uint64_t armed_deadline();
 
 std::vector<Flush>& flushes();
+/// Off while several threads play CPUs: flushes are then neither recorded nor passed on.
+void record_flushes(bool on);
+/// Called at each flush, before it is recorded.
+void on_flush(std::function<void()> look);
+/// CPUs 0..count-1 are online; reset() leaves one.
+void set_online(unsigned count);
+/// CPUs that kick_cpu() named since the last look.
+CpuSet take_kicks();
 GsiState& gsi_state(unsigned gsi);
 /// The device raised the line or the message: upcall, if the line is unmasked.
 void raise_gsi(unsigned gsi);

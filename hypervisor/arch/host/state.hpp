@@ -23,6 +23,9 @@ struct State {
     std::size_t fault_budget = no_fault;
     std::uint64_t now = 0, deadline = 0;
     std::vector<Flush> flushes;
+    bool recording = true;
+    std::function<void()> look;
+    CpuSet online = CpuSet::of(CpuId{0}), kicked;
     std::array<GsiState, 24> gsis{};
     std::array<bool, 4096> msis{};
     std::vector<PortAccess> ports;

@@ -90,9 +90,9 @@ void add_override(const Table& t, std::uint32_t at)
                        (flags & 3) == 3 ? Polarity::low : Polarity::high};
 }
 
-void add_cpu(std::uint32_t apic_id, std::uint32_t flags)
+void add_cpu(CpuName name, std::uint32_t flags)
 {
-    if ((flags & 1) != 0 && tables.cpu_count < tables.apic_ids.size()) tables.apic_ids[tables.cpu_count++] = apic_id;
+    if ((flags & 1) != 0 && tables.cpu_count < tables.cpus.size()) tables.cpus[tables.cpu_count++] = name;
 }
 
 void read_madt(const Table& t)
@@ -101,10 +101,14 @@ void read_madt(const Table& t)
         const auto type = t.get<std::uint8_t>(at), length = t.get<std::uint8_t>(at + 1);
         if (length < 2 || at + length > t.length) break;
         switch (type) {
-        case 0: add_cpu(t.get<std::uint8_t>(at + 3), t.get<std::uint32_t>(at + 4)); break;
+        case 0:
+            add_cpu({t.get<std::uint8_t>(at + 3), t.get<std::uint8_t>(at + 2)}, t.get<std::uint32_t>(at + 4));
+            break;
         case 1: add_ioapic(t, at); break;
         case 2: add_override(t, at); break;
-        case 9: add_cpu(t.get<std::uint32_t>(at + 4), t.get<std::uint32_t>(at + 8)); break;
+        case 9:
+            add_cpu({t.get<std::uint32_t>(at + 4), t.get<std::uint32_t>(at + 12)}, t.get<std::uint32_t>(at + 8));
+            break;
         default: break;
         }
         at += length;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Local APIC registers (SDM vol. 3 chapter 10). Each CPU touches its own; the mapping is shared.
+// Local APIC registers (SDM vol. 3 chapter 10). Each CPU touches its own; the mapping is shared. x2APIC mode is
+// kept where the firmware chose it, and taken where an id needs more than eight bits.
 #include "arch/x86/apic.hpp"
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
@@ -13,6 +14,8 @@ enum Register : unsigned {
     task_priority = 0x80,
     end_of_interrupt = 0xb0,
     spurious = 0xf0,
+    command_low = 0x300,
+    command_high = 0x310,
     lvt_timer = 0x320,
     lvt_thermal = 0x330,
     lvt_performance = 0x340,
@@ -24,23 +27,44 @@ enum Register : unsigned {
     divide = 0x3e0
 };
 constexpr std::uint32_t lvt_masked = 1 << 16, lvt_nmi = 4 << 8, software_enable = 1 << 8, divide_by_1 = 0xb;
-constexpr std::uint64_t default_base = 0xfee00000;
+constexpr std::uint32_t delivery_pending = 1 << 12, msr_x2apic = 0x800;
+constexpr std::uint64_t default_base = 0xfee00000, base_enabled = 1 << 11, base_x2apic = 1 << 10;
 
-volatile std::uint32_t* registers;
+volatile std::uint32_t* registers; // xAPIC; null: x2APIC
 
-std::uint32_t read(Register r) { return registers[r / 4]; }
-void write(Register r, std::uint32_t v) { registers[r / 4] = v; }
+std::uint32_t read(Register r)
+{
+    return registers != nullptr ? registers[r / 4] : static_cast<std::uint32_t>(rdmsr(msr_x2apic + r / 16));
+}
+void write(Register r, std::uint32_t v)
+{
+    if (registers != nullptr)
+        registers[r / 4] = v;
+    else
+        wrmsr(msr_x2apic + r / 16, v);
+}
+
+bool wants_x2apic()
+{
+    bool wide = false;
+    for (unsigned i = 0; i < x86::acpi().cpu_count; ++i)
+        wide = wide || x86::acpi().cpus[i].apic_id > 0xfe;
+    const bool able = (cpuid(1, 0).ecx >> 21 & 1) != 0;
+    return able && (wide || (rdmsr(msr_apic_base) & base_x2apic) != 0);
+}
 
 } // namespace
 
 void x86::init_local_apic()
 {
-    if (registers == nullptr) {
+    const bool x2apic = wants_x2apic();
+    if (!x2apic && registers == nullptr) {
         const auto mapped = map_device(default_base, page_size);
         if (!mapped.ok()) panic("no room to map the local APIC", nullptr);
         registers = mapped.take();
     }
-    wrmsr(msr_apic_base, (rdmsr(msr_apic_base) & 0xfff & ~(1ULL << 10)) | default_base | 1 << 11);
+    wrmsr(msr_apic_base, (rdmsr(msr_apic_base) & 0xfff) | default_base | base_enabled);
+    if (x2apic) wrmsr(msr_apic_base, rdmsr(msr_apic_base) | base_x2apic);
     write(task_priority, 0);
     write(lvt_timer, lvt_masked | timer_vector);
     write(lvt_lint0, lvt_masked);
@@ -51,7 +75,17 @@ void x86::init_local_apic()
     write(lvt_timer, timer_vector);
 }
 
-std::uint32_t x86::local_apic_id() { return read(id) >> 24; }
+std::uint32_t x86::local_apic_id() { return registers != nullptr ? read(id) >> 24 : read(id); }
+
+void x86::send_ipi(std::uint32_t apic_id, std::uint32_t command)
+{
+    if (registers == nullptr) return wrmsr(msr_x2apic + command_low / 16, std::uint64_t{apic_id} << 32 | command);
+    while ((read(command_low) & delivery_pending) != 0)
+        __builtin_ia32_pause();
+    write(command_high, apic_id << 24);
+    write(command_low, command);
+}
+
 void x86::eoi() { write(end_of_interrupt, 0); }
 void x86::start_apic_count(std::uint32_t ticks) { write(initial_count, ticks); }
 std::uint32_t x86::apic_count() { return read(current_count); }

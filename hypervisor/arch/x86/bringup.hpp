@@ -19,16 +19,21 @@ void init_serial(std::uint16_t port, std::uint32_t baud);
 void init_vga(std::byte* screen); ///< 80x25 text cells; again when their mapping changes.
 void release_vga();               ///< The hardware domain owns the screen from now on.
 void identify_cpu();              ///< CPUID, CR4, PAT.
+void enable_features();           ///< CR4, PAT, XCR0 of a further CPU, as identify_cpu() found them.
 /// Final page tables for @p ram (sorted, disjoint, page-aligned) and the stack and windows of CPU 0. Takes frames from
 /// the end of entries of @p free, which it shrinks. @p ram_end: one past the highest RAM byte.
 void init_paging(std::span<const Range> ram, std::span<Range> free, std::uint64_t ram_end);
 void init_cpu(std::uint32_t cpu); ///< GDT, IDT, TSS, system call MSRs; needs the window mapped.
 [[noreturn]] void continue_on_cpu_stack(std::uint32_t cpu, void (*next)());
 void init_acpi(std::uint64_t rsdp);
-void init_interrupts(); ///< PIC off, LAPIC, IOAPICs.
-void init_time();       ///< TSC and LAPIC timer rates, wall clock.
+void init_windows(std::uint32_t cpus); ///< Stacks and windows of CPUs 1..cpus-1; takes frames as init_paging() does.
+void init_interrupts();                ///< PIC off, LAPIC, IOAPICs.
+void init_time();                      ///< TSC and LAPIC timer rates, wall clock.
 void init_pci();
 void init_serial_interrupt();
+/// Starts CPUs 1..cpus-1 one by one by way of the free page @p low_page below 1 MiB, whose contents it restores. They
+/// idle on return. A CPU that does not answer is reported and left out.
+void start_cpus(std::uint32_t cpus, Maddr low_page);
 
 // ---- shared inside arch/x86 ----
 enum class Cache : std::uint8_t { write_back, uncached };
@@ -38,8 +43,14 @@ std::uint64_t window_base(std::uint32_t cpu);
 /// CPU @p cpu's root with nothing of the hypervisor but its window, the IDT, isolated.S and the M2P; 0 when not used.
 std::uint64_t isolated_root(std::uint32_t cpu);
 const void* idt_page();
+CpuInfo& prepare_cpu_info(std::uint32_t cpu); ///< At the top of the CPU's stack, whose window must be mapped.
+std::uint64_t idle_root();
+[[noreturn]] void enter_idle();
+void handle_ipi();
+bool answer_report(const GuestRegs& regs); ///< In an NMI: another CPU ends the machine or asked where this one is.
 void set_window_page(std::uint32_t cpu, unsigned page, std::uint64_t entry); ///< Writes and invalidates if it changed.
 
+void set_tsc_warp(std::uint64_t ticks); ///< The largest step back seen between two CPUs.
 void read_wallclock();
 void eoi();
 void handle_timer_interrupt();
@@ -54,7 +65,7 @@ struct VectorBinding {
 bool route_own_isa_interrupt(std::uint32_t isa, VectorUse use);
 
 inline constexpr unsigned first_device_vector = 0x30, last_device_vector = 0xdf, guest_syscall_vector = 0x80,
-                          timer_vector = 0xf0, spurious_vector = 0xff;
+                          timer_vector = 0xf0, call_vector = 0xf1, kick_vector = 0xf2, spurious_vector = 0xff;
 
 /// What the ACPI tables say about the machine.
 struct IoApicInfo {
@@ -70,7 +81,7 @@ struct Override {
 struct Acpi {
     std::array<IoApicInfo, 8> ioapics;
     unsigned ioapic_count;
-    std::array<std::uint32_t, 256> apic_ids; ///< Usable CPUs, boot CPU first where the firmware lists it first.
+    std::array<CpuName, max_cpus> cpus; ///< Usable ones in the order the firmware lists them.
     unsigned cpu_count;
     std::array<Override, 16> isa; ///< Where each ISA interrupt went.
     std::uint64_t hpet_address;

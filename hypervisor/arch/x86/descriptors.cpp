@@ -131,14 +131,19 @@ void x86::init_cpu(std::uint32_t cpu)
     init_syscalls(cpu);
 }
 
-void x86::continue_on_cpu_stack(std::uint32_t cpu, void (*next)())
+CpuInfo& x86::prepare_cpu_info(std::uint32_t cpu)
 {
     auto& info = *reinterpret_cast<CpuInfo*>(window_base(cpu) + HV_WINDOW_STACK_TOP - sizeof(CpuInfo));
     info.cpu = cpu;
     info.percpu = &upcall_percpu(cpu);
     info.spec_ctrl = mitigations().restrict_branches ? 1 : 0;
     info.isolated_root = isolated_root(cpu);
-    run_on_stack(reinterpret_cast<std::uint64_t>(&info) & ~0xfULL, next);
+    return info;
+}
+
+void x86::continue_on_cpu_stack(std::uint32_t cpu, void (*next)())
+{
+    run_on_stack(reinterpret_cast<std::uint64_t>(&prepare_cpu_info(cpu)) & ~0xfULL, next);
 }
 
 void load_gdt_window(const GuestCpu& state)

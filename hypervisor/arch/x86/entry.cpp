@@ -37,12 +37,14 @@ enum Vector : unsigned { debug = 1, nmi = 2, double_fault = 8, page_fault = 14, 
 void handle_interrupt(unsigned vector)
 {
     if (vector == timer_vector) return handle_timer_interrupt();
+    if (vector == call_vector || vector == kick_vector) return handle_ipi();
     if (vector >= first_device_vector && vector <= last_device_vector) return handle_device_vector(vector);
     if (vector != spurious_vector) log::warning("unexpected interrupt, vector {}", vector);
 }
 
 void handle_nmi(const GuestRegs& regs)
 {
+    if (answer_report(regs)) return;
     const std::uint8_t reason = inb(0x61);
     log::error("NMI, system control port {x}, at {x}:{x}", reason, regs.cs, regs.rip);
 }
@@ -165,6 +167,8 @@ void entry_isolated_leave()
     before_isolated_exit();
 }
 
+void x86::enter_idle() { resume(); }
+
 void enter_guest()
 {
     release_vga();
@@ -174,11 +178,5 @@ void enter_guest()
 // sti takes effect after the next instruction, so nothing can slip in between it and hlt.
 void wait_for_interrupt() { asm volatile("sti; hlt; cli" : : : "memory"); }
 void serve_interrupts() { asm volatile("sti; nop; cli" : : : "memory"); }
-
-void call_on_cpus(std::uint64_t cpus, void (*fn)(void*), void*)
-{
-    cpus &= ~(1ULL << cpu_info().cpu);
-    ASSERT(cpus == 0 && fn != nullptr); // issue 3 starts the other CPUs
-}
 
 } // namespace hv::arch

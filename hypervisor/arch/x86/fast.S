@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // The three transitions a guest makes most, without C++: system call to its kernel, page fault to its kernel, and the
-// iret hypercall; and the shortest way to the handlers of all other hypercalls. Each checks everything first and declines to the ordinary path with all registers as they came;
-// what it does is exactly what guest/bounce.cpp does. `fastpath=off` makes them all decline. Interrupts off.
+// iret hypercall; and the shortest way to the handlers of other hypercalls. Each checks everything first and declines
+// to the ordinary path with all registers as they came; what it does is exactly what guest/bounce.cpp does.
+// `fastpath=off` makes them all decline. Interrupts off.
 //
 // Stack on entry of all three, T being the address of regs.rip at the top of this CPU's stack:
 //
@@ -112,8 +113,8 @@ fast_syscall_decline:
 #undef S
 
 // ---- hypercalls ---------------------------------------------------------------------------------------------
-//   rax number, rcx hot, r11 table; r11 and rcx of the guest are dead. The handlers' C++ keeps rbx, rbp, r12 to r15, but
-//   a vCPU switch, a crash report and a preempted call want the whole frame.
+//   rax number, rcx hot, r11 table; r11 and rcx of the guest are dead. The handlers' C++ keeps rbx, rbp, r12 to r15,
+//   but a vCPU switch, a crash report and a preempted call want the whole frame.
     .balign 16
 fast_hypercall:
     movq $HV_SEL_GUEST_DS, T_SS(%rsp)

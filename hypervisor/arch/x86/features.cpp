@@ -36,7 +36,9 @@ void find_fpu()
     found.xsaveopt = bit(cpuid(0xd, 1).eax, 0);
 }
 
-void enable_features()
+} // namespace
+
+void x86::enable_features()
 {
     std::uint64_t cr4 = cr4_pae | cr4_mce | cr4_osfxsr | cr4_osxmmexcpt;
     if (found.xsave) cr4 |= cr4_osxsave;
@@ -49,8 +51,6 @@ void enable_features()
         found.fpu_bytes = cpuid(0xd, 0).ebx; // for what XCR0 holds now
     }
 }
-
-} // namespace
 
 CpuidLeaf cpuid(std::uint32_t leaf, std::uint32_t subleaf)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
 // IOAPICs, message interrupts and the vectors both use. Level lines are masked at the IOAPIC from delivery to gsi_end,
-// so that other interrupts get in meanwhile. All go to the boot CPU. Callers hold the core's interrupt lock or run at
-// boot.
+// so that other interrupts get in meanwhile. All go to the boot CPU. One lock for all of it; any CPU.
 #include "arch/x86/apic.hpp"
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
+#include "arch/x86/machine_lock.hpp"
 #include "base/log.hpp"
 
 namespace hv::arch {
@@ -37,8 +37,10 @@ struct Line {
     bool level, low, masked, awaiting_end, ours;
 };
 
+MachineLock interrupt_lock; ///< Guards all below.
 std::array<IoApic, 8> ioapics;
 unsigned ioapic_count, lines_total;
+std::uint32_t boot_cpu_id; // APIC id
 std::array<Line, max_gsis> lines;
 std::array<VectorBinding, 256> vectors;
 
@@ -55,7 +57,7 @@ void program(unsigned gsi)
     const IoApic& io = *ioapic_of(gsi);
     const std::uint32_t at = 0x10 + 2 * (gsi - io.first_gsi);
     const bool masked = l.masked || l.awaiting_end;
-    io.write(at + 1, local_apic_id() << 24);
+    io.write(at + 1, boot_cpu_id << 24);
     io.write(at, l.vector | (l.low ? rte_low_polarity : 0) | (l.level ? rte_level : 0) | (masked ? rte_masked : 0));
 }
 
@@ -112,6 +114,7 @@ void x86::init_interrupts()
 {
     mask_legacy_pic();
     init_local_apic();
+    boot_cpu_id = local_apic_id();
     for (Line& l : lines)
         l.masked = true;
     for (unsigned i = 0; i < acpi().ioapic_count; ++i)
@@ -139,10 +142,14 @@ bool x86::route_own_isa_interrupt(std::uint32_t isa, VectorUse use)
 
 void x86::handle_device_vector(unsigned vector)
 {
-    const VectorBinding b = vectors[vector];
-    if (b.use == VectorUse::gsi && lines[b.number].level) {
-        lines[b.number].awaiting_end = true;
-        program(b.number);
+    VectorBinding b{};
+    {
+        const MachineLock::Guard guard{interrupt_lock};
+        b = vectors[vector];
+        if (b.use == VectorUse::gsi && lines[b.number].level) {
+            lines[b.number].awaiting_end = true;
+            program(b.number);
+        }
     }
     eoi();
     switch (b.use) {
@@ -158,6 +165,7 @@ bool gsi_is_ours(unsigned gsi) { return gsi >= lines_total || lines[gsi].ours; }
 
 Result<> gsi_configure(unsigned gsi, Trigger trigger, Polarity polarity)
 {
+    const MachineLock::Guard guard{interrupt_lock};
     if (ioapic_of(gsi) == nullptr || lines[gsi].ours) return Error::einval;
     Line& l = lines[gsi];
     if (l.vector == 0) l.vector = static_cast<std::uint8_t>(allocate_vector(VectorUse::gsi, gsi));
@@ -169,6 +177,7 @@ Result<> gsi_configure(unsigned gsi, Trigger trigger, Polarity polarity)
 
 Result<> gsi_unmask(unsigned gsi)
 {
+    const MachineLock::Guard guard{interrupt_lock};
     if (gsi >= lines_total || lines[gsi].ours || lines[gsi].vector == 0) return Error::einval;
     lines[gsi].masked = false;
     program(gsi);
@@ -177,6 +186,7 @@ Result<> gsi_unmask(unsigned gsi)
 
 void gsi_mask(unsigned gsi)
 {
+    const MachineLock::Guard guard{interrupt_lock};
     if (gsi >= lines_total || lines[gsi].ours || lines[gsi].vector == 0) return;
     lines[gsi].masked = true;
     program(gsi);
@@ -184,6 +194,7 @@ void gsi_mask(unsigned gsi)
 
 void gsi_end(unsigned gsi)
 {
+    const MachineLock::Guard guard{interrupt_lock};
     if (gsi >= lines_total || !lines[gsi].awaiting_end) return;
     lines[gsi].awaiting_end = false;
     program(gsi);
@@ -191,6 +202,7 @@ void gsi_end(unsigned gsi)
 
 Result<std::uint32_t> ioapic_read(std::uint64_t base, std::uint32_t reg)
 {
+    const MachineLock::Guard guard{interrupt_lock};
     for (unsigned i = 0; i < ioapic_count; ++i)
         if (ioapics[i].address == base && reg < 0x10 + 2 * ioapics[i].lines) return ioapics[i].read(reg);
     return Error::einval;
@@ -198,14 +210,16 @@ Result<std::uint32_t> ioapic_read(std::uint64_t base, std::uint32_t reg)
 
 Result<MsiMessage> msi_allocate(unsigned cookie)
 {
+    const MachineLock::Guard guard{interrupt_lock};
     if (vector_of_msi(cookie) != 0) return Error::ebusy;
     const unsigned vector = allocate_vector(VectorUse::msi, cookie);
     if (vector == 0) return Error::enospc;
-    return MsiMessage{0xfee00000ULL | local_apic_id() << 12, vector};
+    return MsiMessage{0xfee00000ULL | boot_cpu_id << 12, vector};
 }
 
 void msi_free(unsigned cookie)
 {
+    const MachineLock::Guard guard{interrupt_lock};
     if (const unsigned vector = vector_of_msi(cookie); vector != 0) vectors[vector] = {};
 }
 

@@ -53,15 +53,21 @@ void x86::choose_mitigations(Choice spec_ctrl, Choice xpti)
     chosen.branch_barrier = branches && n.can_barrier;
     chosen.restrict_branches = branches && n.can_restrict && !n.always_restricted;
     chosen.isolated_entry = chosen.isolated_roots || chosen.clear_buffers || chosen.restrict_branches;
-    if (branches && n.can_restrict && n.always_restricted) wrmsr(msr_spec_ctrl, ibrs); // once and for all
+    chosen.always_restricted = branches && n.can_restrict && n.always_restricted;
+    enable_mitigations();
     if (branches && !n.can_restrict && spec_ctrl == Choice::automatic)
         log::warning("this CPU cannot restrict branch prediction; guests may infer the hypervisor's memory");
     log::info("mitigations: page-table isolation {}, buffer clearing {}, branch restriction {}, barrier {}",
               chosen.isolated_roots ? "on" : "off", chosen.clear_buffers ? "on" : "off",
-              chosen.restrict_branches          ? "on entry"
-              : branches && n.always_restricted ? "always"
-                                                : "off",
+              chosen.restrict_branches   ? "on entry"
+              : chosen.always_restricted ? "always"
+                                         : "off",
               chosen.branch_barrier ? "on" : "off");
+}
+
+void x86::enable_mitigations()
+{
+    if (chosen.always_restricted) wrmsr(msr_spec_ctrl, ibrs);
 }
 
 // A guest changes its root by hypercall only, but copying all of it each time needs no bookkeeping that could be wrong.

@@ -12,10 +12,12 @@ struct Mitigations {
     bool restrict_branches; ///< IBRS and return-stack filling on entry (Spectre v2).
     bool clear_buffers;     ///< VERW on the way out (MDS).
     bool branch_barrier;    ///< IBPB at a vCPU switch.
+    bool always_restricted; ///< IBRS set once and for all, by each CPU.
 };
 const Mitigations& mitigations();
 
 void choose_mitigations(Choice spec_ctrl, Choice xpti);
+void enable_mitigations(); ///< What a CPU sets once; each CPU, after choose_mitigations().
 /// Last C++ before isolated_exit: brings the isolated root up to date with the guest's.
 void before_isolated_exit();
 void barrier_between_vcpus();

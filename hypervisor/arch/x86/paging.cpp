@@ -176,6 +176,16 @@ void x86::init_paging(std::span<const Range> ram, std::span<Range> free, std::ui
     write_cr3(root);
 }
 
+void x86::init_windows(std::uint32_t cpus)
+{
+    for (std::uint32_t cpu = 1; cpu < cpus; ++cpu) {
+        map_window(cpu);
+        windows[cpu] = leaf_table(window_base(cpu));
+        if (mitigations().isolated_roots) isolated_roots[cpu] = build_isolated_root(cpu);
+    }
+}
+
+std::uint64_t x86::idle_root() { return root; }
 std::uint64_t x86::isolated_root(std::uint32_t cpu) { return isolated_roots[cpu]; }
 std::uint64_t x86::window_base(std::uint32_t cpu) { return HV_WINDOWS_BASE + cpu * std::uint64_t{HV_WINDOW_BYTES}; }
 

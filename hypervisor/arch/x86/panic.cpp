@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // The end of the road: a report with registers and stack words, then a halt or a reset. Uses only what works in any
-// state: the log's sinks and the stack pointer. Interrupts off; never returns.
+// state: the log's sinks and the stack pointer. The first CPU to panic reports, then makes the others report by NMI,
+// one after the other. Interrupts off; never returns.
+#include "arch/x86/apic.hpp"
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
 #include "base/assert.hpp"
@@ -15,7 +17,10 @@ namespace hv::arch {
 namespace {
 
 bool reset_after;
-bool panicking;
+enum class Ending : std::uint8_t { none, quiet, report };
+Atomic<Ending> ending;
+AtomicCpuSet asked;             // to say where they are
+Atomic<std::uint32_t> reported; // CPUs stopped by NMI
 
 bool in_code(std::uint64_t v)
 {
@@ -33,10 +38,8 @@ void print_registers(const GuestRegs& r)
 }
 
 /// Return addresses are the words that point into the code; the rest of the stack is left out.
-void print_stack()
+void print_stack(const std::uint64_t* sp)
 {
-    const std::uint64_t* sp;
-    asm("mov %%rsp, %0" : "=r"(sp));
     const auto* end = reinterpret_cast<const std::uint64_t*>(&cpu_info());
     unsigned shown = 0;
     for (; sp < end && shown < 40; ++sp) {
@@ -46,27 +49,70 @@ void print_stack()
     }
 }
 
+[[noreturn]] void stay_halted()
+{
+    for (;;)
+        asm volatile("cli; hlt");
+}
+
+void stop_others()
+{
+    CpuSet others = online_cpus();
+    others.remove(CpuId{cpu_info().cpu});
+    others.for_each([](CpuId cpu) {
+        const std::uint32_t before = reported.load(Order::acquire);
+        x86::send_ipi(cpu_name(cpu).apic_id, x86::ipi_nmi);
+        const std::uint64_t patience = read_tsc() + 500ULL * tsc_scale().khz; // ms
+        while (reported.load(Order::acquire) == before && read_tsc() < patience)
+            __builtin_ia32_pause();
+        if (reported.load(Order::acquire) == before) log::error("CPU {} does not answer", cpu);
+    });
+}
+
 } // namespace
+
+void report_cpu(CpuId cpu)
+{
+    asked.add(cpu, Order::release);
+    x86::send_ipi(cpu_name(cpu).apic_id, x86::ipi_nmi);
+}
+
+bool x86::answer_report(const GuestRegs& regs)
+{
+    const CpuId self{cpu_info().cpu};
+    const Ending how = ending.load(Order::acquire);
+    const bool only_asked = how == Ending::none && asked.has(self, Order::acquire);
+    if (how == Ending::none && !only_asked) return false;
+    if (how != Ending::quiet) {
+        log::error("CPU {} is at {x}:{x}", self, regs.cs, regs.rip);
+        if ((regs.cs & 3) == 0) print_registers(regs);
+        if ((regs.cs & 3) == 0) print_stack(reinterpret_cast<const std::uint64_t*>(regs.rsp));
+    }
+    asked.remove(self, Order::release);
+    if (only_asked) return true;
+    reported.fetch_add(1, Order::release);
+    stay_halted();
+}
 
 void x86::set_panic_reset(bool reset_after_panic) { reset_after = reset_after_panic; }
 
 void x86::panic(const char* reason, const GuestRegs* regs)
 {
-    if (panicking) halt_forever();
-    panicking = true;
+    if (ending.exchange(Ending::report, Order::acq_rel) != Ending::none) stay_halted();
     log::error("PANIC on CPU {}: {}", cpu_info().cpu, reason);
     if (regs != nullptr) print_registers(*regs);
     log::error("addresses of code on the stack:");
-    print_stack();
+    print_stack(static_cast<const std::uint64_t*>(__builtin_frame_address(0)));
+    stop_others();
     if (reset_after) reset();
     log::error("halted");
-    halt_forever();
+    stay_halted();
 }
 
 void halt_forever()
 {
-    for (;;)
-        asm volatile("cli; hlt");
+    if (ending.exchange(Ending::quiet, Order::acq_rel) == Ending::none) stop_others();
+    stay_halted();
 }
 
 } // namespace hv::arch

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// PCI configuration space and plain ports. Segment 0 below offset 256 goes through cf8/cfc, one atomic pair with
-// interrupts off; the rest through the memory-mapped window the MCFG table names.
+// PCI configuration space and plain ports. Segment 0 below offset 256 goes through cf8/cfc, one pair under a
+// lock; the rest through the memory-mapped window the MCFG table names.
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
+#include "arch/x86/machine_lock.hpp"
 #include "base/log.hpp"
 
 namespace hv::arch {
@@ -11,6 +12,7 @@ namespace {
 using namespace x86;
 
 std::byte* ecam; // of ecam_first_bus
+MachineLock ports_lock;
 
 constexpr std::uint32_t all_ones(IoWidth w)
 {
@@ -67,7 +69,10 @@ void port_out(std::uint16_t port, IoWidth width, std::uint32_t value)
 
 std::uint32_t pci_read(std::uint32_t sbdf, unsigned offset, IoWidth width)
 {
-    if (by_ports(sbdf, offset)) return port_in(select(sbdf, offset), width);
+    if (by_ports(sbdf, offset)) {
+        const MachineLock::Guard guard{ports_lock};
+        return port_in(select(sbdf, offset), width);
+    }
     volatile void* r = ecam_register(sbdf, offset);
     if (r == nullptr) return all_ones(width);
     switch (width) {
@@ -80,7 +85,10 @@ std::uint32_t pci_read(std::uint32_t sbdf, unsigned offset, IoWidth width)
 
 void pci_write(std::uint32_t sbdf, unsigned offset, IoWidth width, std::uint32_t value)
 {
-    if (by_ports(sbdf, offset)) return port_out(select(sbdf, offset), width, value);
+    if (by_ports(sbdf, offset)) {
+        const MachineLock::Guard guard{ports_lock};
+        return port_out(select(sbdf, offset), width, value);
+    }
     volatile void* r = ecam_register(sbdf, offset);
     if (r == nullptr) return;
     switch (width) {

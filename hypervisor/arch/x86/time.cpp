@@ -6,6 +6,7 @@
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
 #include "base/log.hpp"
+#include "base/options.hpp"
 
 namespace hv::arch {
 namespace {
@@ -15,6 +16,7 @@ constexpr std::uint64_t pm_timer_hz = 3'579'545, second = 1'000'000'000;
 constexpr unsigned calibration_fraction = 32; // of a second
 
 TscScale scale;
+bool stable;
 std::uint64_t tsc_per_ns, apic_per_ns; // fixed point, fraction_bits
 constexpr unsigned fraction_bits = 30;
 std::array<std::uint64_t, 256> deadlines; // TSC, by CPU; 0 = disarmed
@@ -126,6 +128,11 @@ std::uint64_t read_tsc()
     return static_cast<std::uint64_t>(high) << 32 | low;
 }
 TscScale tsc_scale() { return scale; }
+void x86::set_tsc_warp(std::uint64_t ticks)
+{
+    stable = options.tsc == Choice::automatic ? ticks == 0 : options.tsc == Choice::on;
+}
+bool tsc_is_stable() { return stable; }
 
 void arm_timer(std::uint64_t ns_from_now)
 {

@@ -93,8 +93,11 @@ TEST(HostCpu, RemoteCallsRunOnEveryOtherCpu)
 {
     host::reset(1);
     std::uint64_t seen = 0;
+    CpuSet cpus;
+    for (unsigned i : {0, 1, 3})
+        cpus.add(CpuId{i});
     call_on_cpus(
-        0b1011, [](void* arg) { *static_cast<std::uint64_t*>(arg) |= 1ULL << cpu::this_cpu().id.raw(); }, &seen);
+        cpus, [](void* arg) { *static_cast<std::uint64_t*>(arg) |= 1ULL << cpu::this_cpu().id.raw(); }, &seen);
     EXPECT_EQ(seen, 0b1010U);
     EXPECT_EQ(cpu_info().cpu, 0U);
 }

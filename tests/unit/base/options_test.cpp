@@ -45,7 +45,7 @@ TEST(Options, ABadValueKeepsTheDefaultAndIsNamed)
         const Options o = parse(bad);
         ASSERT_EQ(complaints.size(), 1U) << bad;
         EXPECT_NE(complaints[0].find("bad value"), std::string::npos) << bad;
-        EXPECT_EQ(o.dom0_max_vcpus, 1U);
+        EXPECT_EQ(o.dom0_max_vcpus, 0U);
         EXPECT_EQ(o.com1_baud, 115200U);
     }
 }

@@ -52,7 +52,7 @@ TEST(TimerQueue, ADestroyedTimerLeavesTheQueue)
         Timer a{record};
         a.start(q, 5);
     }
-    EXPECT_EQ(q.next(), nullptr);
+    EXPECT_EQ(q.earliest(), TimerQueue::none);
 }
 
 Timer* victim;
@@ -88,10 +88,10 @@ TEST(TimerQueue, RandomOperationsMatchASortedList)
             t.stop();
         else
             t.start(q, random() % 1000);
-        Nanoseconds least = ~0ULL;
+        Nanoseconds least = TimerQueue::none;
         for (const auto& u : timers)
             if (u->active()) least = std::min(least, u->deadline());
-        ASSERT_EQ(q.next() == nullptr ? ~0ULL : q.next()->deadline(), least) << "step " << step;
+        ASSERT_EQ(q.earliest(), least) << "step " << step;
     }
     fired.clear();
     q.run(1000);

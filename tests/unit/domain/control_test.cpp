@@ -237,17 +237,23 @@ TEST_F(Control, SmallProperties)
     ok(domctl(PV_DOMCTL_GET_ADDRESS_SIZE, id, op));
     EXPECT_EQ(op.u.address_size.size, 64u);
     op = {};
-    op.u.scheduler_op = {PV_SCHEDULER_CREDIT2, PV_DOMCTL_SCHEDOP_PUTINFO, {}};
-    op.u.scheduler_op.u.credit2.weight = 512;
+    op.u.scheduler_op = {PV_SCHEDULER_CREDIT, PV_DOMCTL_SCHEDOP_PUTINFO, {}};
+    op.u.scheduler_op.u.credit = {512, 25};
     ok(domctl(PV_DOMCTL_SCHEDULER_OP, id, op));
     op.u.scheduler_op.cmd = PV_DOMCTL_SCHEDOP_GETINFO;
-    op.u.scheduler_op.u.credit2.weight = 0;
+    op.u.scheduler_op.u.credit = {0, 0};
     ok(domctl(PV_DOMCTL_SCHEDULER_OP, id, op));
-    EXPECT_EQ(op.u.scheduler_op.u.credit2.weight, 512);
+    EXPECT_EQ(op.u.scheduler_op.u.credit.weight, 512);
+    EXPECT_EQ(op.u.scheduler_op.u.credit.cap, 25);
     op.u.scheduler_op.cmd = PV_DOMCTL_SCHEDOP_PUTINFO;
-    op.u.scheduler_op.u.credit2 = {0, 0};
-    EXPECT_EQ(domctl(PV_DOMCTL_SCHEDULER_OP, id, op).error(), Error::einval) << "a share of nothing";
-    op.u.scheduler_op.sched_id = PV_SCHEDULER_CREDIT;
+    op.u.scheduler_op.u.credit = {0, 0xffff};
+    ok(domctl(PV_DOMCTL_SCHEDULER_OP, id, op));
+    EXPECT_EQ(find_domain(DomainId{id})->weight, 512U) << "0 and 0xffff leave what is";
+    EXPECT_EQ(find_domain(DomainId{id})->cap, 25U);
+    op.u.scheduler_op.u.credit = {256, 1000};
+    EXPECT_EQ(domctl(PV_DOMCTL_SCHEDULER_OP, id, op).error(), Error::einval) << "more than its vCPUs can use";
+    EXPECT_EQ(find_domain(DomainId{id})->weight, 512U);
+    op.u.scheduler_op.sched_id = PV_SCHEDULER_CREDIT + 1;
     EXPECT_EQ(domctl(PV_DOMCTL_SCHEDULER_OP, id, op).error(), Error::einval);
 }
 
@@ -371,7 +377,7 @@ TEST_F(Control, OneCpuOnOneNode)
     op.u.cpupool_op.op = PV_SYSCTL_CPUPOOL_OP_INFO;
     op.u.cpupool_op.cpumap = {va(0), 8, 0};
     ok(sysctl(PV_SYSCTL_CPUPOOL_OP, op));
-    EXPECT_EQ(op.u.cpupool_op.sched_id, unsigned{PV_SCHEDULER_CREDIT2});
+    EXPECT_EQ(op.u.cpupool_op.sched_id, unsigned{PV_SCHEDULER_CREDIT});
     EXPECT_EQ(dom0().at<std::uint8_t>(0), 1);
     op.u.cpupool_op.cpupool_id = 1;
     EXPECT_EQ(sysctl(PV_SYSCTL_CPUPOOL_OP, op).error(), Error::enoent);

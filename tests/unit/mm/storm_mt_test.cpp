@@ -14,8 +14,11 @@ namespace hv::mm::test {
 
 class StormMt : public MmTest {
 protected:
-    StormMt() { set_online_cpus(0); } // the fake machine's list of flushes is not for several threads
-    ~StormMt() override { set_online_cpus(1); }
+    StormMt()
+    {
+        arch::host::set_online(2);
+        arch::host::record_flushes(false); // the fake machine's list of flushes is not for several threads
+    }
     std::vector<Mfn> pool_;
 
     void one_step(std::mt19937& random)

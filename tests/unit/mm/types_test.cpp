@@ -225,45 +225,6 @@ TEST_F(Types, TheFlushPredicateForEveryPairOfTypes)
         }
 }
 
-TEST_F(Types, AFrameIsFlushedBetweenWritableAndTable)
-{
-    const Mfn m = page(domu());
-    {
-        ASSERT_TRUE(get_writable(m, domu()).ok());
-    }
-    auto& flushes = arch::host::flushes();
-    flushes.clear();
-    ASSERT_TRUE(pin_all(domu(), m, 1).ok());
-    EXPECT_EQ(flushes.size(), 1U);
-    ASSERT_TRUE(unpin(domu(), m).ok());
-    flushes.clear();
-    ASSERT_TRUE(pin_all(domu(), m, 1).ok()); // nobody could write it in between
-    EXPECT_EQ(flushes.size(), 0U);
-    ASSERT_TRUE(unpin(domu(), m).ok());
-    {
-        ASSERT_TRUE(get_writable(m, domu()).ok());
-    } // a stale paging-structure entry may still walk it
-    EXPECT_EQ(flushes.size(), 1U);
-    flushes.clear();
-    flush_tlb(online_cpus());
-    ASSERT_TRUE(pin_all(domu(), m, 2).ok()); // the flush came after the writable reference went
-    EXPECT_EQ(flushes.size(), 1U);
-}
-
-TEST_F(Types, FlushStampsNeverClaimAFlushThatBeganTooEarly)
-{
-    EXPECT_FALSE(is_flushed(4, 4));
-    EXPECT_FALSE(is_flushed(4, 5)); // under way
-    EXPECT_TRUE(is_flushed(4, 6));
-    EXPECT_FALSE(is_flushed(5, 5)); // stamped while one was under way
-    EXPECT_FALSE(is_flushed(5, 6)); // that one began before the stamp
-    EXPECT_FALSE(is_flushed(5, 7));
-    EXPECT_TRUE(is_flushed(5, 8));
-    for (unsigned stamp = 0; stamp < 256; ++stamp)
-        for (unsigned later = 0; later < 2; ++later)
-            EXPECT_FALSE(is_flushed(static_cast<std::uint8_t>(stamp), static_cast<std::uint8_t>(stamp + later)));
-}
-
 TEST_F(Types, SharedPagesCanOnlyBeMapped)
 {
     auto made = SharedPage::create(domu());

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: MIT
+//
+// Run queues: placement of vCPUs on CPUs, and balance between them. Each queue has its lock; two are never held at
+// once. A vCPU changes queues only while it is in neither and loaded nowhere.
+#include "cpu/clock.hpp"
+#include "cpu/percpu.hpp"
+#include "domain/domain.hpp"
+#include "domain/run.hpp"
+#include <utility>
+
+namespace hv::domain {
+
+/// One CPU's scheduling state.
+struct CpuRun {
+    CpuRun() : slice{[](cpu::Timer&) { cpu::raise(cpu::Softirq::reschedule); }} {} // not constexpr: stays out of .data
+    cpu::SpinLock lock{cpu::Rank::scheduler};
+    FairQueue queue; ///< Guarded by lock, as the next.
+    cpu::Timer slice;
+    Atomic<std::uint32_t> load;                 ///< queue.load(), for others to look at.
+    Atomic<Nanoseconds> balance_at;             ///< No earlier it gives a waiting vCPU away.
+    Atomic<Nanoseconds> idle_since, idle_total; ///< idle_since 0: busy.
+};
+
+namespace {
+
+constexpr Nanoseconds balance_interval = 100'000'000;
+
+std::array<CpuRun, max_cpus> runs;
+AtomicCpuSet idle_cpus;
+
+CpuId here() { return CpuId{arch::cpu_info().cpu}; }
+CpuRun& run_of(CpuId cpu) { return runs[cpu.raw()]; }
+CpuId cpu_of(const Vcpu& v) { return CpuId{v.cpu_number.load(Order::acquire)}; }
+bool is_loaded(const Vcpu& v) { return v.loaded_on.load(Order::acquire) != Vcpu::no_cpu; }
+
+CpuRun& lock_run_of(const Vcpu& v)
+{
+    for (;;) {
+        const CpuId cpu = cpu_of(v);
+        run_of(cpu).lock.lock();
+        if (cpu_of(v) == cpu) return run_of(cpu);
+        run_of(cpu).lock.unlock();
+    }
+}
+
+/// @p cpu should look at its queue again at @p when. Its lock is held.
+void reschedule_at(CpuId cpu, CpuRun& c, Nanoseconds when, Nanoseconds now)
+{
+    if (when == FairQueue::no_deadline) return;
+    if (when <= now) return cpu::raise_on(cpu, cpu::Softirq::reschedule);
+    if (c.slice.active() && c.slice.deadline() <= when) return;
+    c.slice.start(cpu::percpu(cpu).timers, when);
+}
+
+void settle_locked(CpuRun& c, Vcpu& v)
+{
+    const CpuId cpu = cpu_of(v);
+    const Nanoseconds now = cpu::now();
+    const bool can_run = v.runnable(), in = c.queue.contains(v);
+    const bool want = can_run && v.hard_affinity.has(cpu);
+    const Runstate state = v.runstate.state();
+    if (want && !in) {
+        if (state != Runstate::running) v.runstate.change(Runstate::runnable, now);
+        reschedule_at(cpu, c, c.queue.wake(v, now), now);
+    } else if (!want) {
+        const Runstate resting = can_run ? Runstate::runnable : v.blocked() ? Runstate::blocked : Runstate::offline;
+        if (state != resting) v.runstate.change(resting, now);
+        if (in && c.queue.running() == &v) cpu::raise_on(cpu, cpu::Softirq::reschedule);
+        if (in) c.queue.sleep(v, now);
+    }
+    c.load.store(c.queue.load(), Order::relaxed);
+}
+
+/// The CPU of @p among with the lowest (or highest) load; of equals, another one each time.
+enum class Extreme : std::uint8_t { least, most };
+CpuId pick_by_load(const CpuSet& among, Extreme which)
+{
+    CpuId best{};
+    std::uint32_t best_load = 0, equals = 0;
+    const auto turn = static_cast<std::uint32_t>(cpu::now() >> 10);
+    among.for_each([&](CpuId cpu) {
+        const std::uint32_t load = run_of(cpu).load.load(Order::relaxed);
+        const bool better = which == Extreme::least ? load < best_load : load > best_load;
+        equals = equals == 0 || better ? 1 : equals + (load == best_load ? 1 : 0);
+        if (equals != 1 && (load != best_load || turn % equals != 0)) return;
+        best_load = load;
+        best = cpu;
+    });
+    return best;
+}
+
+/// Where @p v, runnable and on no queue, should go: where it was if that is idle, else to an idle CPU, else where it
+/// was.
+CpuId place(const Vcpu& v)
+{
+    const CpuId last = cpu_of(v);
+    const auto first_of = [](const CpuSet& s) {
+        CpuId found{};
+        bool any = false;
+        s.for_each([&](CpuId cpu) {
+            if (!std::exchange(any, true)) found = cpu;
+        });
+        return found;
+    };
+    CpuSet idle = idle_cpus.load(Order::acquire);
+    idle &= v.hard_affinity;
+    if (idle.has(last)) return last;
+    CpuSet preferred = idle;
+    preferred &= v.soft_affinity;
+    if (!preferred.empty()) return first_of(preferred);
+    if (!idle.empty()) return first_of(idle);
+    return v.hard_affinity.has(last) ? last : pick_by_load(v.hard_affinity, Extreme::least);
+}
+
+/// Moves one waiting vCPU from @p from to @p to, which wants one; null if there is none that may.
+Vcpu* take_from(CpuId from, CpuId to, Nanoseconds now)
+{
+    CpuRun& c = run_of(from);
+    const cpu::Guard guard{c.lock};
+    Runnable* const r = c.queue.take(
+        [to](Runnable& candidate) {
+            const Vcpu& v = static_cast<Vcpu&>(candidate);
+            return v.hard_affinity.has(to) && !is_loaded(v);
+        },
+        now);
+    if (r == nullptr) return nullptr;
+    auto* const v = static_cast<Vcpu*>(r);
+    v->cpu_number.store(to.raw(), Order::release);
+    c.load.store(c.queue.load(), Order::relaxed);
+    return v;
+}
+
+/// It may have been paused, or moved on, since it was taken.
+void give_to(Vcpu& v, CpuId to, Nanoseconds now)
+{
+    CpuRun& c = lock_run_of(v);
+    const CpuId cpu = cpu_of(v);
+    if (cpu == to && v.runnable() && !c.queue.contains(v)) reschedule_at(to, c, c.queue.put(v, now), now);
+    settle_locked(c, v);
+    c.lock.unlock();
+}
+
+bool steal(Nanoseconds now)
+{
+    const CpuId from = pick_by_load(arch::online_cpus(), Extreme::most);
+    if (from == here() || run_of(from).load.load(Order::relaxed) < 2) return false; // one has none to spare
+    Vcpu* const v = take_from(from, here(), now);
+    if (v == nullptr) return false;
+    give_to(*v, here(), now);
+    return true;
+}
+
+/// The one with less to do gets one, even if that only turns the imbalance round: over time shares are even.
+void give_away(CpuRun& c, Nanoseconds now)
+{
+    if (c.load.load(Order::relaxed) < 2 || now < c.balance_at.load(Order::relaxed)) return;
+    // Not in step with the slices, or the same one would be given away each time.
+    const Nanoseconds next = now + balance_interval + (now >> 7) % (balance_interval / 8);
+    c.balance_at.store(next, Order::relaxed);
+    const CpuId to = pick_by_load(arch::online_cpus(), Extreme::least);
+    if (run_of(to).load.load(Order::relaxed) >= c.load.load(Order::relaxed)) return;
+    run_of(to).balance_at.store(next, Order::relaxed); // it does not give it back at once
+    if (Vcpu* const v = take_from(here(), to, now); v != nullptr) give_to(*v, to, now);
+}
+
+Vcpu* pick(CpuRun& c, Nanoseconds now)
+{
+    const cpu::Guard guard{c.lock};
+    auto* const next = static_cast<Vcpu*>(c.queue.pick(now));
+    c.slice.stop();
+    reschedule_at(here(), c, c.queue.deadline(), now);
+    c.load.store(c.queue.load(), Order::relaxed);
+    // It may have blocked and been woken before anyone else got the CPU.
+    if (next != nullptr && next->runstate.state() != Runstate::running) next->runstate.change(Runstate::running, now);
+    return next;
+}
+
+/// One CPU without work that could take what waits here.
+void wake_an_idle_cpu()
+{
+    const CpuSet idle = idle_cpus.load(Order::relaxed);
+    if (idle.empty()) return;
+    cpu::raise_on(pick_by_load(idle, Extreme::least), cpu::Softirq::reschedule);
+}
+
+void note_idle(CpuRun& c, bool idle, Nanoseconds now)
+{
+    const Nanoseconds since = c.idle_since.load(Order::relaxed);
+    if (idle == (since != 0)) return;
+    if (!idle) c.idle_total.store(c.idle_total.load(Order::relaxed) + now - since, Order::relaxed);
+    c.idle_since.store(idle ? now | 1 : 0, Order::relaxed);
+}
+
+} // namespace
+
+RunLock::RunLock(Vcpu& v) : vcpu_{v}, run_{lock_run_of(v)} {}
+RunLock::~RunLock() { run_.lock.unlock(); }
+void RunLock::settle() { settle_locked(run_, vcpu_); }
+
+void requeue(Vcpu& v)
+{
+    {
+        CpuRun& c = lock_run_of(v);
+        const CpuId to = v.runnable() && !c.queue.contains(v) && !is_loaded(v) ? place(v) : cpu_of(v);
+        if (to == cpu_of(v)) {
+            settle_locked(c, v);
+            return c.lock.unlock();
+        }
+        c.queue.detach(v);
+        v.cpu_number.store(to.raw(), Order::release);
+        c.lock.unlock();
+    }
+    give_to(v, cpu_of(v), cpu::now());
+}
+
+void wait_until_unloaded(const Vcpu& v)
+{
+    while (is_loaded(v) && v.loaded_on.load(Order::acquire) != arch::cpu_info().cpu)
+        arch::relax();
+}
+
+void yield_cpu()
+{
+    CpuRun& c = run_of(here());
+    const cpu::Guard guard{c.lock};
+    if (c.queue.waiting() && c.queue.yield(cpu::now())) cpu::raise(cpu::Softirq::reschedule);
+}
+
+void reweigh(Vcpu& v, std::uint32_t weight, std::uint32_t cap)
+{
+    CpuRun& c = lock_run_of(v);
+    c.queue.settle(cpu::now());
+    c.queue.set_share(v, weight, cap);
+    cpu::raise_on(cpu_of(v), cpu::Softirq::reschedule);
+    c.lock.unlock();
+}
+
+Affinity affinity_of(Vcpu& v)
+{
+    const RunLock run{v};
+    return {v.hard_affinity, v.soft_affinity};
+}
+
+void set_affinity(Vcpu& v, const Affinity& affinity)
+{
+    {
+        RunLock run{v};
+        v.hard_affinity = affinity.hard;
+        v.soft_affinity = affinity.soft;
+        run.settle();
+    }
+    requeue(v); // if it had to leave its queue; while still loaded, finish_leaving() does it
+}
+
+pv_vcpu_runstate_info runstate_now(Vcpu& v)
+{
+    const RunLock run{v};
+    return v.runstate.snapshot(cpu::now());
+}
+
+CpuSet cpus_of_vcpus(Domain& d, std::span<const std::uint64_t> mask)
+{
+    CpuSet cpus;
+    for (std::uint32_t i = 0; i < d.vcpu_count() && i / 64 < mask.size(); ++i) {
+        if ((mask[i / 64] >> i % 64 & 1) == 0) continue;
+        const std::uint32_t on = d.vcpu(VcpuId{i})->loaded_on.load(Order::seq_cst);
+        if (on != Vcpu::no_cpu) cpus.add(CpuId{on});
+    }
+    return cpus;
+}
+
+Nanoseconds idle_time(CpuId cpu)
+{
+    const CpuRun& c = run_of(cpu);
+    const Nanoseconds since = c.idle_since.load(Order::relaxed);
+    return c.idle_total.load(Order::relaxed) + (since != 0 ? cpu::now() - since : 0);
+}
+
+Vcpu* choose_next(Nanoseconds now)
+{
+    CpuRun& c = run_of(here());
+    give_away(c, now);
+    Vcpu* next = pick(c, now);
+    if (c.load.load(Order::relaxed) > 1) wake_an_idle_cpu(); // a capped one may have come back to wait here
+    if (next == nullptr) {
+        idle_cpus.add(here(), Order::seq_cst); // from here on others may give it work
+        if (steal(now)) next = pick(c, now);
+    }
+    if (next != nullptr) idle_cpus.remove(here(), Order::relaxed);
+    note_idle(c, next == nullptr, now);
+    return next;
+}
+
+void finish_leaving(Vcpu& v)
+{
+    v.loaded_on.store(Vcpu::no_cpu, Order::release);
+    if (v.runnable() && !v.hard_affinity.has(cpu_of(v))) requeue(v);
+}
+
+} // namespace hv::domain

@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Every CPU: bring-up of 1, 2, 4 and 8; dom0 on two; a domU with more vCPUs than there are CPUs; nothing left behind.
+
+The domU's user space counts its processors; both of dom0's must have taken timer interrupts; the auditor, which needs
+all CPUs to stand still, finds nothing wrong while four domains run and after they are gone.
+"""
+import re
+from harness import Run, expect, passed, skip_on_xen
+
+SCRIPT = r"""
+fail() { echo "FAILED $*"; exit 1; }
+clean() { vmctl audit 2>&1 | grep -q 'audit: clean' || fail "audit $1"; }
+[ "$(nproc)" = 2 ] || fail "dom0 has $(nproc) processors"
+vmctl create /guest/domU.cfg vcpus=4 > /tmp/create 2>&1 || { cat /tmp/create; fail "create"; }
+tries=0
+until grep -q 'PARAPET-DOMU-READY' /var/log/parapet/first.log; do
+    tries=$((tries + 1)); [ $tries -gt 60 ] && fail "domU is not up"; sleep 1
+done
+grep -o 'Brought up 1 node, [0-9]* CPUs' /var/log/parapet/first.log
+for n in 1 2 3; do
+    vmctl create /guest/domU.cfg "name=\"x$n\"" memory=96 vcpus=2 > /tmp/create 2>&1 || { cat /tmp/create; fail "x$n"; }
+done
+sleep 2; clean "of five domains"
+vmctl pause first || fail "pause"; vmctl unpause first || fail "unpause"
+for n in x1 x2 x3 first; do vmctl destroy $n || fail "destroy $n"; done
+sleep 1; clean "afterwards"
+echo "FOREIGN $(vmctl --json info | tr -d '\n' | sed 's/.*"foreign_mappings": *\([0-9]*\).*/\1/')"
+awk '/timer[01]/ { print "TIMER", $2 + $3 }' /proc/interrupts
+"""
+
+skip_on_xen()
+for n in (1, 2, 4, 8):
+    run = Run("--smp", n, "--hv-args", "watchdog_timeout=60", "--mode", "bare",
+              "--until", rf"^\(parapet\) {n} CPUs run; TSCs|^\(parapet\) dom0: ", timeout=60)
+    expect(run.status == 0, f"{n} CPUs: status {run.status}", run)
+    expect(n == 1 or f"{n} CPUs run" in run.log, f"not all of {n} CPUs came up", run)
+
+run = Run("--smp", 2, script=SCRIPT, timeout=300)
+expect(run.status == 0, f"status {run.status}: {run.out.strip()[-300:]}", run)
+expect("Brought up 1 node, 4 CPUs" in run.out, "the domU did not bring up four vCPUs", run)
+expect("FOREIGN 0" in run.out, "foreign mappings are left", run)
+timers = [int(n) for n in re.findall(r"^TIMER (\d+)", run.out, re.M)]
+expect(len(timers) == 2 and min(timers) > 50, f"timer interrupts of dom0's vCPUs: {timers}", run)
+expect("stuck in the hypervisor" not in run.log, "the watchdog reported a CPU", run)
+passed(f"1, 2, 4 and 8 CPUs start; dom0 on 2, domU with 4 vCPUs; timers {timers}; audit clean")

@@ -56,6 +56,8 @@ void invalidate_page(std::uint64_t va);
 void flush_tlb_local();
 /// CPUs that run, this one included; fixed before the first guest.
 const CpuSet& online_cpus();
+/// How many they are: numbers 0..count-1.
+unsigned online_cpu_count();
 /// What the firmware calls a CPU that runs: its APIC id and its ACPI processor id.
 struct CpuName {
     std::uint32_t apic_id, acpi_id;

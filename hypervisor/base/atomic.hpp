@@ -22,9 +22,19 @@ public:
     Atomic(const Atomic&) = delete;
     Atomic& operator=(const Atomic&) = delete;
 
-    [[nodiscard]] T load(Order o) const { return __atomic_load_n(&value_, static_cast<int>(o)); }
-    void store(T v, Order o) { __atomic_store_n(&value_, v, static_cast<int>(o)); }
-    T exchange(T v, Order o) { return __atomic_exchange_n(&value_, v, static_cast<int>(o)); }
+    [[nodiscard]] T load(Order o) const
+    {
+        T v;
+        __atomic_load(&value_, &v, static_cast<int>(o));
+        return v;
+    }
+    void store(T v, Order o) { __atomic_store(&value_, &v, static_cast<int>(o)); }
+    T exchange(T v, Order o)
+    {
+        T before;
+        __atomic_exchange(&value_, &v, &before, static_cast<int>(o));
+        return before;
+    }
     T fetch_add(T v, Order o) { return __atomic_fetch_add(&value_, v, static_cast<int>(o)); }
     T fetch_sub(T v, Order o) { return __atomic_fetch_sub(&value_, v, static_cast<int>(o)); }
     T fetch_or(T v, Order o) { return __atomic_fetch_or(&value_, v, static_cast<int>(o)); }
@@ -33,8 +43,8 @@ public:
     /// On failure @p expected holds the current value.
     [[nodiscard]] bool compare_exchange(T& expected, T desired, Order success)
     {
-        return __atomic_compare_exchange_n(&value_, &expected, desired, false, static_cast<int>(success),
-                                           __ATOMIC_RELAXED);
+        return __atomic_compare_exchange(&value_, &expected, &desired, false, static_cast<int>(success),
+                                         __ATOMIC_RELAXED);
     }
 
 private:

@@ -23,7 +23,13 @@ public:
     constexpr void add(CpuId cpu) { words_[cpu.raw() / 64] |= 1ULL << cpu.raw() % 64; }
     constexpr void remove(CpuId cpu) { words_[cpu.raw() / 64] &= ~(1ULL << cpu.raw() % 64); }
     [[nodiscard]] constexpr bool has(CpuId cpu) const { return (words_[cpu.raw() / 64] >> cpu.raw() % 64 & 1) != 0; }
-    [[nodiscard]] constexpr bool empty() const { return *this == CpuSet{}; }
+    [[nodiscard]] constexpr bool empty() const
+    {
+        std::uint64_t any = 0;
+        for (const std::uint64_t w : words_)
+            any |= w;
+        return any == 0;
+    }
     [[nodiscard]] constexpr unsigned count() const
     {
         unsigned n = 0;
@@ -45,9 +51,10 @@ public:
     }
     [[nodiscard]] constexpr bool contains(const CpuSet& o) const
     {
-        CpuSet both = o;
-        both &= *this;
-        return both == o;
+        std::uint64_t missing = 0;
+        for (unsigned i = 0; i < word_count; ++i)
+            missing |= o.words_[i] & ~words_[i];
+        return missing == 0;
     }
     template <typename F> void for_each(F&& f) const
     {
@@ -77,6 +84,14 @@ public:
         for (unsigned i = 0; i < CpuSet::word_count; ++i)
             s.set_word(i, words_[i].load(o));
         return s;
+    }
+    /// Is @p cpu the only one?
+    [[nodiscard]] bool is_only(CpuId cpu, Order o) const
+    {
+        std::uint64_t others = 0;
+        for (unsigned i = 0; i < CpuSet::word_count; ++i)
+            others |= words_[i].load(o) ^ (i == cpu.raw() / 64 ? 1ULL << cpu.raw() % 64 : 0);
+        return others == 0;
     }
     /// Takes everything out.
     CpuSet drain(Order o)

@@ -146,8 +146,7 @@ domain::Domain& create_dom0(std::uint64_t pages)
     domain::DomainConfig config;
     config.id = DomainId{0};
     config.role = domain::Role::hardware;
-    config.max_vcpus =
-        options.dom0_max_vcpus != 0 ? options.dom0_max_vcpus : std::min(arch::online_cpus().count(), 64U);
+    config.max_vcpus = options.dom0_max_vcpus != 0 ? options.dom0_max_vcpus : std::min(arch::online_cpu_count(), 64U);
     domain::Domain& dom0 = *must(domain::Domain::create(config), "domain");
     must(dom0.create_vcpus(config.max_vcpus), "vCPUs");
     const std::uint64_t max = options.dom0_max_bytes / page_size;

@@ -50,7 +50,7 @@ void beat(Timer& t)
 
 void start_watchdog(unsigned seconds)
 {
-    if (seconds == 0 || arch::online_cpus().count() == 1) return;
+    if (seconds == 0 || arch::online_cpu_count() == 1) return;
     limit = seconds * second;
     const Nanoseconds time = now();
     arch::online_cpus().for_each([time](CpuId cpu) {

@@ -38,7 +38,7 @@ Result<> read_console(pv_sysctl_readconsole& q)
     return Ok{};
 }
 
-std::uint32_t cpu_count() { return arch::online_cpus().count(); }
+std::uint32_t cpu_count() { return arch::online_cpu_count(); }
 
 void physical_info(pv_sysctl_physinfo& p)
 {

@@ -19,7 +19,8 @@ Vcpu* loaded_vcpu() { return static_cast<Vcpu*>(arch::cpu_info().current); }
 /// The user root does not map the kernel's memory, where the runstate area is.
 void load_kernel_root(Vcpu& v)
 {
-    v.owner().cpus.add(CpuId{arch::cpu_info().cpu}, Order::seq_cst);
+    const CpuId self{arch::cpu_info().cpu};
+    if (!v.owner().cpus.has(self, Order::relaxed)) v.owner().cpus.add(self, Order::seq_cst);
     arch::load_root(maddr_of(v.kernel_root()));
 }
 

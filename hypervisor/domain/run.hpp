@@ -18,14 +18,16 @@ public:
     RunLock& operator=(const RunLock&) = delete;
     /// v.runnable() may have changed: on or off the queue of its CPU with it, and account for it.
     void settle();
+    /// The same, on the CPU that suits it best; the lock is gone on return.
+    void settle_anywhere();
 
 private:
     Vcpu& vcpu_;
-    CpuRun& run_;
+    CpuRun* run_; ///< Null: given up.
 };
 
-/// v.runnable() may have changed: as RunLock::settle(), on the CPU that suits it best. Any CPU.
-void requeue(Vcpu& v);
+/// v.runnable() may have changed: queues it, or not. Any CPU.
+inline void requeue(Vcpu& v) { RunLock{v}.settle_anywhere(); }
 /// No other CPU holds state or translations of @p v on return; it must have been made not runnable before.
 void wait_until_unloaded(const Vcpu& v);
 /// Has the current vCPU a reason to leave the CPU after a yield? Asks for a reschedule if so.

@@ -193,24 +193,27 @@ void note_idle(CpuRun& c, bool idle, Nanoseconds now)
 
 } // namespace
 
-RunLock::RunLock(Vcpu& v) : vcpu_{v}, run_{lock_run_of(v)} {}
-RunLock::~RunLock() { run_.lock.unlock(); }
-void RunLock::settle() { settle_locked(run_, vcpu_); }
-
-void requeue(Vcpu& v)
+RunLock::RunLock(Vcpu& v) : vcpu_{v}, run_{&lock_run_of(v)} {}
+RunLock::~RunLock()
 {
-    {
-        CpuRun& c = lock_run_of(v);
-        const CpuId to = v.runnable() && !c.queue.contains(v) && !is_loaded(v) ? place(v) : cpu_of(v);
-        if (to == cpu_of(v)) {
-            settle_locked(c, v);
-            return c.lock.unlock();
-        }
-        c.queue.detach(v);
-        v.cpu_number.store(to.raw(), Order::release);
-        c.lock.unlock();
+    if (run_ != nullptr) run_->lock.unlock();
+}
+void RunLock::settle() { settle_locked(*run_, vcpu_); }
+
+void RunLock::settle_anywhere()
+{
+    const CpuId from = cpu_of(vcpu_);
+    const bool may_move = arch::online_cpu_count() > 1 && vcpu_.runnable() && !run_->queue.contains(vcpu_);
+    const CpuId to = may_move && !is_loaded(vcpu_) ? place(vcpu_) : from;
+    CpuRun& c = *std::exchange(run_, nullptr);
+    if (to == from) {
+        settle_locked(c, vcpu_);
+        return c.lock.unlock();
     }
-    give_to(v, cpu_of(v), cpu::now());
+    c.queue.detach(vcpu_);
+    vcpu_.cpu_number.store(to.raw(), Order::release);
+    c.lock.unlock();
+    give_to(vcpu_, to, cpu::now());
 }
 
 void wait_until_unloaded(const Vcpu& v)

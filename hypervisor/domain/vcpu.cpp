@@ -122,12 +122,10 @@ void Vcpu::block()
 void Vcpu::wake()
 {
     if (!blocked()) return;
-    {
-        const RunLock run{*this};
-        if (!blocked_.exchange(false, Order::acq_rel)) return;
-        end_poll();
-    }
-    requeue(*this);
+    RunLock run{*this};
+    if (!blocked_.exchange(false, Order::acq_rel)) return;
+    end_poll();
+    run.settle_anywhere();
 }
 
 void Vcpu::notify()

@@ -40,7 +40,8 @@ void VcpuState::load()
 {
     arch::CpuInfo& info = arch::cpu_info();
     ASSERT(info.current == nullptr);
-    owner_.cpus.add(CpuId{info.cpu}, Order::seq_cst);
+    // Only this CPU takes itself out.
+    if (!owner_.cpus.has(CpuId{info.cpu}, Order::relaxed)) owner_.cpus.add(CpuId{info.cpu}, Order::seq_cst);
     info.regs = saved_regs_;
     info.current = this;
     info.hot = &hot;

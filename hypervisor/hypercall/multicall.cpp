@@ -29,14 +29,17 @@ Result<> write_args(List list, std::uint32_t index, std::span<const std::uint64_
 class Entries {
 public:
     Entries(List list, std::uint32_t count) : list_{list}, count_{count} {}
-    Result<pv_multicall_entry> at(std::uint32_t i)
+    /// Good until the next call.
+    Result<const pv_multicall_entry*> at(std::uint32_t i)
     {
-        if (i < first_ + loaded_) return block_[i - first_];
+        if (i < first_ + loaded_) [[likely]]
+            return &block_[i - first_];
         first_ = i;
         loaded_ = std::min<std::uint32_t>(block_.size(), count_ - i);
-        if (list_.read_array(std::span{block_}.first(loaded_), i).ok()) return block_[0];
+        if (list_.read_array(std::span{block_}.first(loaded_), i).ok()) return &block_[0];
         loaded_ = 0;
-        return list_.read(i);
+        TRY(list_.read_array(std::span{block_}.first(1), i));
+        return &block_[0];
     }
 
 private:
@@ -58,14 +61,15 @@ Return multicall(Vcpu& v, GuestVa address, std::uint32_t count)
     Entries entries{list, count};
     for (std::uint32_t i = 0; i < count; ++i) {
         if (i == entries_per_run) return preempt(v, list, i, count);
-        const pv_multicall_entry e = TRY(entries.at(i));
+        const pv_multicall_entry& e = *TRY(entries.at(i));
+        const std::uint64_t op = e.op;
         const Args args{e.args[0], e.args[1], e.args[2], e.args[3], e.args[4]};
-        const Return result = e.op == PV_HYPERCALL_MULTICALL ? Return{Error::einval} : dispatch(v, e.op, args);
+        const Return result = op == PV_HYPERCALL_MULTICALL ? Return{Error::einval} : dispatch(v, op, args);
         if (result.error() == Error::restart) {
             TRY(write_args(list, i, v.take_continuation()));
             return preempt(v, list, i, count);
         }
-        if (e.op == PV_HYPERCALL_IRET) return result; // the registers are another context's now
+        if (op == PV_HYPERCALL_IRET) return result; // the registers are another context's now
         TRY(write_result(list, i, to_register(result)));
     }
     return 0;

@@ -35,7 +35,7 @@ Return firmware_info(pv_xenpf_firmware_info& f)
 
 Return cpu_info(pv_xenpf_pcpuinfo& c)
 {
-    const std::uint32_t last_cpu = arch::online_cpus().count() - 1;
+    const std::uint32_t last_cpu = arch::online_cpu_count() - 1;
     c.max_present = last_cpu;
     if (c.xen_cpuid > last_cpu) {
         c.flags = PV_PCPU_FLAGS_INVALID;
@@ -51,13 +51,13 @@ Return cpu_info(pv_xenpf_pcpuinfo& c)
 
 Return cpu_version(pv_xenpf_pcpu_version& c)
 {
-    if (c.xen_cpuid >= arch::online_cpus().count()) return Error::einval;
+    if (c.xen_cpuid >= arch::online_cpu_count()) return Error::einval;
     const arch::CpuidLeaf vendor = arch::cpuid(0, 0);
     const std::uint32_t words[3] = {vendor.ebx, vendor.edx, vendor.ecx};
     __builtin_memcpy(c.vendor_id, words, sizeof words);
     const std::uint32_t signature = arch::cpuid(1, 0).eax;
     const std::uint32_t family = signature >> 8 & 15, model = signature >> 4 & 15;
-    c.max_present = arch::online_cpus().count() - 1;
+    c.max_present = arch::online_cpu_count() - 1;
     c.family = family == 15 ? family + (signature >> 20 & 255) : family;
     c.model = family >= 6 ? model | (signature >> 16 & 15) << 4 : model;
     c.stepping = signature & 15;

@@ -244,7 +244,7 @@ void reserve(RamRange range)
     Mfn m = mfn_of(Maddr{range.start.raw() + page_size - 1});
     const Mfn last = mfn_of(Maddr{range.start.raw() + range.bytes});
     for (m = m == Mfn{0} ? Mfn{1} : m; m < last && m < frame_table_end(); ++m) {
-        ASSERT(frame(m).details().owner == device_id);
+        ASSERT(owner_of(frame(m)) == device_id);
         frame(m).info.store(info_of(hypervisor_id).encode(), Order::relaxed);
         frame(m).state.store(FrameState{PageType::none, Progress::none, 0, 1, 0}.encode(), Order::release);
         ram_frames.fetch_add(1, Order::relaxed);
@@ -258,7 +258,7 @@ static unsigned releasable_order(Mfn m, Mfn end)
 {
     const auto ours = [](Mfn from, std::uint64_t count) {
         for (std::uint64_t i = 0; i < count; ++i)
-            if (frame(from + i).details().owner != hypervisor_id) return false;
+            if (owner_of(frame(from + i)) != hypervisor_id) return false;
         return true;
     };
     unsigned order = 0;

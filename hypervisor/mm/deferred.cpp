@@ -10,7 +10,7 @@ namespace {
 
 bool park(Mfn m)
 {
-    MemoryOwner* const owner = find_owner(frame(m).details().owner);
+    MemoryOwner* const owner = find_owner(owner_of(frame(m)));
     ASSERT(owner != nullptr); // it is not destroyed while frames name it
     for (Atomic<std::uint64_t>& slot : OwnerAccess::deferred(*owner)) {
         std::uint64_t empty = 0;

@@ -18,12 +18,39 @@ inline constexpr std::uint64_t writable_top = std::uint64_t{static_cast<std::uin
 static_assert(FrameState{PageType::writable, Progress::none, 1, 1, 0}.encode() ==
               (writable_top << 58 | one_type | one_ref));
 
-inline bool take_writable(Frame& f)
+/// One more reference as @p want, which the frame already is: valid, or writable (or was last).
+inline bool take_type(Frame& f, PageType want)
+{
+    const bool writable = want == PageType::writable;
+    const std::uint64_t top =
+        writable ? writable_top : static_cast<std::uint64_t>(want) << 2 | static_cast<std::uint64_t>(Progress::valid);
+    std::uint64_t old = f.state.load(Order::relaxed);
+    do
+        if (old >> 58 != top || (old & refs_mask) == 0 || (old & nearly_full) != 0 ||
+            (!writable && (old & count_mask) == 0))
+            return false;
+    while (!f.state.compare_exchange(old, old + one_ref + one_type, Order::acq_rel));
+    return true;
+}
+inline bool take_writable(Frame& f) { return take_type(f, PageType::writable); }
+
+/// One reference less that is not the last, nor the last as a table or descriptors. No mapping: no stamp.
+inline bool drop_type(Frame& f)
+{
+    std::uint64_t old = f.state.load(Order::relaxed);
+    do {
+        const std::uint64_t count = old & count_mask;
+        if ((old & refs_mask) <= one_ref || count == 0 || (count == one_type && old >> 58 != writable_top))
+            return false;
+    } while (!f.state.compare_exchange(old, old - one_ref - one_type, Order::acq_rel));
+    return true;
+}
+inline bool drop_ref(Frame& f)
 {
     std::uint64_t old = f.state.load(Order::relaxed);
     do
-        if (old >> 58 != writable_top || (old & refs_mask) == 0 || (old & nearly_full) != 0) return false;
-    while (!f.state.compare_exchange(old, old + one_ref + one_type, Order::acq_rel));
+        if ((old & refs_mask) <= one_ref) return false;
+    while (!f.state.compare_exchange(old, old - one_ref, Order::acq_rel));
     return true;
 }
 

@@ -4,6 +4,7 @@
 // again for its owner after the count was raised, because it may have changed hands in between.
 #include "mm/frame.hpp"
 #include "arch/arch.hpp"
+#include "mm/fast.hpp"
 #include "mm/types.hpp"
 
 namespace hv::mm {
@@ -21,14 +22,14 @@ Result<> take_page(Mfn m, const MemoryOwner& owner)
 {
     if (m >= frame_table_end()) return Error::einval;
     Frame& f = frame(m);
-    std::uint64_t old = f.state.load(Order::acquire);
-    for (;;) {
-        FrameState s = FrameState::decode(old);
-        if (s.refs == 0 || s.refs == FrameState::max_refs || owner.dying()) return Error::einval;
-        ++s.refs;
-        if (f.state.compare_exchange(old, s.encode(), Order::acq_rel)) break;
+    if (owner.dying()) return Error::einval;
+    if (!fast::take_page(f)) {
+        std::uint64_t old = f.state.load(Order::acquire);
+        do
+            if ((old & fast::refs_mask) == 0 || (old & fast::refs_mask) == fast::refs_mask) return Error::einval;
+        while (!f.state.compare_exchange(old, old + fast::one_ref, Order::acq_rel));
     }
-    if (f.details().owner == owner.id()) return Ok{};
+    if (owner_of(f) == owner.id()) return Ok{};
     drop_page(m);
     return Error::einval;
 }
@@ -36,6 +37,8 @@ Result<> take_page(Mfn m, const MemoryOwner& owner)
 void drop_page(Mfn m)
 {
     Frame& f = frame(m);
+    if (fast::drop_ref(f)) [[likely]]
+        return;
     std::uint64_t old = f.state.load(Order::relaxed);
     for (;;) {
         FrameState s = FrameState::decode(old);
@@ -51,7 +54,7 @@ Result<PageRef> get_page(Mfn m, const MemoryOwner& owner)
 {
     TRY(take_page(m, owner));
     PageRef ref = PageRef::adopt(m);
-    if (frame(m).details().shared) return Error::einval;
+    if (is_shared(frame(m))) return Error::einval;
     return ref;
 }
 
@@ -60,7 +63,7 @@ Result<WritableRef> get_writable(Mfn m, const MemoryOwner& owner)
     Work work;
     TRY(get_type(m, PageType::writable, owner, work));
     WritableRef ref = WritableRef::adopt(m);
-    if (frame(m).details().shared) return Error::einval;
+    if (is_shared(frame(m))) return Error::einval;
     return ref;
 }
 

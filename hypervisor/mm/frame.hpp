@@ -99,6 +99,8 @@ inline Frame& frame(Mfn m)
     return detail::frames[m.raw()];
 }
 inline DomainId owner_of(const Frame& f) { return DomainId{static_cast<std::uint16_t>(f.info.load(Order::acquire))}; }
+inline bool is_shared(const Frame& f) { return (f.info.load(Order::acquire) >> 18 & 1) != 0; }
+static_assert(FrameInfo{DomainId{0}, false, false, true, false, 0, 0, 0, false}.encode() == 1 << 18);
 /// RAM of any owner, the hypervisor's included.
 inline bool is_ram(Mfn m) { return m < frame_table_end() && owner_of(frame(m)) != device_id; }
 

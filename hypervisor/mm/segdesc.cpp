@@ -38,7 +38,7 @@ Result<> write_descriptor(Maddr at, std::uint64_t descriptor, MemoryOwner& owner
     const bool typed = type == PageType::segment_descriptors && frame(m).current().count != 0;
     const PageType want = typed ? PageType::segment_descriptors : PageType::writable;
     TRY(get_type(m, want, owner, work));
-    const bool allowed = !frame(m).details().shared;
+    const bool allowed = !is_shared(frame(m));
     if (allowed) {
         const FrameWindow<std::uint64_t> w{m};
         __atomic_store_n(&w[at.raw() % page_size / 8], checked, __ATOMIC_RELEASE);

@@ -42,7 +42,7 @@ Result<> relinquish(MemoryOwner& owner)
             cursor.store(m.raw(), Order::relaxed);
             return Error::restart;
         }
-        if (frame(m).details().owner == owner.id()) relinquish_frame(m, work);
+        if (owner_of(frame(m)) == owner.id()) relinquish_frame(m, work);
     }
     TRY(finish_deferred(owner, work));
     cursor.store(0, Order::relaxed);

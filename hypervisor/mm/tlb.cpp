@@ -90,8 +90,9 @@ void flush_cpus(const CpuSet& cpus, MemoryOwner& owner)
 
 void note_root_loaded(MemoryOwner& owner)
 {
-    if (owner.cpus.load(Order::seq_cst) == CpuSet::of(this_cpu())) owner.flush_clock.fetch_add(2, Order::seq_cst);
-    if (arch::online_cpus().count() == 1) everybody.fetch_add(2, Order::seq_cst);
+    const bool alone = arch::online_cpu_count() == 1;
+    if (alone || owner.cpus.is_only(this_cpu(), Order::seq_cst)) owner.flush_clock.fetch_add(2, Order::seq_cst);
+    if (alone) everybody.fetch_add(2, Order::seq_cst);
 }
 
 void TlbDebt::owe_page(GuestVa va, const CpuSet& cpus)
@@ -104,7 +105,7 @@ void TlbDebt::owe_page(GuestVa va, const CpuSet& cpus)
 
 void TlbDebt::settle(MemoryOwner& owner)
 {
-    if (cpus_.empty()) return;
+    if ((!all_ && !one_page_) || cpus_.empty()) return;
     if (all_) {
         flush_cpus(cpus_, owner);
     } else {

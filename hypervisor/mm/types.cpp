@@ -5,6 +5,7 @@
 // One compare-exchange a step; contents of tables change only under the frame's lock bit. Any CPU.
 #include "mm/types.hpp"
 #include "arch/arch.hpp"
+#include "mm/fast.hpp"
 #include "mm/tlb.hpp"
 
 namespace hv::mm {
@@ -18,7 +19,7 @@ constexpr unsigned level_of(PageType t) { return static_cast<unsigned>(t); }
 /// It is not destroyed while frames name it.
 MemoryOwner& owner_object(Mfn m)
 {
-    MemoryOwner* const owner = find_owner(frame(m).details().owner);
+    MemoryOwner* const owner = find_owner(owner_of(frame(m)));
     ASSERT(owner != nullptr);
     return *owner;
 }
@@ -148,11 +149,8 @@ void unlock_frame(Mfn m, std::int32_t present)
     ASSERT((before & lock_bit) != 0);
 }
 
-Result<> get_type(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
+static Result<> get_type_slow(Frame& f, Mfn m, PageType want, const MemoryOwner& owner, Work& work)
 {
-    if (m >= frame_table_end()) return Error::einval;
-    Frame& f = frame(m);
-    if (f.details().owner != owner.id() || owner.dying()) return Error::einval;
     std::uint64_t old = f.state.load(Order::acquire);
     for (;;) {
         FrameState s = FrameState::decode(old);
@@ -167,16 +165,29 @@ Result<> get_type(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
         ++s.refs;
         if (!swap_state(f, old, s)) continue;
         if (first && change_needs_flush(before, want)) flush_for(f.current().epoch, owner_object(m));
-        if (f.details().owner == owner.id()) return Ok{};
+        if (owner_of(f) == owner.id()) return Ok{};
         drop_type(m, work);
         return Error::einval;
     }
 }
 
+Result<> get_type(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
+{
+    if (m >= frame_table_end()) return Error::einval;
+    Frame& f = frame(m);
+    if (owner_of(f) != owner.id() || owner.dying()) return Error::einval;
+    if (!fast::take_type(f, want)) [[unlikely]]
+        return get_type_slow(f, m, want, owner, work);
+    if (owner_of(f) == owner.id()) [[likely]]
+        return Ok{};
+    drop_type(m, work); // it changed hands in between
+    return Error::einval;
+}
+
 void note_mapping_gone(Mfn m, const MemoryOwner& mapper)
 {
     Frame& f = frame(m);
-    const DomainId owner = f.details().owner;
+    const DomainId owner = owner_of(f);
     std::uint64_t old = f.state.load(Order::relaxed);
     FrameState s{};
     do {
@@ -198,9 +209,8 @@ void demote_writable(Mfn m, const MemoryOwner& mapper)
     } while (!swap_state(f, old, s));
 }
 
-Result<> put_type(Mfn m, Work& work)
+static Result<> put_type_slow(Frame& f, Mfn m, Work& work)
 {
-    Frame& f = frame(m);
     std::uint64_t old = f.state.load(Order::relaxed);
     for (;;) {
         FrameState s = FrameState::decode(old);
@@ -213,7 +223,7 @@ Result<> put_type(Mfn m, Work& work)
             if (s.refs == 0) return_domain_frame(m);
             return Ok{};
         }
-        const bool locked = lock_frame(m, f.details().owner).ok();
+        const bool locked = lock_frame(m, owner_of(f)).ok();
         ASSERT(locked); // a referenced frame does not change hands
         old = f.state.load(Order::acquire);
         s = FrameState::decode(old);
@@ -234,10 +244,18 @@ Result<> put_type(Mfn m, Work& work)
     }
 }
 
+Result<> put_type(Mfn m, Work& work)
+{
+    Frame& f = frame(m);
+    if (fast::drop_type(f)) [[likely]]
+        return Ok{};
+    return put_type_slow(f, m, work);
+}
+
 void abandon_validation(Mfn m, Work& work)
 {
     if (frame(m).current().progress != Progress::validating) return;
-    if (!lock_frame(m, frame(m).details().owner).ok()) return;
+    if (!lock_frame(m, owner_of(frame(m))).ok()) return;
     const bool parked = frame(m).current().progress == Progress::validating;
     if (parked) set_progress(frame(m), Progress::devalidating);
     unlock_frame(m, 0);

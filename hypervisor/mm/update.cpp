@@ -160,7 +160,7 @@ Result<> update_va(Mfn root, GuestVa va, std::uint64_t entry, Owners owners)
 
 Result<> install_grant_pte(L1Slot slot, GrantEntry entry, const PageRef& held, MemoryOwner& table_owner)
 {
-    MemoryOwner* const frame_owner = find_owner(frame(held.mfn()).details().owner);
+    MemoryOwner* const frame_owner = find_owner(owner_of(frame(held.mfn())));
     if (frame_owner == nullptr) return Error::einval;
     const std::uint64_t access = entry.access == GrantAccess::read_write ? pte::writable | pte::dirty : 0;
     const std::uint64_t value = maddr_of(held.mfn()).raw() | pte::present | pte::accessed | pte::user | access |

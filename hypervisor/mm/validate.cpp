@@ -31,8 +31,9 @@ unsigned next_present(const std::uint64_t* w, unsigned i)
 
 const LevelOps& level_ops(unsigned level)
 {
+    if (level == 1) [[likely]]
+        return l1_ops;
     switch (level) {
-    case 1: return l1_ops;
     case 2: return l2_ops;
     case 3: return l3_ops;
     default: ASSERT(level == 4); return l4_ops;

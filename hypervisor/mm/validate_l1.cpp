@@ -29,29 +29,9 @@ Result<std::uint64_t> adjust_l1(std::uint64_t /*old_entry*/, std::uint64_t entry
     return entry & ~pte::memory_type;
 }
 
-/// An ordinary mapping of a frame of the right owner; false: look closer.
-bool take_fast(std::uint64_t entry, const MemoryOwner& owner)
+/// Whatever is not an ordinary mapping of one's own RAM. Out of line, as the next: the common way saves no registers.
+[[gnu::noinline]] Result<std::uint64_t> take_l1_slow(std::uint64_t entry, Owners owners, Work& work)
 {
-    const Mfn m = pte::frame_of(entry);
-    if ((entry & (pte::memory_type | pte::global)) != 0 || m >= frame_table_end()) return false;
-    Frame& f = frame(m);
-    if (owner_of(f) != owner.id() || owner.dying()) return false;
-    if (!(pte::is_writable(entry) ? fast::take_writable(f) : fast::take_page(f))) return false;
-    if (owner_of(f) == owner.id()) [[likely]]
-        return true;
-    // It changed hands in between: the reference kept it alive, and goes the long way.
-    Work work;
-    if (pte::is_writable(entry))
-        drop_type(m, work);
-    else
-        drop_page(m);
-    return false;
-}
-
-Result<std::uint64_t> take_l1(std::uint64_t entry, Owners owners, Work& work)
-{
-    if (owners.frame.id() == owners.table.id() && take_fast(entry, owners.frame)) [[likely]]
-        return entry | pte::user;
     const std::uint64_t adjusted = TRY(adjust_l1(0, entry, owners));
     const Mfn m = pte::frame_of(adjusted);
     if (!is_ram(m)) return adjusted;
@@ -62,22 +42,55 @@ Result<std::uint64_t> take_l1(std::uint64_t entry, Owners owners, Work& work)
     return adjusted;
 }
 
+/// It changed hands after we had found it to be ours: the reference kept it alive, and goes the long way.
+[[gnu::noinline]] Result<std::uint64_t> untake_l1(std::uint64_t entry)
+{
+    Work work;
+    if (pte::is_writable(entry))
+        drop_type(pte::frame_of(entry), work);
+    else
+        drop_page(pte::frame_of(entry));
+    return Error::ebusy;
+}
+
+Result<std::uint64_t> take_l1(std::uint64_t entry, Owners owners, Work& work)
+{
+    const MemoryOwner& owner = owners.frame;
+    const Mfn m = pte::frame_of(entry);
+    const bool ordinary = &owner == &owners.table && (entry & (pte::memory_type | pte::global)) == 0 &&
+                          m < frame_table_end() && owner_of(frame(m)) == owner.id() && !owner.dying();
+    if (!ordinary) [[unlikely]]
+        return take_l1_slow(entry, owners, work);
+    Frame& f = frame(m);
+    if (!(pte::is_writable(entry) ? fast::take_writable(f) : fast::take_page(f))) [[unlikely]]
+        return take_l1_slow(entry, owners, work);
+    if (owner_of(f) != owner.id()) [[unlikely]]
+        return untake_l1(entry);
+    return entry | pte::user;
+}
+
+[[gnu::noinline]] Result<> drop_l1_slow(std::uint64_t entry, const MemoryOwner& mapper, Work& work)
+{
+    const Mfn m = pte::frame_of(entry);
+    if (!is_ram(m)) return Ok{};
+    if (owner_of(frame(m)) != mapper.id()) foreign.fetch_sub(1, Order::relaxed);
+    note_mapping_gone(m, mapper);
+    if (pte::is_writable(entry)) return put_type(m, work);
+    drop_page(m);
+    return Ok{};
+}
+
 Result<> drop_l1(std::uint64_t entry, const MemoryOwner& mapper, Work& work)
 {
     const Mfn m = pte::frame_of(entry);
     if (m >= frame_table_end()) return Ok{};
     Frame& f = frame(m);
-    if (owner_of(f) == mapper.id()) [[likely]] {
-        const FlushStamp stamp = own_stamp(mapper);
-        if (pte::is_writable(entry) ? fast::drop_writable(f, stamp) : fast::drop_page(f, stamp)) [[likely]]
-            return Ok{};
-    }
-    if (!is_ram(m)) return Ok{};
-    if (owner_of(f) != mapper.id()) foreign.fetch_sub(1, Order::relaxed);
-    note_mapping_gone(m, mapper);
-    if (pte::is_writable(entry)) return put_type(m, work);
-    drop_page(m);
-    return Ok{};
+    if (owner_of(f) != mapper.id()) [[unlikely]]
+        return drop_l1_slow(entry, mapper, work);
+    const FlushStamp stamp = own_stamp(mapper);
+    if (pte::is_writable(entry) ? fast::drop_writable(f, stamp) : fast::drop_page(f, stamp)) [[likely]]
+        return Ok{};
+    return drop_l1_slow(entry, mapper, work);
 }
 
 } // namespace

@@ -17,6 +17,9 @@ HV_COLD := hypervisor/boot/% hypervisor/base/image/% hypervisor/base/options.o h
   $(addprefix hypervisor/domain/,audit.o console% control% counters.o cpu_policy.o domain_% msi.o pirq.o time.o) \
   $(addprefix hypervisor/guest/,context.o cpuid_policy.o crash_report.o ioport.o msr.o segments.o) \
   $(addprefix hypervisor/hypercall/,domctl.o sysctl.o platform.o physdev.o version.o console.o memory% page.o traps.o vcpu.o)
+# Of an inline function that several objects have, the first is kept: let that be one compiled for speed.
+HV_COLD_OBJ = $(filter $(HV_COLD:%=$(BUILD)/hv/%),$(HV_OBJ))
+HV_IN_ORDER = $(filter-out $(HV_COLD_OBJ),$(HV_OBJ)) $(HV_COLD_OBJ)
 HV_OPT = $(if $(filter $(HV_COLD:%=$(BUILD)/hv/%),$@),-Os,-O2)
 HV_COMMON := -m64 -g -ffreestanding $(HV_NOFPU) -mno-red-zone -mcmodel=small -fpie -fvisibility=hidden \
   -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fomit-frame-pointer \
@@ -45,7 +48,7 @@ endif
 
 $(BUILD)/parapet-syms: $(HV_OBJ) $(HV_LDS) $(BUILD)/.flags/hv-link
 	$(call say,LINK,$@)
-	$(Q)$(CXX) $(HV_LDFLAGS) $(if $(HV_LTO),$(HV_CXXFLAGS)) -Wl,-T,$(HV_LDS) -Wl,-Map,$@.map -o $@ $(HV_OBJ) -Wl,--start-group $(HV_LIBS) -lgcc -Wl,--end-group
+	$(Q)$(CXX) $(HV_LDFLAGS) $(if $(HV_LTO),$(HV_CXXFLAGS)) -Wl,-T,$(HV_LDS) -Wl,-Map,$@.map -o $@ $(HV_IN_ORDER) -Wl,--start-group $(HV_LIBS) -lgcc -Wl,--end-group
 
 $(BUILD)/parapet: $(BUILD)/parapet-syms
 	$(call say,IMAGE,$@)

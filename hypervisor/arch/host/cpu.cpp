@@ -36,6 +36,7 @@ void flush_tlb_local() { record({Flush::Kind::local, 0}); }
 
 CpuName cpu_name(CpuId cpu) { return {cpu.raw() * 2, cpu.raw() + 1}; }
 const CpuSet& online_cpus() { return state().online; }
+unsigned online_cpu_count() { return state().online.count(); }
 void kick_cpu(CpuId cpu)
 {
     if (state().recording) state().kicked.add(cpu);

@@ -13,6 +13,21 @@ std::size_t copy(void* dst, const void* src, std::size_t bytes)
 {
     std::size_t left = bytes / 8;
     const std::size_t tail = bytes % 8;
+    if (tail == 0) {
+        asm volatile("1: rep movsq\n"
+                     "2:\n"
+                     ".pushsection .text.fixup, \"ax\"\n"
+                     "3: shl $3, %%rcx\n"
+                     "   jmp 2b\n"
+                     ".popsection\n"
+                     ".pushsection .ex_table, \"a\"\n"
+                     "   .quad 1b, 3b\n"
+                     ".popsection"
+                     : "+c"(left), "+D"(dst), "+S"(src)
+                     :
+                     : "memory");
+        return left;
+    }
     asm volatile("1: rep movsq\n"
                  "   mov %k[tail], %%ecx\n"
                  "2: rep movsb\n"
@@ -51,6 +66,32 @@ std::size_t fill_zero(void* dst, std::size_t bytes)
     return left;
 }
 
+template <typename T> T value_at(const void* p)
+{
+    T v{};
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/// Four or eight bytes: most of what guests are told.
+template <typename T> std::size_t store(std::uint64_t dst, T v)
+{
+    std::uint32_t left = 0;
+    asm volatile("1: mov %[v], (%[dst])\n"
+                 "2:\n"
+                 ".pushsection .text.fixup, \"ax\"\n"
+                 "3: mov %[bytes], %[left]\n"
+                 "   jmp 2b\n"
+                 ".popsection\n"
+                 ".pushsection .ex_table, \"a\"\n"
+                 "   .quad 1b, 3b\n"
+                 ".popsection"
+                 : [left] "+r"(left)
+                 : [v] "r"(v), [dst] "r"(dst), [bytes] "i"(sizeof v)
+                 : "memory");
+    return left;
+}
+
 } // namespace
 
 std::size_t copy_from_guest(void* dst, GuestVa src, std::size_t bytes)
@@ -61,6 +102,8 @@ std::size_t copy_from_guest(void* dst, GuestVa src, std::size_t bytes)
 std::size_t copy_to_guest(GuestVa dst, const void* src, std::size_t bytes)
 {
     const x86::GuestAccess open;
+    if (bytes == 4) return store(dst.raw(), value_at<std::uint32_t>(src));
+    if (bytes == 8) return store(dst.raw(), value_at<std::uint64_t>(src));
     return copy(reinterpret_cast<void*>(dst.raw()), src, bytes);
 }
 std::size_t clear_guest(GuestVa dst, std::size_t bytes)

@@ -35,6 +35,7 @@ struct Gate {
     std::uint64_t low, high;
 };
 alignas(page_size) std::array<Gate, 256> idt;
+std::array<std::uint8_t, max_cpus> gdt_pages; // of the window, by CPU: those a guest gave
 
 struct [[gnu::packed]] TablePointer {
     std::uint16_t limit;
@@ -149,10 +150,12 @@ void x86::continue_on_cpu_stack(std::uint32_t cpu, void (*next)())
 void load_gdt_window(const GuestCpu& state)
 {
     const std::uint32_t cpu = cpu_info().cpu;
-    for (unsigned i = 0; i < state.gdt_frames.size(); ++i) {
-        const Mfn frame = state.gdt_frames[i];
+    const unsigned pages = (state.gdt_entries + 511) / 512, before = gdt_pages[cpu];
+    for (unsigned i = 0; i < pages || i < before; ++i) {
+        const Mfn frame = i < pages ? state.gdt_frames[i] : invalid_mfn;
         set_window_page(cpu, i, frame == invalid_mfn ? 0 : maddr_of(frame).raw() | map_data);
     }
+    gdt_pages[cpu] = static_cast<std::uint8_t>(pages);
 }
 
 void load_ldt_window(const GuestCpu& state)

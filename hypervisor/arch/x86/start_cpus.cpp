@@ -25,8 +25,9 @@ constexpr unsigned warp_rounds = 2000;
 
 std::array<CpuName, max_cpus> names;  // by CPU number
 CpuSet online = CpuSet::of(CpuId{0}); // grows on the boot CPU, before guests run
-Atomic<std::uint32_t> arrived;        // number of the CPU that is up last
-Atomic<std::uint32_t> warp_turn;      // even: the boot CPU's
+unsigned online_count = 1;
+Atomic<std::uint32_t> arrived;   // number of the CPU that is up last
+Atomic<std::uint32_t> warp_turn; // even: the boot CPU's
 Atomic<std::uint64_t> last_tsc, worst_warp;
 
 void wait_ns(std::uint64_t ns)
@@ -74,6 +75,7 @@ bool start(std::uint32_t cpu, Maddr page)
 } // namespace
 
 const CpuSet& online_cpus() { return online; }
+unsigned online_cpu_count() { return online_count; }
 CpuName cpu_name(CpuId cpu) { return names[cpu.raw()]; }
 
 void x86::start_cpus(std::uint32_t cpus, Maddr low_page)
@@ -98,6 +100,7 @@ void x86::start_cpus(std::uint32_t cpus, Maddr low_page)
             break; // it may still wake up on the stack it was given: nobody else gets that
         }
         online.add(CpuId{next});
+        ++online_count;
         compare_tsc(0);
         ++next;
     }

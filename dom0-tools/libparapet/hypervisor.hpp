@@ -3,6 +3,7 @@
 // The hypercalls that the tools make, through libxencall. Every record that the hypervisor reads or writes lies in a
 // hypercall buffer for the time of the call. Failures are Errors that carry errno; calls named try_* return -errno.
 #pragma once
+#include "libparapet/cpu_list.hpp"
 #include "libparapet/error.hpp"
 #include "pv-abi/all.h"
 #include <array>
@@ -51,6 +52,24 @@ struct Counters {
     std::uint64_t free_frames, heap_bytes, open_ports, grant_mappings, domains, foreign_mappings, dying_frames;
 };
 
+/// A domain's part of the CPUs.
+struct Share {
+    std::uint32_t weight; ///< 1..65535; every vCPU has it.
+    std::uint32_t cap;    ///< Percent of one CPU for the domain; 0 = none.
+};
+struct Affinity {
+    CpuList hard, soft; ///< Where a vCPU may run, and where it should.
+};
+/// How a vCPU spent its time, in nanoseconds, and what it asked for; Parapet alone tells.
+struct VcpuTimes {
+    std::uint32_t state; ///< PV_RUNSTATE_*
+    std::uint64_t running, ready, blocked, offline;
+    std::uint64_t events, table_updates;
+};
+struct LockUse {
+    std::uint64_t rank, waits, rounds;
+};
+
 class Hypervisor {
 public:
     Hypervisor();
@@ -69,6 +88,15 @@ public:
     std::string console_log(bool clear);
     void debug_keys(const std::string& keys);
     std::optional<Counters> counters(); ///< Nothing on another hypervisor than Parapet.
+
+    /// Nothing if there is no such vCPU.
+    std::optional<pv_domctl_getvcpuinfo> vcpu(DomainId domain, std::uint32_t vcpu);
+    std::optional<VcpuTimes> vcpu_times(DomainId domain, std::uint32_t vcpu);
+    Affinity affinity(DomainId domain, std::uint32_t vcpu);
+    void set_affinity(DomainId domain, std::uint32_t vcpu, const Affinity& affinity);
+    Share share(DomainId domain);
+    void set_share(DomainId domain, Share share);
+    std::vector<LockUse> locks(); ///< Empty on another hypervisor than Parapet.
 
     DomainId create(const DomainHandle& handle, std::uint32_t vcpus);
     void set_max_vcpus(DomainId domain, std::uint32_t vcpus);
@@ -94,6 +122,8 @@ private:
     void domctl(pv_domctl& op, const char* what);
     int call_sysctl(pv_sysctl& op);
     void sysctl(pv_sysctl& op, const char* what);
+    Affinity affinity_op(DomainId domain, std::uint32_t vcpu, std::uint32_t cmd, const Affinity& wanted);
+    pv_domctl_sched_credit credit_op(DomainId domain, std::uint32_t cmd, pv_domctl_sched_credit credit);
     std::string version_text(unsigned op, std::size_t bytes);
 
     xencall_handle* call_;

@@ -53,6 +53,9 @@ int main(int argc, char** argv)
     vmctl::add_dmesg(app, options);
     vmctl::add_check(app, options);
     vmctl::add_audit(app, options);
+    vmctl::add_vcpus(app, options);
+    vmctl::add_sched(app, options);
+    vmctl::add_top(app, options);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {

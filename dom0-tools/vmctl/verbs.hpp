@@ -26,6 +26,9 @@ void add_unpause(CLI::App& app, Options& options);
 void add_dmesg(CLI::App& app, Options& options);
 void add_check(CLI::App& app, Options& options);
 void add_audit(CLI::App& app, Options& options);
+void add_vcpus(CLI::App& app, Options& options);
+void add_sched(CLI::App& app, Options& options);
+void add_top(CLI::App& app, Options& options);
 
 /// A subcommand that also takes --json behind its own name.
 CLI::App* add_verb(CLI::App& app, const char* name, const char* help);

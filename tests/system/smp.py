@@ -22,6 +22,25 @@ for n in 1 2 3; do
     vmctl create /guest/domU.cfg "name=\"x$n\"" memory=96 vcpus=2 > /tmp/create 2>&1 || { cat /tmp/create; fail "x$n"; }
 done
 sleep 2; clean "of five domains"
+vmctl vcpu-pin first all 1 || fail "pin"
+[ "$(vmctl vcpu-list first | awk 'NR > 1 && $4 != 1' | wc -l)" = 0 ] || { vmctl vcpu-list first; fail "not on CPU 1"; }
+vmctl vcpu-pin first 0 0-1 0 || fail "unpin"
+vmctl vcpu-list first | grep -q 'all / 0' || { vmctl vcpu-list first; fail "affinity is not shown"; }
+refuse() { # expected words, then the command
+    words=$1; shift
+    "$@" > /tmp/refused 2>&1 && fail "accepted: $*"
+    grep -q "$words" /tmp/refused || { cat /tmp/refused; fail "another message: $*"; }
+}
+refuse 'no CPU 2: .* 0 to 1' vmctl vcpu-pin first 0 0,2
+refuse "no vCPU '9'" vmctl vcpu-pin first 9 0
+refuse '1 to 65535' vmctl sched first --weight 65536
+refuse '400 % of one CPU' vmctl sched first --cap 401
+refuse "did you mean 'first'" vmctl sched frist --cap 10
+vmctl sched first --weight 512 --cap 50 || fail "sched"
+vmctl sched first | grep -q ' 512 *50$' || { vmctl sched first; fail "share is not shown"; }
+vmctl sched first --cap 0 || fail "uncap"
+vmctl locks | grep -q '^scheduler ' || fail "locks"
+vmctl --json top --once --interval 1 | grep -q '"table_updates"' || fail "top"
 vmctl pause first || fail "pause"; vmctl unpause first || fail "unpause"
 for n in x1 x2 x3 first; do vmctl destroy $n || fail "destroy $n"; done
 sleep 1; clean "afterwards"

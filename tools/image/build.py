@@ -8,7 +8,7 @@
 Archives are uncompressed newc: the kernel unpacks them faster than anything compressed. A file is rewritten
 only when its contents change, so that nothing downstream is rebuilt or copied in vain.
 """
-import argparse, os, pathlib, re, stat, subprocess, sys, tempfile
+import argparse, lzma, os, pathlib, re, stat, subprocess, sys, tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
@@ -134,11 +134,13 @@ def dom0_image(busybox, kernel, domu, tools):
     cpio.link("var/run", "/run")
     cpio.entry("etc/xen/xl.conf", stat.S_IFREG | 0o644, b'autoballoon="off"\n')
     cpio.link("usr/lib/xen-4.17/bin", "/sbin")
-    mods = {p.name: p for p in (kernel / "lib/modules").rglob("*.ko") if p.stem in MODULES}
-    if missing := [m for m in MODULES if f"{m}.ko" not in mods]:
+    mods = {p.name.partition(".")[0]: p for p in (kernel / "lib/modules").rglob("*.ko*")}
+    if missing := [m for m in MODULES if m not in mods]:
         raise SystemExit(f"image: the kernel package lacks {missing}")
-    for name, path in sorted(mods.items()):
-        cpio.file(f"lib/modules/{name}", path, 0o644)
+    for name in sorted(MODULES):  # newer kernels' packages hold them compressed, which insmod cannot read
+        data = mods[name].read_bytes()
+        data = lzma.decompress(data) if mods[name].suffix == ".xz" else data
+        cpio.entry(f"lib/modules/{name}.ko", stat.S_IFREG | 0o644, data)
     cpio.file("guest/vmlinuz", next((kernel / "boot").glob("vmlinuz-*")), 0o644)
     cpio.entry("guest/initrd", stat.S_IFREG | 0o644, domu)
     cpio.file("guest/domU.cfg", HERE / "domU.cfg", 0o644)

@@ -25,6 +25,10 @@ $(HDR_ABI:%=$(BUILD)/hdr/%.ok): $(BUILD)/hdr/%.ok: %
 -include $(patsubst %,$(BUILD)/hdr/%.ok.d,$(HDR_HV) $(HDR_HOST) $(HDR_ABI) $(HDR_TOOL))
 CC_ABI = $(if $(HV_CLANG),clang,gcc)
 
+clang: ## Compile the hypervisor with clang, too
+	$(Q)$(MAKE) --no-print-directory CXX=clang++-14 BUILD=$(BUILD)/clang hypervisor
+.PHONY: clang
+
 check: lint host-tests ## Lint and host tests, incremental
 
 test: ## Everything: lint, host tests, fuzz smoke, micro-kernels, system tests; KINDS="host system" for some

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Memory for a new domain from dom0's, by the balloon driver in dom0's kernel. See lifecycle.hpp.
+#include "libparapet/interrupt.hpp"
 #include "libparapet/lifecycle.hpp"
 #include <algorithm>
 #include <chrono>
@@ -34,6 +35,7 @@ bool wait_for(Hypervisor& hv, std::uint64_t pages)
             most = now;
             last = Clock::now();
         }
+        check_interrupt();
         ::usleep(20'000);
     }
     return false;
@@ -48,11 +50,21 @@ std::uint64_t dom0_floor_mib()
     return wanted != 0 ? wanted : 192;
 }
 
-bool make_room(Toolstack& tools, std::uint64_t pages)
+Loan::~Loan()
+{
+    if (store_ == nullptr) return;
+    try {
+        store_->write(target_path, target_before_);
+    } catch (const std::exception& e) {
+        fmt::print(stderr, "vmctl: domain 0 does not get its memory back: {}\n", e.what());
+    }
+}
+
+Loan make_room(Toolstack& tools, std::uint64_t pages)
 {
     Hypervisor& hv = tools.hypervisor;
     const std::uint64_t have = free_pages(hv);
-    if (have >= pages) return false;
+    if (have >= pages) return {};
     const auto dom0 = hv.find(0);
     const std::uint64_t dom0_pages = dom0 ? dom0->tot_pages : 0;
     const std::uint64_t floor = dom0_floor_mib() * 256;
@@ -65,10 +77,9 @@ bool make_room(Toolstack& tools, std::uint64_t pages)
                                 mib(pages), have / 256, dom0_pages / 256, floor / 256, advice),
                     ENOMEM};
 
-    const auto before = tools.store.read(target_path);
+    Loan loan{tools.store, tools.store.read(target_path).value_or(fmt::format("{}", dom0_pages * 4))};
     tools.store.write(target_path, fmt::format("{}", (dom0_pages - lacking) * 4));
-    if (wait_for(hv, pages)) return true;
-    tools.store.write(target_path, before ? *before : fmt::format("{}", dom0_pages * 4));
+    if (wait_for(hv, pages)) return loan;
     throw Error{fmt::format("not enough memory: {} MiB needed, {} MiB free, and domain 0 gave no more; {}", mib(pages),
                             free_pages(hv) / 256, advice),
                 ENOMEM};

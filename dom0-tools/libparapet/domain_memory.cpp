@@ -2,6 +2,7 @@
 //
 // See domain_memory.hpp.
 #include "libparapet/domain_memory.hpp"
+#include "libparapet/interrupt.hpp"
 #include <algorithm>
 #include <numeric>
 
@@ -44,6 +45,7 @@ void DomainMemory::populate(std::uint64_t pages)
     const Claim claim{hypervisor_, domain_, pages};
     p2m_.resize(pages);
     for (std::uint64_t at = 0; at < pages;) {
+        check_interrupt();
         const std::uint64_t large_end = std::min(at + large_batch * large_pages, pages) & ~(large_pages - 1);
         const std::uint64_t end = large_end > at ? large_end : pages;
         if (large_end > at)
@@ -99,6 +101,7 @@ void DomainMemory::load_kernel(const KernelFile& kernel) const
 void DomainMemory::load_initrd(const Layout& layout, const Descriptor& initrd) const
 {
     for (std::uint64_t done = 0; done < layout.initrd_bytes;) {
+        check_interrupt();
         const std::uint64_t bytes = std::min(window_pages * page_bytes, layout.initrd_bytes - done);
         const std::uint64_t pages = (bytes + page_bytes - 1) / page_bytes;
         const ForeignMapping mapping = map({layout.initrd.first + done / page_bytes, pages});

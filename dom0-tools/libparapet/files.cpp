@@ -3,6 +3,7 @@
 // See files.hpp.
 #include "libparapet/files.hpp"
 #include "libparapet/error.hpp"
+#include "libparapet/interrupt.hpp"
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -101,8 +102,11 @@ void make_directories(const std::string& directory, unsigned mode)
 
 FileLock::FileLock(const std::string& path) : file_{Descriptor::open(path, O_RDWR | O_CREAT, 0600)}
 {
-    while (::flock(file_.get(), LOCK_EX) != 0)
-        if (errno != EINTR) fail_errno("cannot lock {}", path);
+    while (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EINTR && errno != EWOULDBLOCK) fail_errno("cannot lock {}", path);
+        check_interrupt();
+        ::usleep(20'000);
+    }
 }
 
 } // namespace parapet

@@ -5,6 +5,7 @@
 #include "libparapet/blake2b.hpp"
 #include "libparapet/decompress.hpp"
 #include "libparapet/error.hpp"
+#include "libparapet/interrupt.hpp"
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -118,7 +119,10 @@ KernelFile KernelFile::open(const std::string& path, const std::string& cache)
             kernel.from_cache_ = kernel.elf_.valid();
             if (!kernel.from_cache_) {
                 Target target{directory};
-                decompress(payload, [&](std::span<const std::byte> part) { write_all(target.fd(), part); });
+                decompress(payload, [&](std::span<const std::byte> part) {
+                    check_interrupt();
+                    write_all(target.fd(), part);
+                });
                 kernel.elf_ = target.keep(name);
                 if (!directory.empty()) drop_oldest(directory);
             }

@@ -15,33 +15,6 @@ constexpr std::uint64_t pages_per_mib = 256;
 constexpr std::uint64_t overhead_pages = 4 * pages_per_mib; // what the hypervisor itself spends on a domain
 constexpr std::uint64_t max_memory_slack_kib = 1024;
 
-/// A domain that is being built; destroyed again unless kept.
-class PendingDomain {
-public:
-    PendingDomain(Toolstack& tools, const DomainConfig& c)
-        : tools_{tools}, id_{tools.hypervisor.create(c.uuid, c.max_vcpus)}
-    {
-    }
-    ~PendingDomain()
-    {
-        if (kept_) return;
-        try {
-            destroy_domain(tools_, id_);
-        } catch (const Error& e) {
-            fmt::print(stderr, "vmctl: cannot undo the creation of domain {}: {}\n", id_, e.what());
-        }
-    }
-    PendingDomain(const PendingDomain&) = delete;
-    PendingDomain& operator=(const PendingDomain&) = delete;
-    [[nodiscard]] DomainId id() const { return id_; }
-    void keep() { kept_ = true; }
-
-private:
-    Toolstack& tools_;
-    DomainId id_;
-    bool kept_{false};
-};
-
 void refuse_duplicates(Toolstack& tools, const DomainConfig& c)
 {
     const auto other = find_domain(tools.store, c.name);
@@ -135,23 +108,45 @@ Rings build(Toolstack& tools, DomainId id, const DomainConfig& c, const Source& 
 
 } // namespace
 
-DomainId create_domain(Toolstack& tools, const DomainConfig& config, Steps& steps)
+NewDomain::NewDomain(Toolstack& tools, const DomainConfig& config, Loan memory)
+    : tools_{tools}, memory_{std::move(memory)}, id_{tools.hypervisor.create(config.uuid, config.max_vcpus)}
+{
+}
+
+NewDomain::~NewDomain()
+{
+    if (kept_) return;
+    try {
+        destroy_domain(tools_, id_);
+    } catch (const std::exception& e) {
+        fmt::print(stderr, "vmctl: cannot undo the creation of domain {}: {}\n", id_, e.what());
+    }
+}
+
+void NewDomain::keep()
+{
+    kept_ = true;
+    memory_.keep();
+}
+
+std::unique_ptr<NewDomain> create_domain(Toolstack& tools, const DomainConfig& config, Steps& steps)
 {
     const FileLock lock{lock_path};
     refuse_duplicates(tools, config);
     const Source source = open_source(config, steps);
-    if (make_room(tools, source.layout.nr_pages + overhead_pages)) steps.done("memory taken from domain 0");
+    Loan memory = make_room(tools, source.layout.nr_pages + overhead_pages);
+    if (memory.taken()) steps.done("memory taken from domain 0");
 
-    PendingDomain domain{tools, config};
-    configure(tools.hypervisor, domain.id(), config);
-    write_nodes(tools.store, domain.id(), config);
-    steps.done(fmt::format("domain {} made", domain.id()));
-    const Rings rings = build(tools, domain.id(), config, source, steps);
-    write_rings(tools.store, domain.id(), rings);
-    tools.store.introduce(domain.id(), rings.store_mfn, rings.store_port);
+    auto domain = std::make_unique<NewDomain>(tools, config, std::move(memory));
+    const DomainId id = domain->id();
+    configure(tools.hypervisor, id, config);
+    write_nodes(tools.store, id, config);
+    steps.done(fmt::format("domain {} made", id));
+    const Rings rings = build(tools, id, config, source, steps);
+    write_rings(tools.store, id, rings);
+    tools.store.introduce(id, rings.store_mfn, rings.store_port);
     steps.done("introduced to xenstore");
-    domain.keep();
-    return domain.id();
+    return domain;
 }
 
 bool destroy_domain(Toolstack& tools, DomainId domain)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Tells how long each step of long work took: one line a step to a sink, the total at the end.
+// Tells how long each step of long work took: one line a step to a sink, the total at the end. Between two steps, a
+// signal that asks for the end is heard.
 #pragma once
+#include "libparapet/interrupt.hpp"
 #include <chrono>
 #include <functional>
 #include <string>
@@ -24,6 +26,7 @@ public:
         const auto now = Clock::now();
         sink_({what, std::chrono::duration<double>(now - last_).count()});
         last_ = now;
+        check_interrupt();
     }
     [[nodiscard]] double total() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
 

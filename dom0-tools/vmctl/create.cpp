@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // vmctl create FILE [key=value...] [-c] [--paused]: builds a domain, tells how long each step took, and starts it.
+#include "libparapet/interrupt.hpp"
 #include "vmctl/verbs.hpp"
 #include <unistd.h>
 
@@ -13,12 +14,24 @@ struct Arguments {
     bool console{false}, paused{false}, no_monitor{false};
 };
 
+/// Builds and starts the domain. Whatever fails on the way leaves none behind.
+parapet::DomainId start(parapet::Toolstack& tools, const parapet::DomainConfig& config, parapet::Steps& steps,
+                        const Arguments& a)
+{
+    const auto domain = parapet::create_domain(tools, config, steps);
+    if (!a.no_monitor) start_monitor(config, domain->id());
+    if (!a.paused) tools.hypervisor.unpause(domain->id());
+    domain->keep();
+    return domain->id();
+}
+
 void create(const Options& options, const Arguments& a)
 {
     const auto config = parapet::read_domain_config(a.file, a.overrides, parapet::FileCheck::readable);
     for (const std::string& warning : config.warnings)
         fmt::print(stderr, "{}\n", warning);
 
+    std::optional<parapet::SignalGuard> guard{std::in_place};
     Json report{{"name", config.name}, {"steps", Json::array()}};
     if (!options.json) fmt::print("Creating '{}' from {}\n", config.name, a.file);
     std::fflush(stdout);
@@ -28,9 +41,8 @@ void create(const Options& options, const Arguments& a)
         std::fflush(stdout);
     }};
     parapet::Toolstack tools;
-    const parapet::DomainId domain = parapet::create_domain(tools, config, steps);
-    if (!a.no_monitor) start_monitor(config, domain);
-    if (!a.paused) tools.hypervisor.unpause(domain);
+    const parapet::DomainId domain = start(tools, config, steps, a);
+    guard.reset(); // from here on it lives, whatever becomes of us
     const bool served = wait_for_console(tools.store, domain);
     steps.done(served ? "console served" : "no console daemon answered");
     if (!served)

@@ -4,6 +4,7 @@
 // the domain's; when it is killed, the domain only stays where it is.
 #include "libparapet/domain_nodes.hpp"
 #include "libparapet/files.hpp"
+#include "libparapet/interrupt.hpp"
 #include "vmctl/verbs.hpp"
 #include <chrono>
 #include <ctime>
@@ -67,10 +68,12 @@ void set_aside(parapet::Toolstack& tools, parapet::DomainId id, const std::strin
 parapet::DomainId start_again(parapet::Toolstack& tools, const parapet::DomainConfig& c)
 {
     parapet::Steps steps{[](const parapet::Step&) {}};
-    const parapet::DomainId id = parapet::create_domain(tools, c, steps);
-    wait_for_console(tools.store, id);
-    tools.hypervisor.unpause(id);
-    return id;
+    const parapet::SignalGuard guard;
+    const auto domain = parapet::create_domain(tools, c, steps);
+    wait_for_console(tools.store, domain->id());
+    tools.hypervisor.unpause(domain->id());
+    domain->keep();
+    return domain->id();
 }
 
 void watch_over(const parapet::DomainConfig& c, parapet::DomainId id)
@@ -125,6 +128,7 @@ void start_monitor(const parapet::DomainConfig& config, parapet::DomainId domain
     try {
         become_daemon();
         watch_over(config, domain);
+        parapet::SignalGuard::forget();
     } catch (const std::exception& e) {
         note("{} (domain {}): {}", config.name, domain, e.what());
         std::_Exit(1);

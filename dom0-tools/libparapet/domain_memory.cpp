@@ -125,11 +125,11 @@ void DomainMemory::write_boot_frames(const Layout& layout, const pv_start_info& 
     write_tables(layout, p2m_, frame);
     write_p2m(layout, p2m_, frame);
 
-    const std::uint64_t others[] = {mfn(0), mfn(layout.start_info.first), mfn(layout.xenstore.first),
+    const std::uint64_t others[] = {mfn(layout.start_info.first), mfn(layout.xenstore.first),
                                     mfn(layout.console.first)};
     const ForeignMapping mapping{foreign_, domain_, others};
     std::memset(mapping.bytes().data(), 0, mapping.bytes().size());
-    std::memcpy(mapping.bytes().data() + page_bytes, &info, sizeof info);
+    std::memcpy(mapping.bytes().data(), &info, sizeof info);
 }
 
 } // namespace parapet

@@ -20,7 +20,7 @@ public:
     void populate(std::uint64_t pages);
     void load_kernel(const KernelFile& kernel) const;
     void load_initrd(const Layout& layout, const Descriptor& initrd) const;
-    /// Page tables, p2m list, start_info, and clean console, xenstore and first frames.
+    /// Page tables, p2m list, start_info, and clean console and xenstore frames.
     void write_boot_frames(const Layout& layout, const pv_start_info& info) const;
 
     [[nodiscard]] std::uint64_t mfn(std::uint64_t pfn) const { return p2m_.at(pfn); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// See kernel_file.hpp. A cache entry appears whole by rename(2); the oldest go when there are more than a few.
+// See kernel_file.hpp. A cache entry is on the disk before it gets its name by rename(2); those not used for longest
+// go when there are more than a few.
 #include "libparapet/kernel_file.hpp"
 #include "libparapet/blake2b.hpp"
 #include "libparapet/decompress.hpp"
@@ -22,13 +23,14 @@ namespace {
 using hv::image::Payload;
 
 constexpr std::size_t most_cached = 8;
+constexpr std::time_t stale_seconds = 3600; // no unpacking takes that long
 
 double seconds_since(std::chrono::steady_clock::time_point start)
 {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// A new file for the unpacked kernel: in the cache under a passing name, or in memory.
+/// A new file for the unpacked kernel: in the cache under a passing name, or in memory (also once the disk is full).
 class Target {
 public:
     explicit Target(const std::string& cache)
@@ -38,28 +40,71 @@ public:
             file_ = Descriptor{::mkostemp(path_.data(), O_CLOEXEC)};
             if (!file_.valid()) path_.clear();
         }
-        if (!file_.valid()) file_ = Descriptor{::memfd_create("kernel", MFD_CLOEXEC)};
-        if (!file_.valid()) fail_errno("no place to unpack the kernel to");
+        if (!file_.valid()) file_ = in_memory();
     }
-    ~Target()
-    {
-        if (!path_.empty()) ::unlink(path_.c_str());
-    }
+    ~Target() { unlink(); }
     Target(const Target&) = delete;
     Target& operator=(const Target&) = delete;
 
-    [[nodiscard]] int fd() const { return file_.get(); }
+    void write(std::span<const std::byte> part)
+    {
+        try {
+            write_all(file_.get(), part);
+        } catch (const Error&) {
+            if (path_.empty()) throw;
+            move_to_memory();
+            write_all(file_.get(), part);
+        }
+        size_ += part.size();
+    }
     /// Gives the entry its final name. The kernel is usable even if that fails: it has a descriptor.
     Descriptor keep(const std::string& name)
     {
-        if (!path_.empty() && ::rename(path_.c_str(), name.c_str()) == 0) path_.clear();
+        if (!path_.empty() && ::fsync(file_.get()) == 0 && ::rename(path_.c_str(), name.c_str()) == 0) path_.clear();
         return std::move(file_);
     }
 
 private:
+    static Descriptor in_memory()
+    {
+        Descriptor file{::memfd_create("kernel", MFD_CLOEXEC)};
+        if (!file.valid()) fail_errno("no place to unpack the kernel to");
+        return file;
+    }
+    void move_to_memory()
+    {
+        Descriptor memory = in_memory();
+        std::vector<std::byte> part(1 << 20);
+        for (std::uint64_t done = 0; done < size_; done += part.size()) {
+            part.resize(std::min<std::uint64_t>(part.size(), size_ - done));
+            read_at(file_.get(), part, done);
+            write_all(memory.get(), part);
+        }
+        unlink();
+        file_ = std::move(memory);
+    }
+    void unlink()
+    {
+        if (!path_.empty()) ::unlink(path_.c_str());
+        path_.clear();
+    }
+
     std::string path_;
     Descriptor file_;
+    std::uint64_t size_{0};
 };
+
+/// The entry of that name, marked as used; nothing if it is missing or not what was once written.
+Descriptor find_cached(const std::string& name, const Payload& payload)
+{
+    Descriptor file{::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+    if (!file.valid()) return file;
+    const MappedFile elf{file};
+    const bool whole = payload.unpacked_bytes == 0 || elf.bytes().size() == payload.unpacked_bytes;
+    if (!whole || !hv::image::parse_elf_kernel(elf.bytes()).ok()) return Descriptor{};
+    ::futimens(file.get(), nullptr);
+    return file;
+}
 
 void drop_oldest(const std::string& cache)
 {
@@ -69,8 +114,11 @@ void drop_oldest(const std::string& cache)
     while (const dirent* entry = ::readdir(directory)) {
         const std::string path = cache + "/" + entry->d_name;
         struct stat status {};
-        if (path.ends_with(".elf") && ::stat(path.c_str(), &status) == 0)
-            entries.emplace_back(status.st_mtim.tv_sec, path);
+        if (::stat(path.c_str(), &status) != 0) continue;
+        const bool passing = std::string_view{entry->d_name}.starts_with("unpacking.");
+        if (passing && std::time(nullptr) - status.st_mtim.tv_sec > stale_seconds) ::unlink(path.c_str());
+        if (path.ends_with(".elf"))
+            entries.emplace_back(status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec, path);
     }
     ::closedir(directory);
     std::sort(entries.begin(), entries.end(), std::greater<>{});
@@ -115,13 +163,13 @@ KernelFile KernelFile::open(const std::string& path, const std::string& cache)
             const std::string directory = usable(cache) ? cache : "";
             const std::string name = directory + "/" + blake2b_hex(payload.bytes) + ".elf";
             kernel.elf_offset_ = 0;
-            kernel.elf_ = Descriptor{directory.empty() ? -1 : ::open(name.c_str(), O_RDONLY | O_CLOEXEC)};
+            kernel.elf_ = directory.empty() ? Descriptor{} : find_cached(name, payload);
             kernel.from_cache_ = kernel.elf_.valid();
             if (!kernel.from_cache_) {
                 Target target{directory};
                 decompress(payload, [&](std::span<const std::byte> part) {
                     check_interrupt();
-                    write_all(target.fd(), part);
+                    target.write(part);
                 });
                 kernel.elf_ = target.keep(name);
                 if (!directory.empty()) drop_oldest(directory);

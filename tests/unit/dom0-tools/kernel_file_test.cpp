@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 #include <zlib.h>
 
 using namespace parapet;
@@ -95,6 +96,55 @@ TEST_F(KernelFiles, OtherContentIsAnotherEntryAndTheOldestGo)
         EXPECT_FALSE(KernelFile::open(file("k", gzip(kernel.build())), cache()).from_cache());
     }
     EXPECT_EQ(cached(), 8U);
+}
+
+TEST_F(KernelFiles, TheOnesInUseStay)
+{
+    FakeKernel kernel;
+    const std::string path = file("favourite", gzip(kernel.build()));
+    (void)KernelFile::open(path, cache());
+    for (unsigned i = 1; i < 12; ++i) {
+        kernel.segments[1].filesz = 0x80 + i;
+        (void)KernelFile::open(file("k", gzip(kernel.build())), cache());
+        EXPECT_TRUE(KernelFile::open(path, cache()).from_cache());
+    }
+}
+
+TEST_F(KernelFiles, DamagedEntryIsMadeAgain)
+{
+    const std::string path = file("vmlinux.gz", gzip(FakeKernel{}.build()));
+    (void)KernelFile::open(path, cache());
+    const fs::path entry = fs::directory_iterator { cache() } -> path();
+    for (const std::uintmax_t size : {0, 100}) {
+        fs::resize_file(entry, size);
+        const auto kernel = KernelFile::open(path, cache());
+        EXPECT_FALSE(kernel.from_cache());
+        expect_loads(kernel);
+    }
+    EXPECT_EQ(cached(), 1U);
+}
+
+TEST_F(KernelFiles, WhatAKilledRunLeftGoesAfterAWhile)
+{
+    fs::create_directory(cache());
+    fs::permissions(cache(), fs::perms::owner_all);
+    file("cache/unpacking.young", {1});
+    fs::last_write_time(file("cache/unpacking.stale", {1}), fs::file_time_type::clock::now() - std::chrono::hours{2});
+    (void)KernelFile::open(file("vmlinux.gz", gzip(FakeKernel{}.build())), cache());
+    EXPECT_FALSE(fs::exists(cache() + "/unpacking.stale"));
+    EXPECT_TRUE(fs::exists(cache() + "/unpacking.young"));
+}
+
+TEST_F(KernelFiles, FullDiskIsNoReasonToFail)
+{
+    fs::create_directory(cache());
+    if (::mount("none", cache().c_str(), "tmpfs", 0, "size=1200k,mode=700") != 0) GTEST_SKIP() << "cannot mount";
+    auto kernel = FakeKernel{}.build();
+    kernel.resize(4 << 20);
+    const auto opened = KernelFile::open(file("vmlinux.gz", gzip(kernel)), cache());
+    EXPECT_EQ(cached(), 0U);
+    expect_loads(opened);
+    EXPECT_EQ(::umount(cache().c_str()), 0);
 }
 
 TEST_F(KernelFiles, WorksWithoutACache)

@@ -62,13 +62,22 @@ LogFile::LogFile(std::string path)
 
 void LogFile::append(const std::string& text)
 {
-    if (size_ + text.size() > log_bytes) {
-        if (::rename(path_.c_str(), (path_ + ".1").c_str()) != 0) fail_errno("{}", path_);
-        file_ = parapet::Descriptor::open(path_, O_WRONLY | O_CREAT | O_APPEND, 0600);
-        size_ = 0;
+    try {
+        if (size_ + text.size() > log_bytes) start_anew();
+        parapet::write_all(file_.get(), text);
+        size_ += text.size();
+        full_ = false;
+    } catch (const parapet::Error& e) {
+        if (!full_) fmt::print(stderr, "parapet-consoled: {}: {}; output is lost\n", path_, e.what());
+        full_ = true;
     }
-    parapet::write_all(file_.get(), text);
-    size_ += text.size();
+}
+
+void LogFile::start_anew()
+{
+    if (::rename(path_.c_str(), (path_ + ".1").c_str()) != 0) fail_errno("cannot rename");
+    file_ = parapet::Descriptor::open(path_, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    size_ = 0;
 }
 
 std::unique_ptr<Console> Console::serve(Kernel& kernel, parapet::Store& store, parapet::DomainId domain,
@@ -77,7 +86,7 @@ std::unique_ptr<Console> Console::serve(Kernel& kernel, parapet::Store& store, p
     const std::string path = parapet::domain_path(domain) + "/console";
     const auto mfn = read_number(store, path + "/ring-ref");
     const auto remote = read_number(store, path + "/port");
-    if (!mfn || !remote || *remote == 0 || !store.read(path + "/tty").value_or("").empty()) return nullptr;
+    if (!mfn || !remote || *remote == 0) return nullptr;
     // Only one can bind the guest's port: whoever else serves consoles has it, or we have.
     const int port = xenevtchn_bind_interdomain(kernel.events, domain, static_cast<evtchn_port_t>(*remote));
     if (port < 0) return nullptr;
@@ -85,7 +94,7 @@ std::unique_ptr<Console> Console::serve(Kernel& kernel, parapet::Store& store, p
     std::unique_ptr<Console> console{new Console{kernel, domain, static_cast<std::uint32_t>(port), log}};
     console->map_ring(*mfn);
     console->open_pty();
-    store.write(path + "/tty", console->tty_);
+    console->publish(store, console->tty_);
     console->drain();
     return console;
 }
@@ -128,6 +137,23 @@ void Console::open_pty()
     if (::tcgetattr(slave.get(), &settings) != 0) fail_errno("{}", tty_);
     ::cfmakeraw(&settings);
     if (::tcsetattr(slave.get(), TCSANOW, &settings) != 0) fail_errno("{}", tty_);
+}
+
+void Console::publish(parapet::Store& store, const std::string& tty) const
+{
+    const std::string path = parapet::domain_path(domain_) + "/console";
+    store.transaction([&] { // a domain that has just been destroyed gets no node again
+        if (store.exists(path + "/ring-ref")) store.write(path + "/tty", tty);
+    });
+}
+
+void Console::withdraw(parapet::Store& store) const
+{
+    try {
+        publish(store, "");
+    } catch (const parapet::Error& e) {
+        fmt::print(stderr, "parapet-consoled: domain {}: {}\n", domain_, e.what());
+    }
 }
 
 void Console::notify() const { xenevtchn_notify(kernel_.events, port_); }

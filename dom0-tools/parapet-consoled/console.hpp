@@ -26,21 +26,26 @@ struct Kernel {
     parapet::ForeignMemory foreign;
 };
 
-/// A file that starts anew, keeping one older part, before a guest can fill the disk.
+/// A file that starts anew, keeping one older part, before a guest can fill the disk. On a disk that is full anyway it
+/// loses text; the console goes on.
 class LogFile {
 public:
     explicit LogFile(std::string path);
     void append(const std::string& text);
 
 private:
+    void start_anew();
+
     std::string path_;
     parapet::Descriptor file_;
     std::uint64_t size_;
+    bool full_{false};
 };
 
 class Console {
 public:
-    /// Nothing when another daemon serves this domain, or it has no console (yet).
+    /// Nothing when another daemon serves this domain, or it has no console (yet). What an earlier daemon has left in
+    /// xenstore does not count.
     static std::unique_ptr<Console> serve(Kernel& kernel, parapet::Store& store, parapet::DomainId domain,
                                           const std::string& log_directory);
     ~Console();
@@ -56,6 +61,8 @@ public:
 
     /// The guest has rung: take its output.
     void drain();
+    /// The domain lives on without us: its pty goes, and its number may soon be another's.
+    void withdraw(parapet::Store& store) const;
     void attach() { attached_ = true; }
     void detach() { attached_ = false; }
     void read_pty();
@@ -71,6 +78,7 @@ private:
     Console(Kernel& kernel, parapet::DomainId domain, std::uint32_t port, std::string log_path);
     void map_ring(std::uint64_t mfn);
     void open_pty();
+    void publish(parapet::Store& store, const std::string& tty) const;
     void notify() const;
 
     Kernel& kernel_;

@@ -6,6 +6,7 @@
 #include "libparapet/hypervisor.hpp"
 #include "parapet-consoled/console.hpp"
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <fcntl.h>
 #include <getopt.h>
@@ -15,6 +16,7 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <unistd.h>
+#include <utility>
 extern "C" {
 #include <xenevtchn.h>
 }
@@ -25,7 +27,7 @@ namespace {
 using parapet::DomainId;
 using parapet::fail_errno;
 
-constexpr int interval_ms = 100; // the time a guest's credit of events is for
+constexpr auto interval = std::chrono::milliseconds{100}; // the time a guest's credit of events is for
 
 volatile std::sig_atomic_t stop_wanted = 0;
 
@@ -39,25 +41,36 @@ public:
         store_.watch("@releaseDomain", "domains");
     }
 
-    void run()
+    /// @p sleeping is the signal mask while there is nothing to do; else the stop signals are blocked.
+    void run(const sigset_t& sleeping)
     {
         while (stop_wanted == 0) {
             std::vector<pollfd> fds = descriptors();
-            if (::poll(fds.data(), fds.size(), exhausted_ ? interval_ms : -1) < 0) {
+            const timespec wait = time_left();
+            if (::ppoll(fds.data(), fds.size(), exhausted_ ? &wait : nullptr, &sleeping) < 0) {
                 if (errno == EINTR) continue;
                 fail_errno("poll");
             }
-            if (exhausted_) hear_again();
+            if (exhausted_ && Clock::now() >= hear_at_) hear_again();
             if (fds[0].revents != 0) domains_changed();
             if (fds[1].revents != 0) take_event();
             if (fds[2].revents != 0) take_openings();
             for (std::size_t i = 3; i < fds.size(); ++i)
                 serve_pty(fds[i]);
         }
+        for (const auto& [domain, console] : consoles_)
+            console->withdraw(store_);
     }
 
 private:
+    using Clock = std::chrono::steady_clock;
     using Consoles = std::map<DomainId, std::unique_ptr<Console>>;
+
+    [[nodiscard]] timespec time_left() const
+    {
+        const auto left = std::max(std::chrono::nanoseconds{hear_at_ - Clock::now()}, std::chrono::nanoseconds{0});
+        return {0, std::min<long>(left.count(), 999'999'999)};
+    }
 
     std::vector<pollfd> descriptors()
     {
@@ -133,8 +146,8 @@ private:
         found->second->drain();
         if (found->second->spend_credit())
             xenevtchn_unmask(kernel_.events, static_cast<evtchn_port_t>(port));
-        else
-            exhausted_ = true;
+        else if (!std::exchange(exhausted_, true))
+            hear_at_ = Clock::now() + interval; // for all: another guest's noise must not bring it forward
     }
 
     void hear_again()
@@ -182,6 +195,7 @@ private:
     std::set<DomainId> expected_; ///< alive, not served by us: their nodes are watched
     std::map<int, DomainId> watched_;
     bool exhausted_{false};
+    Clock::time_point hear_at_; ///< If exhausted.
 };
 
 int usage(int status)
@@ -217,9 +231,16 @@ int main(int argc, char** argv)
         ::sigaction(SIGTERM, &stop, nullptr);
         ::sigaction(SIGINT, &stop, nullptr);
         ::signal(SIGPIPE, SIG_IGN);
+        sigset_t stops, sleeping;
+        ::sigemptyset(&stops);
+        ::sigaddset(&stops, SIGTERM);
+        ::sigaddset(&stops, SIGINT);
+        ::sigprocmask(SIG_BLOCK, &stops, &sleeping); // before the library starts a thread
+        ::sigdelset(&sleeping, SIGTERM);
+        ::sigdelset(&sleeping, SIGINT);
         const auto lock = consoled::take_lock();
         parapet::make_directories(log, 0755);
-        consoled::Daemon{log}.run();
+        consoled::Daemon{log}.run(sleeping);
     } catch (const std::exception& e) {
         fmt::print(stderr, "parapet-consoled: {}\n", e.what());
         return 1;

@@ -4,6 +4,7 @@
 #include "libparapet/domain_config.hpp"
 #include "libparapet/files.hpp"
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <sys/random.h>
@@ -66,7 +67,7 @@ std::string file_of(const Draft& d, const ConfigSetting& s)
     if (::stat(path.c_str(), &status) != 0 || ::access(path.c_str(), R_OK) != 0)
         throw ConfigError{s.value.at, fmt::format("'{}': {}: {}", s.key, path, std::strerror(errno))};
     if (!S_ISREG(status.st_mode)) throw ConfigError{s.value.at, fmt::format("'{}': {} is not a file", s.key, path)};
-    return path;
+    return std::filesystem::absolute(path); // a restart happens in another working directory
 }
 
 void take_name(Draft& d, const ConfigSetting& s)

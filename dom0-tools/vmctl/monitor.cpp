@@ -89,9 +89,10 @@ void watch_over(const parapet::DomainConfig& c, parapet::DomainId id)
         const std::string reason = shutdown_reason(*flags);
         OnEnd action = action_for(c, reason);
         short_lives = Clock::now() - start < shortest_life ? short_lives + 1 : 0;
-        if (short_lives == most_short_lives && action == OnEnd::restart) {
+        const bool again = action == OnEnd::restart || action == OnEnd::rename_restart;
+        if (short_lives == most_short_lives && again) {
             note("{}: it ended {} times right after its start; it is not started again", c.name, short_lives);
-            action = OnEnd::destroy;
+            action = action == OnEnd::restart ? OnEnd::destroy : OnEnd::preserve;
         }
         note("{} (domain {}): {}, so {}", c.name, id, reason, parapet::name(action));
         if (action == OnEnd::preserve) return;
@@ -107,6 +108,7 @@ void watch_over(const parapet::DomainConfig& c, parapet::DomainId id)
 
 void become_daemon()
 {
+    ::close_range(STDERR_FILENO + 1, ~0U, 0); // a lock or pipe of the caller's must not last as long as the domain
     parapet::make_directories("/var/log", 0755);
     const auto log = parapet::Descriptor::open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0644);
     const auto null = parapet::Descriptor::open("/dev/null", O_RDWR);

@@ -2,6 +2,7 @@
 //
 // From settings to a domain: defaults, and every mistake with its position and a did-you-mean.
 #include "libparapet/domain_config.hpp"
+#include <filesystem>
 #include <gtest/gtest.h>
 
 using namespace parapet;
@@ -102,6 +103,13 @@ TEST(DomainConfig, MissingSettingsAndFiles)
     EXPECT_EQ(complaint("name='g'\nkernel='/no/such/file'\n", FileCheck::readable),
               "f:2:8: 'kernel': /no/such/file: No such file or directory");
     EXPECT_EQ(complaint("name='g'\nkernel='/tmp'\n", FileCheck::readable), "f:2:8: 'kernel': /tmp is not a file");
+}
+
+TEST(DomainConfig, FilesAreNamedFromTheRoot)
+{
+    const DomainConfig c = read("name='g'\nkernel='Makefile'\nramdisk='./README.md'\nmemory=1\n", FileCheck::readable);
+    EXPECT_EQ(c.kernel, std::filesystem::current_path() / "Makefile");
+    EXPECT_EQ(c.ramdisk[0], '/');
 }
 
 TEST(DomainConfig, Disks)

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The processes beside a domain: a console daemon that is stopped, or killed, gets all consoles back when it starts
+again, goes on when its disk is full, and leaves no node; the monitor keeps nothing of its caller's open and restarts a
+guest whose configuration named its files from another directory."""
+from harness import Run, expect, passed
+
+SCRIPT = r"""
+fail() { echo "FAILED $*"; vmctl list; tail -n 3 /var/log/parapet-monitor.log /var/log/consoled2.log; exit 1; }
+within() { # seconds, what, command: until it succeeds
+    tries=$(($1 * 5)); what=$2; shift 2
+    until eval "$*"; do tries=$((tries - 1)); [ $tries -lt 0 ] && fail "$what"; usleep 200000; done
+}
+number() { vmctl list | awk '/^first / { print $2 }'; }
+tty() { xenstore-read /local/domain/$(number)/console/tty; }
+answers() { # the guest's shell computes what we look for
+    ( sleep 1; echo "echo answer-\$((6 * $1))"; sleep 3 ) | timeout 6 vmctl console first > /tmp/console 2>&1
+    grep -q "answer-$((6 * $1))" /tmp/console
+}
+mkdir -p /tmp/disk && mount -t tmpfs -o size=64k disk /tmp/disk
+cd /guest
+sed 's,/guest/,,; s/on_reboot.*/on_reboot = "restart"/' domU.cfg > /tmp/rel.cfg
+exec 9> /tmp/lock
+vmctl create /tmp/rel.cfg || fail create
+exec 9>&-
+cd /
+ls -l /proc/$(pidof vmctl)/fd | grep /tmp/lock && fail "the monitor holds its caller's file"
+within 60 "no user space" grep -q PARAPET-DOMU-READY /var/log/parapet/first.log
+within 10 "no answer" answers 2
+kill $(pidof parapet-consoled); within 5 "no end by SIGTERM" '! pidof parapet-consoled > /dev/null'
+[ -z "$(tty)" ] || fail "$(tty) is still published"
+parapet-consoled --log /tmp/disk > /var/log/consoled2.log 2>&1 &
+within 10 "no answer after SIGTERM" answers 3
+kill -9 $(pidof parapet-consoled); sleep 1
+parapet-consoled --log /tmp/disk > /var/log/consoled2.log 2>&1 &
+within 10 "no answer after SIGKILL" answers 4
+( sleep 1; echo 'for i in $(seq 3000); do echo 0123456789012345678901234567890123456789; done'; sleep 8 ) |
+    timeout 12 vmctl console first > /dev/null 2>&1
+[ $(stat -c %s /tmp/disk/first.log) -ge 61440 ] || fail "the disk is not full: $(ls -l /tmp/disk)"
+within 10 "no answer with a full disk" answers 5
+[ $(grep -c 'output is lost' /var/log/consoled2.log) = 1 ] || fail "says $(cat /var/log/consoled2.log)"
+before=$(number)
+vmctl shutdown -r first
+within 30 "no restart" '[ "$(number)" ] && [ "$(number)" != $before ]'
+within 5 "no console" '[ "$(tty)" ]'
+vmctl destroy first; sleep 1
+xenstore-ls /local/domain | grep -q tty && fail "a node is left"
+exit 0
+"""
+
+run = Run("--vmctl", script=SCRIPT, timeout=300)
+expect(run.status == 0, f"status {run.status}: {' / '.join(run.out.splitlines())[-500:]}", run)
+passed("consoles come back, the guest restarts, nothing is held")

@@ -120,18 +120,19 @@ void remove_nodes(Store& store, unsigned domain)
         remove_if_empty(store, parent);
 }
 
-std::optional<unsigned> find_domain(Store& store, const std::string& name)
+std::vector<unsigned> find_domains(Store& store, const std::string& name)
 {
     const bool number = !name.empty() && name.size() <= 5 &&
                         std::all_of(name.begin(), name.end(), [](unsigned char c) { return c >= '0' && c <= '9'; });
-    if (number) return static_cast<unsigned>(std::stoul(name));
+    if (number) return {static_cast<unsigned>(std::stoul(name))};
+    std::vector<unsigned> found;
     for (const std::string& entry : store.list("/local/domain")) {
         const std::string path = "/local/domain/" + entry;
         const auto vm = store.read(path + "/vm");
         if (store.read(path + "/name") == name || (vm && *vm == "/vm/" + name))
-            return static_cast<unsigned>(std::stoul(entry));
+            found.push_back(static_cast<unsigned>(std::stoul(entry)));
     }
-    return std::nullopt;
+    return found;
 }
 
 std::string domain_name(Store& store, unsigned domain)

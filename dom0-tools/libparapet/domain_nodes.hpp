@@ -19,8 +19,9 @@ void write_nodes(Store& store, unsigned domain, const DomainConfig& config);
 void write_rings(Store& store, unsigned domain, const Rings& rings);
 void remove_nodes(Store& store, unsigned domain);
 
-/// The number of the domain with this name, or given as a number, or of this UUID.
-std::optional<unsigned> find_domain(Store& store, const std::string& name);
+/// The numbers of all domains with this name or UUID, or the one given as a number; a dead domain's nodes may be among
+/// them.
+std::vector<unsigned> find_domains(Store& store, const std::string& name);
 std::string domain_name(Store& store, unsigned domain);
 
 } // namespace parapet

@@ -17,8 +17,7 @@ constexpr std::uint64_t max_memory_slack_kib = 1024;
 
 void refuse_duplicates(Toolstack& tools, const DomainConfig& c)
 {
-    const auto other = find_domain(tools.store, c.name);
-    if (other && tools.hypervisor.find(static_cast<DomainId>(*other)))
+    if (const auto other = find_domain(tools, c.name))
         fail("a domain with the name '{}' is already there (number {})", c.name, *other);
     for (const DomainInfo& info : tools.hypervisor.domains())
         if (std::equal(c.uuid.begin(), c.uuid.end(), info.handle))
@@ -107,6 +106,15 @@ Rings build(Toolstack& tools, DomainId id, const DomainConfig& c, const Source& 
 }
 
 } // namespace
+
+std::optional<DomainId> find_domain(Toolstack& tools, const std::string& name)
+{
+    for (const unsigned number : find_domains(tools.store, name)) {
+        const auto id = static_cast<DomainId>(number);
+        if (number < PV_DOMID_FIRST_RESERVED && tools.hypervisor.find(id)) return id;
+    }
+    return std::nullopt;
+}
 
 NewDomain::NewDomain(Toolstack& tools, const DomainConfig& config, Loan memory)
     : tools_{tools}, memory_{std::move(memory)}, id_{tools.hypervisor.create(config.uuid, config.max_vcpus)}

@@ -17,6 +17,9 @@ struct Toolstack {
     Store store;
 };
 
+/// The living domain with this name, number or UUID.
+std::optional<DomainId> find_domain(Toolstack& tools, const std::string& name);
+
 /// Memory taken from dom0 for a new domain: dom0 gets it back unless the domain is kept.
 class Loan {
 public:

@@ -17,9 +17,7 @@ void print_json(const Json& value) { fmt::print("{}\n", value.dump(2, ' ', false
 
 parapet::DomainId require_domain(parapet::Toolstack& tools, const std::string& name)
 {
-    const auto found = parapet::find_domain(tools.store, name);
-    if (found && *found < PV_DOMID_FIRST_RESERVED && tools.hypervisor.find(static_cast<parapet::DomainId>(*found)))
-        return static_cast<parapet::DomainId>(*found);
+    if (const auto found = parapet::find_domain(tools, name)) return *found;
     std::vector<std::string> names;
     for (const auto& info : tools.hypervisor.domains())
         names.push_back(parapet::domain_name(tools.store, info.domain));

@@ -59,7 +59,7 @@ void set_aside(parapet::Toolstack& tools, parapet::DomainId id, const std::strin
     tools.hypervisor.set_handle(id, parapet::random_uuid());
     for (unsigned n = 1;; ++n) {
         const std::string other = fmt::format("{}-{}", name, n);
-        if (parapet::find_domain(tools.store, other)) continue;
+        if (!parapet::find_domains(tools.store, other).empty()) continue;
         tools.store.write(parapet::domain_path(id) + "/name", other);
         return;
     }
@@ -128,9 +128,9 @@ void start_monitor(const parapet::DomainConfig& config, parapet::DomainId domain
     if (child < 0) parapet::fail_errno("cannot start the domain's monitor");
     if (child != 0) return;
     try {
+        parapet::SignalGuard::forget();
         become_daemon();
         watch_over(config, domain);
-        parapet::SignalGuard::forget();
     } catch (const std::exception& e) {
         note("{} (domain {}): {}", config.name, domain, e.what());
         std::_Exit(1);

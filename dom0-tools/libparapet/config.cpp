@@ -205,9 +205,13 @@ private:
         if (end()) complain("the text ends in the middle of an escape");
         const char c = take();
         switch (c) {
+        case 'a': return '\a';
+        case 'b': return '\b';
+        case 'f': return '\f';
         case 'n': return '\n';
         case 't': return '\t';
         case 'r': return '\r';
+        case 'v': return '\v';
         case 'x': return coded(2, 16);
         case '\\':
         case '\'':

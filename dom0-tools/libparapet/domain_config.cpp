@@ -239,6 +239,7 @@ constexpr const char* without_effect[] = {
     std::vector<std::string> known;
     for (const auto& [key, taker] : takers())
         known.push_back(key);
+    known.insert(known.end(), std::begin(without_effect), std::end(without_effect));
     const std::string meant = closest(s.key, known);
     throw ConfigError{s.at, fmt::format("unknown setting '{}'{}", s.key,
                                         meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant))};

@@ -32,6 +32,22 @@ const char* shutdown_reason(std::uint32_t flags)
     return reason < std::size(reasons) ? reasons[reason] : "unknown";
 }
 
+namespace {
+
+/// CLI11 alone would say of an unknown verb only that one is missing.
+void check_verb(const CLI::App& app, std::span<char*> words)
+{
+    std::vector<std::string> names;
+    for (const CLI::App* known : app.get_subcommands([](const CLI::App*) { return true; }))
+        names.push_back(known->get_name());
+    const auto verb = std::find_if(words.begin(), words.end(), [](const char* word) { return word[0] != '-'; });
+    if (verb == words.end() || std::find(names.begin(), names.end(), *verb) != names.end()) return;
+    const std::string meant = parapet::closest(*verb, names);
+    parapet::fail("there is no verb '{}' (vmctl --help names them){}", *verb,
+                  meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant));
+}
+
+} // namespace
 } // namespace vmctl
 
 int main(int argc, char** argv)
@@ -55,9 +71,11 @@ int main(int argc, char** argv)
     vmctl::add_sched(app, options);
     vmctl::add_top(app, options);
     try {
+        vmctl::check_verb(app, std::span{argv, static_cast<std::size_t>(argc)}.subspan(1));
         app.parse(argc, argv);
+        if (std::fflush(stdout) != 0) parapet::fail_errno("cannot write");
     } catch (const CLI::ParseError& e) {
-        return app.exit(e);
+        return app.exit(e) == 0 ? 0 : 1;
     } catch (const parapet::ConfigError& e) {
         fmt::print(stderr, "{}\n", e.what()); // starts with file:line:column
         return 1;

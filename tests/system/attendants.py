@@ -45,6 +45,7 @@ within 30 "no restart" '[ "$(number)" ] && [ "$(number)" != $before ]'
 within 5 "no console" '[ "$(tty)" ]'
 vmctl destroy first; sleep 1
 xenstore-ls /local/domain | grep -q tty && fail "a node is left"
+vmctl crate x 2>&1 | grep -q "did you mean 'create'" || fail "no did-you-mean"
 exit 0
 """
 

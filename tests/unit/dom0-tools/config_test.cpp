@@ -24,11 +24,11 @@ const std::string& text_of(const ConfigSetting& s) { return std::get<std::string
 
 TEST(Config, ReadsTextNumbersAndLists)
 {
-    const auto s = parse_config("# a comment\nname = \"a\\\"b\\x41\\n\"; memory=0x80 # rest\n"
+    const auto s = parse_config("# a comment\nname = \"a\\\"b\\x41\\v\\n\"; memory=0x80 # rest\n"
                                 "disk = [ 'one', # first\n  \"two\",\n  [ 3, -4 ], ]\r\nlast='x'\\\n",
                                 "f");
     ASSERT_EQ(s.size(), 4U);
-    EXPECT_EQ(text_of(s[0]), "a\"bA\n");
+    EXPECT_EQ(text_of(s[0]), "a\"bA\v\n");
     EXPECT_EQ(std::get<long long>(s[1].value.value), 128);
     EXPECT_EQ(s[1].at.line, 2U);
     const auto& list = std::get<ConfigValue::List>(s[2].value.value);

@@ -61,6 +61,7 @@ TEST(DomainConfig, UnknownSettingsSayWhatWasMeant)
 {
     EXPECT_EQ(complaint(sound + "memroy=1\n"), "f:4:1: unknown setting 'memroy'; did you mean 'memory'?");
     EXPECT_EQ(complaint(sound + "frobnicate=1\n"), "f:4:1: unknown setting 'frobnicate'");
+    EXPECT_EQ(complaint(sound + "cpu_wieght=1\n"), "f:4:1: unknown setting 'cpu_wieght'; did you mean 'cpu_weight'?");
     EXPECT_EQ(complaint(sound + "on_crash='destory'\n"),
               "f:4:10: 'on_crash' cannot be 'destory' (destroy, restart, preserve, rename-restart); did you mean "
               "'destroy'?");

@@ -37,18 +37,46 @@ private:
     bool changed_;
 };
 
-/// Copies what is there; false at the end of the input (or on Ctrl-] where that counts).
-bool relay(int from, int to, char leave)
+/// Appends what is there; false at the end.
+bool take(int fd, std::string& text)
 {
     char buffer[4096];
-    const ssize_t got = ::read(from, buffer, sizeof buffer);
+    const ssize_t got = ::read(fd, buffer, sizeof buffer);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) return true;
     if (got <= 0) return false;
-    std::span<const char> data{buffer, static_cast<std::size_t>(got)};
-    const auto end = leave == 0 ? data.end() : std::find(data.begin(), data.end(), leave);
-    parapet::write_all(to, std::as_bytes(data.first(static_cast<std::size_t>(end - data.begin()))));
-    return end == data.end();
+    text.append(buffer, static_cast<std::size_t>(got));
+    return true;
 }
+
+/// What was typed and waits for a guest that may not read: it must not keep us from hearing Ctrl-].
+class Typed {
+public:
+    explicit Typed(int pty) : pty_{pty} {}
+    /// False when the typing has ended, by Ctrl-] or the end of the input.
+    bool hear()
+    {
+        std::string text;
+        if (!take(STDIN_FILENO, text)) return false;
+        const std::size_t end = text.find(leave_key);
+        pending_.append(text, 0, std::min(end, most_pending - std::min(most_pending, pending_.size())));
+        send();
+        left_ = end != std::string::npos;
+        return !left_;
+    }
+    void send()
+    {
+        const ssize_t done = pending_.empty() ? 0 : ::write(pty_, pending_.data(), pending_.size());
+        if (done > 0) pending_.erase(0, static_cast<std::size_t>(done));
+    }
+    [[nodiscard]] bool waiting() const { return !pending_.empty(); }
+    [[nodiscard]] bool left() const { return left_; }
+
+private:
+    static constexpr std::size_t most_pending = 64 << 10;
+    int pty_;
+    std::string pending_;
+    bool left_{false};
+};
 
 std::string tty_of(parapet::Store& store, parapet::DomainId domain)
 {
@@ -70,18 +98,20 @@ void attach_console(parapet::Store& store, parapet::DomainId domain)
 {
     if (!wait_for_console(store, domain))
         parapet::fail("domain {} has no console yet: is parapet-consoled (or xenconsoled) running?", domain);
-    const auto pty = parapet::Descriptor::open(tty_of(store, domain), O_RDWR | O_NOCTTY);
+    const auto pty = parapet::Descriptor::open(tty_of(store, domain), O_RDWR | O_NOCTTY | O_NONBLOCK);
     const RawTerminal guest{pty.get()};
     const RawTerminal here{STDIN_FILENO};
     pollfd fds[2] = {{pty.get(), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
-    for (;;) {
+    for (Typed typed{pty.get()};;) {
+        fds[0].events = typed.waiting() ? POLLIN | POLLOUT : POLLIN;
         if (::poll(fds, 2, -1) < 0 && errno != EINTR) parapet::fail_errno("poll");
-        if (fds[0].revents != 0 && !relay(pty.get(), STDOUT_FILENO, 0)) return;
-        // the end of a script's input does not end the console
-        if (fds[1].revents != 0 && !relay(STDIN_FILENO, pty.get(), leave_key)) {
-            if (::isatty(STDIN_FILENO) != 0) return;
-            fds[1].fd = -1;
-        }
+        if ((fds[0].revents & POLLOUT) != 0) typed.send();
+        std::string shown;
+        if ((fds[0].revents & ~POLLOUT) != 0 && !take(pty.get(), shown)) return;
+        parapet::write_all(STDOUT_FILENO, shown);
+        if (fds[1].revents == 0 || typed.hear()) continue;
+        if (typed.left() || ::isatty(STDIN_FILENO) != 0) return;
+        fds[1].fd = -1; // the end of a script's input does not end the console
     }
 }
 

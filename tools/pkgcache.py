@@ -43,17 +43,22 @@ def cached(name):
     return max(found, key=lambda p: p.stat().st_mtime, default=None)
 
 
+class CannotDownload(Exception):
+    pass
+
+
 def unpack(name, version):
     dest = CACHE / f"{name}_{version.replace(':', '%3a')}"
     if (dest / ".complete").exists():
         return dest
     print(f"fetching {name} {version}", file=sys.stderr)
+    CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as tmp:
         got = subprocess.run(["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", f"{name}={version}"],
                              cwd=tmp, capture_output=True, text=True)
         debs = list(pathlib.Path(tmp).glob("*.deb"))
         if got.returncode or not debs:
-            raise SystemExit(f"pkgcache: cannot download {name}={version}: {got.stderr.strip()}")
+            raise CannotDownload(f"pkgcache: cannot download {name}={version}: {got.stderr.strip()}")
         root = pathlib.Path(tmp) / "root"
         subprocess.run(["dpkg", "-x", debs[0], root], check=True)
         (root / ".complete").touch()
@@ -65,22 +70,41 @@ def unpack(name, version):
 _updated = False
 
 
+def update(name):
+    """Asks the mirror anew, once; what apt knows of a package after that, or {} when there is nothing new to know."""
+    global _updated
+    if OFFLINE or _updated:
+        return {}
+    _updated = True
+    subprocess.run(["apt-get", "update", "-q"], stdout=subprocess.DEVNULL)
+    _shown.clear()
+    return show(name)
+
+
 def fetch(name):
     """The folder of a package, downloading and unpacking it when needed."""
-    global _updated
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         info = show(name)
-        if not info and not OFFLINE and not cached(name) and not _updated:
-            _updated = True
-            subprocess.run(["apt-get", "update", "-q"], stdout=subprocess.DEVNULL)
-            info = show(name)
+        if not info and not cached(name):
+            info = update(name)
         if not info:
             if old := cached(name):
                 return old
             raise SystemExit(f"pkgcache: no package {name}")
-        return unpack(name, info["Version"])
+        try:
+            return unpack(name, info["Version"])
+        except CannotDownload as e:  # old lists name a version that the mirror no longer has, or there is no mirror
+            if newer := update(name):
+                try:
+                    return unpack(name, newer["Version"])
+                except CannotDownload as again:
+                    e = again
+            if old := cached(name):
+                print(f"{e}; taking {old.name} from the cache", file=sys.stderr)
+                return old
+            raise SystemExit(str(e)) from None
 
 
 def kernel_package(version=""):

@@ -30,7 +30,7 @@ run-build:
 run-now: run-build
 	@$(PYTHON) tools/run $(if $(HV),--hv $(HV)) $(RUN_ARGS)
 run-script: run-build
-	@$(PYTHON) tools/run $(if $(HV),--hv $(HV)) --script $(DOM0_SCRIPT) $(RUN_ARGS) \
+	@$(PYTHON) tools/run $(if $(HV),--hv $(HV)) --script '$(DOM0_SCRIPT)' $(RUN_ARGS) \
 	  && echo 0 > $(BUILD)/script.status || echo $$? > $(BUILD)/script.status
 .PHONY: run-build run-script
 

@@ -98,6 +98,7 @@ bool read_level(Text v, log::Level& out)
 
 bool read_console(Text v, Options& o)
 {
+    o.console_given = true;
     while (v.size != 0) {
         const Text device = v.cut(',');
         if (device.is("com1"))
@@ -119,6 +120,7 @@ bool read_baud(Text v, std::uint32_t& out) // what divides the UART's clock even
 
 bool read_com1(Text v, Options& o) // BAUD[,FRAME[,PORT]]; only 8n1 frames exist here
 {
+    o.com1_given = true;
     const Text baud = v.cut(','), frame = v.cut(','), port = v.cut(',');
     if (baud.is("auto"))
         o.com1_baud = 0;
@@ -203,6 +205,7 @@ Options parse_options(const char* line, void (*complain)(const char*, const char
             copy[i] = word.data[i];
         complain(copy.data(), outcome == Outcome::unknown ? "unknown option, ignored" : "bad value, default kept");
     }
+    if (!o.console_given) o.console_vga = true, o.console_com1 = o.com1_given; // as Xen
     return o;
 }
 

@@ -12,6 +12,8 @@ namespace hv {
 enum class Choice : std::uint8_t { automatic, on, off };
 
 struct Options {
+    bool console_given = false; ///< console= is there; without it: the screen, and com1 if com1= describes it.
+    bool com1_given = false;
     bool console_com1 = false;
     bool console_vga = false;
     std::uint32_t com1_baud = 115200; ///< Bits per second; 0 = as the firmware left it.

@@ -31,6 +31,14 @@ TEST(Options, ReadsWhatDebianPuts)
     EXPECT_EQ(o.log_level, log::Level::debug);
 }
 
+TEST(Options, WithoutConsoleTheScreenAndADescribedLineAreUsed)
+{
+    EXPECT_TRUE(parse("").console_vga && !parse("").console_com1);
+    EXPECT_TRUE(parse("com1=115200").console_vga && parse("com1=115200").console_com1);
+    EXPECT_TRUE(!parse("com1=115200 console=vga").console_com1 && !parse("console=com1").console_vga);
+    EXPECT_TRUE(!parse("console=none com1=115200").console_com1 && !parse("console=none").console_vga);
+}
+
 TEST(Options, SizesDefaultToKibibytes)
 {
     EXPECT_EQ(parse("dom0_mem=1048576").dom0_bytes, 1ULL << 30);

@@ -62,10 +62,12 @@ std::uint64_t default_pages()
 
 std::uint64_t wanted_pages()
 {
-    const std::uint64_t most = default_pages();
+    const std::uint64_t spare = default_pages(), limit = options.dom0_max_bytes / page_size;
+    const std::uint64_t most = limit != 0 && limit < spare ? limit : spare;
     const std::uint64_t wanted = options.dom0_bytes / page_size;
     if (wanted <= most) return wanted == 0 ? most : wanted;
-    log::warning("dom0_mem={} MiB is more than the machine has: dom0 gets {} MiB", wanted >> 8, most >> 8);
+    log::warning("dom0_mem={} MiB is more than {}: dom0 gets {} MiB", wanted >> 8,
+                 most < spare ? "its max:" : "the machine has", most >> 8);
     return most;
 }
 
@@ -168,8 +170,9 @@ void build(const BootInfo& info)
     const std::uint64_t pages = wanted_pages();
     const auto layout = lay_out_dom0(kernel, initrd.bytes, pages);
     if (!layout.ok())
-        refuse("kernel module", layout.error() == Error::enomem ? "kernel and initrd do not fit into dom0_mem"
-                                                                : "it asks for a mapping this builder cannot make");
+        refuse(lay_out_dom0(kernel, 0, pages).ok() ? "initrd module" : "kernel module",
+               layout.error() == Error::enomem ? "kernel and initrd do not fit into dom0_mem"
+                                               : "it asks for a mapping this builder cannot make");
     const Dom0Layout l = layout.take();
     domain::Domain& dom0 = create_dom0(pages);
 

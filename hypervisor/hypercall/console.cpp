@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// console_io (18): text crosses in blocks through a buffer on the stack. Preemptible writes are not needed: a call
-// moves at most max_bytes and says so in its result.
+// console_io (18): text crosses in blocks through a buffer on the stack; long writes are run in slices.
 #include "domain/console.hpp"
 #include "domain/domain.hpp"
 #include "guest/guest_ptr.hpp"
@@ -12,20 +11,22 @@ namespace hv::hypercall {
 namespace {
 
 constexpr std::size_t block_bytes = 256;
-constexpr std::uint32_t max_bytes = 16 * 1024;
+constexpr std::uint32_t slice_bytes = 4096;
 
 Return write(Vcpu& v, std::uint32_t count, GuestVa buffer)
 {
     std::array<char, block_bytes> block; // NOLINT(cppcoreguidelines-pro-type-member-init): read before use
-    count = count < max_bytes ? count : max_bytes;
+    const std::uint32_t now = count < slice_bytes ? count : slice_bytes;
     const guest::In<char> from{buffer};
-    for (std::uint32_t done = 0; done < count;) {
-        const std::size_t n = count - done < block_bytes ? count - done : block_bytes;
+    for (std::uint32_t done = 0; done < now;) {
+        const std::size_t n = now - done < block_bytes ? now - done : block_bytes;
         TRY(from.read_array(std::span{block}.first(n), done));
         domain::console_write(v.domain(), {block.data(), n});
         done += static_cast<std::uint32_t>(n);
     }
-    return 0;
+    if (now == count) return 0;
+    v.set_continuation(std::uint64_t{PV_CONSOLEIO_WRITE}, std::uint64_t{count - now}, buffer.raw() + now);
+    return Error::restart;
 }
 
 Return read(std::uint32_t count, GuestVa buffer)

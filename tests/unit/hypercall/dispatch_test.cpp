@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // Numbers, registers, restarts and multicall.
+#include "base/log.hpp"
+#include "pv-abi/console.h"
 #include "tests/unit/hypercall/calls.hpp"
+#include <algorithm>
 
 namespace hv::hypercall::test {
 
@@ -68,6 +71,22 @@ TEST_F(Dispatch, PreemptedCallsGoOnWhereTheyStopped)
     EXPECT_EQ(runs_, 2u);
     EXPECT_EQ(regs().rdi, data_va + page_size);
     EXPECT_EQ(v().hot.traps[10].address, 0x3000u);
+}
+
+TEST_F(Dispatch, LongConsoleTextIsWrittenWhole)
+{
+    static std::size_t sixes;
+    constexpr std::size_t offset = 0x100, fits = page_size - offset, slice = 4096;
+    std::fill_n(&dom0().at<char>(offset), fits, '6');
+    static bool added;
+    if (!std::exchange(added, true))
+        log::add_sink([](std::span<const char> text) { sixes += std::count(text.begin(), text.end(), '6'); });
+    sixes = 0;
+    EXPECT_EQ(call(PV_HYPERCALL_CONSOLE_IO, PV_CONSOLEIO_WRITE, fits, data_va + offset), 0);
+    EXPECT_EQ(sixes, fits);
+    // Over the end of the page: what the first slice could not read is the guest's mistake, not a short success.
+    EXPECT_EQ(call(PV_HYPERCALL_CONSOLE_IO, PV_CONSOLEIO_WRITE, slice + 1, data_va), -PV_EFAULT);
+    EXPECT_EQ(runs_, 2u);
 }
 
 class Multicall : public Calls {

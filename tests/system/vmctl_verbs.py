@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""vmctl's verbs on a living domU, and what it refuses: a bad configuration or a create that fails half-way leaves no
+domain, no memory and no xenstore node."""
+from harness import Run, expect, passed, skip_on_xen
+
+skip_on_xen()
+SCRIPT = r"""
+count() { vmctl --json info | awk '/"(domains|free_frames|xenstore_nodes|heap_bytes|open_ports)"/' | tr -d ' \n'; }
+is_json() { awk 'NR == 1 { ok = /^[[{]/ } END { exit !ok }' && echo "OK json $1" || echo "BAD json $1"; }
+refused() { # LABEL PATTERN COMMAND...: status not 0, a message that matches, nothing left behind
+    label=$1 pattern=$2; shift 2
+    before=$(count)
+    "$@" > /tmp/out 2>&1 && echo "BAD $label: status 0"
+    grep -q "$pattern" /tmp/out && echo "OK $label" || { echo "BAD $label: $(cat /tmp/out)"; }
+    [ "$before" = "$(count)" ] || echo "BAD $label: $before became $(count)"
+}
+config() { sed "$1" /guest/domU.cfg > /tmp/bad.cfg; }
+state() { vmctl list | awk '$1 == "first" { print $5 }'; }
+
+vmctl create /guest/domU.cfg --paused > /tmp/out 2>&1 || cat /tmp/out
+[ "$(state)" = paused ] && echo "OK paused" || echo "BAD create --paused: $(state)"
+vmctl unpause first; usleep 300000
+[ "$(state)" = paused ] && echo "BAD unpause" || echo "OK unpause"
+vmctl pause first
+[ "$(state)" = paused ] && echo "OK pause" || echo "BAD pause: $(state)"
+vmctl unpause first
+for verb in list info dmesg audit "check /guest/domU.cfg"; do vmctl --json $verb 2>&1 | is_json "$verb"; done
+vmctl --json create /guest/domU.cfg name=second | is_json create
+vmctl destroy second
+vmctl check /guest/domU.cfg | grep -q 'can be created' && echo "OK check" || echo "BAD check"
+
+config 's/^memory/memroy/'
+refused unknown-key '^/tmp/bad.cfg:6:1: .*memroy.*did you mean .memory' vmctl create /tmp/bad.cfg name=third
+refused check-too '^/tmp/bad.cfg:6:1: ' vmctl check /tmp/bad.cfg
+config 's/^memory.*/memory = "much"/'
+refused wrong-type '^/tmp/bad.cfg:6:10: .*number' vmctl create /tmp/bad.cfg name=third
+config 's:/guest/vmlinuz:/guest/nothing:'
+refused missing-file '^/tmp/bad.cfg:3:11: .*nothing' vmctl create /tmp/bad.cfg name=third
+config 's/"first"/"the first"/'
+refused name-with-space '^/tmp/bad.cfg:2:11: .*the first' vmctl create /tmp/bad.cfg
+refused duplicate-name 'first.*already' vmctl create /guest/domU.cfg
+refused no-config 'nothing.cfg' vmctl create /tmp/nothing.cfg
+refused bootloader 'grub-xen-host' vmctl create /guest/domU.cfg name=third bootloader=pygrub
+refused unknown-domain "did you mean 'first'" vmctl destroy fisrt
+refused much-memory 'needed.*free.*vmctl' vmctl create /guest/domU.cfg name=third memory=9000
+head -c 2000000 /guest/vmlinuz > /tmp/cut
+refused cut-kernel 'cut' vmctl create /guest/domU.cfg name=third kernel=/tmp/cut
+half=0
+for files in 4 5 6 7 8 9 10 11 12; do # without descriptors it fails later and later, then no more
+    before=$(count)
+    if (ulimit -n $files; vmctl create /guest/domU.cfg name=third) > /tmp/out 2>&1; then vmctl destroy third; break; fi
+    grep -q 'domain [0-9]* made' /tmp/out && half=$((half + 1))
+    [ "$before" = "$(count)" ] || echo "BAD with $files descriptors: $before became $(count)"
+done
+[ $half != 0 ] && [ $files != 12 ] && echo "OK half-way" || echo "BAD half-way: never failed after the domain was made"
+vmctl shutdown first -w && echo 'OK shutdown' || echo 'BAD shutdown'
+"""
+
+run = Run(script=SCRIPT, timeout=240)
+lines = run.out.splitlines()
+bad = [line for line in lines if line.startswith("BAD")]
+expect(run.status == 0 and not bad, f"status {run.status}: {'; '.join(bad)}", run)
+good = sum(line.startswith("OK") for line in lines)
+expect(good == 23, f"{good} verdicts, not 23:\n{run.out}")
+passed(f"{good} checks")

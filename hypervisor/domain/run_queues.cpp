@@ -89,11 +89,12 @@ CpuId pick_by_load(const CpuSet& among, Extreme which)
     return best;
 }
 
-/// Where @p v, runnable and on no queue, should go: where it was if that is idle, else to an idle CPU, else where it
-/// was.
+/// Where @p v, on no queue, should go: where it was if that is idle, else to an idle CPU, else where it was. One that
+/// sleeps stays, unless it may not.
 CpuId place(const Vcpu& v)
 {
     const CpuId last = cpu_of(v);
+    if (!v.runnable() && v.hard_affinity.has(last)) return last;
     const auto first_of = [](const CpuSet& s) {
         CpuId found{};
         bool any = false;
@@ -203,7 +204,7 @@ void RunLock::settle() { settle_locked(*run_, vcpu_); }
 void RunLock::settle_anywhere()
 {
     const CpuId from = cpu_of(vcpu_);
-    const bool may_move = arch::online_cpu_count() > 1 && vcpu_.runnable() && !run_->queue.contains(vcpu_);
+    const bool may_move = arch::online_cpu_count() > 1 && !run_->queue.contains(vcpu_);
     const CpuId to = may_move && !is_loaded(vcpu_) ? place(vcpu_) : from;
     CpuRun& c = *std::exchange(run_, nullptr);
     if (to == from) {
@@ -297,7 +298,7 @@ Vcpu* choose_next(Nanoseconds now)
 void finish_leaving(Vcpu& v)
 {
     v.loaded_on.store(Vcpu::no_cpu, Order::release);
-    if (v.runnable() && !v.hard_affinity.has(cpu_of(v))) requeue(v);
+    if (!v.hard_affinity.has(cpu_of(v))) requeue(v);
 }
 
 } // namespace hv::domain

@@ -49,7 +49,7 @@ def boot(hv, kernel, conf, log):
     cmd = QEMU + ["-cpu", conf["cpu"], "-m", conf["mem"], "-kernel", str(hv), "-append", append,
                   "-initrd", f"{kernel} {conf['args']}"]
     stop = re.compile((conf["until"] or conf["pattern"] or r"^RESULT .*\n").encode(), re.M)
-    deadline = time.monotonic() + float(conf["timeout"])
+    deadline = time.monotonic() + 3 * float(conf["timeout"])  # the machine may be busy
     text, why = b"", "exit"
     with subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as p:
         while True:

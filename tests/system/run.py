@@ -11,7 +11,7 @@ def run(path):
     start = time.monotonic()
     try:
         done = subprocess.run([sys.executable, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              timeout=900)
+                              timeout=1800)
         text, code = done.stdout, done.returncode
     except subprocess.TimeoutExpired as e:
         text, code = (e.stdout or b"").decode(errors="replace") + f"\nFAIL {path.stem}: over 900 s", 1

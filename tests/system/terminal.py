@@ -9,10 +9,11 @@ master, slave = pty.openpty()
 tool = subprocess.Popen([sys.executable, TOP / "tools/run"], stdin=slave, stdout=slave, stderr=slave, cwd=TOP)
 os.close(slave)
 seen = ""
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours, and the shell's question where the cursor is
 
 
-def wait_for(pattern, why, seconds=60):
-    """Reads until the pattern shows in what has not been looked at yet."""
+def wait_for(pattern, why, seconds=180):
+    """Reads until the pattern shows in what has not been looked at yet, escape sequences left out."""
     global seen
     end = time.monotonic() + seconds
     while not (m := re.search(pattern, seen)):
@@ -25,7 +26,7 @@ def wait_for(pattern, why, seconds=60):
             tool.terminate()
             print("\n".join(f"    | {line}" for line in seen.splitlines()[-15:]))
             expect(False, why)
-        seen += data.decode(errors="replace").replace("\r", "")
+        seen = ESCAPE.sub("", seen + data.decode(errors="replace").replace("\r", ""))
     seen = seen[m.end():]
 
 
@@ -33,8 +34,8 @@ def type_keys(text):
     os.write(master, text.encode())
 
 
-wait_for(r"✔.*dom0 user space +\d+\.\d+ s", "no tick for dom0's user space", 120)
-wait_for(r"✔.*domU user space +\d+\.\d+ s", "no tick for the domU's user space", 120)
+wait_for(r"✔.*dom0 user space +\d+\.\d+ s", "no tick for dom0's user space", 300)
+wait_for(r"✔.*domU user space +\d+\.\d+ s", "no tick for the domU's user space", 300)
 wait_for(r"READY(.*\n)+?.*vmctl list", "no READY with things to try")
 wait_for(r"# $", "no prompt")
 type_keys("echo $((6 * 7))-$(vmctl list | wc -l)\n")
@@ -52,7 +53,7 @@ wait_for(r"# $", "no prompt after the switch")
 type_keys("poweroff -f\n")
 wait_for(r"power off|Power down", "poweroff does nothing")
 try:
-    status = tool.wait(30)
+    status = tool.wait(120)
 except subprocess.TimeoutExpired:
     tool.kill()
     expect(False, "the machine does not end")

@@ -32,6 +32,29 @@ TEST_F(Run, ABlockedVcpuGivesTheCpuToAReadyOne)
     EXPECT_EQ(current().runstate.state(), Runstate::running);
 }
 
+TEST_F(Run, ASleeperLeavesACpuItMayNoLongerRunOnAtOnce)
+{
+    arch::host::set_online(2);
+    const CpuSet second = CpuSet::of(CpuId{1}), both = arch::online_cpus();
+    Vcpu& sleeper = g.vcpu(1);
+    sleeper.block();
+    set_affinity(sleeper, {second, both});
+    EXPECT_EQ(sleeper.cpu_number.load(Order::relaxed), 1U);
+    EXPECT_TRUE(sleeper.blocked());
+    set_affinity(sleeper, {both, CpuSet::of(CpuId{0})});
+    EXPECT_EQ(sleeper.cpu_number.load(Order::relaxed), 1U) << "soft affinity moves nobody who sleeps";
+
+    leave_dom0();
+    ASSERT_EQ(&current(), &g.vcpu(0));
+    set_affinity(current(), {second, both});
+    current().block();
+    EXPECT_EQ(g.vcpu(0).cpu_number.load(Order::relaxed), 0U) << "still loaded there";
+    dom0().vcpu().wake();
+    enter_and_leave();
+    ASSERT_EQ(&current(), &dom0().vcpu());
+    EXPECT_EQ(g.vcpu(0).cpu_number.load(Order::relaxed), 1U) << "once it has left";
+}
+
 TEST_F(Run, RegistersFollowTheVcpu)
 {
     arch::cpu_info().regs.rbx = 0xd0;

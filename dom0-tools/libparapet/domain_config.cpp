@@ -15,7 +15,7 @@ namespace parapet {
 namespace {
 
 constexpr long long most_memory_mib = 1LL << 20;
-constexpr long long most_vcpus = 128;
+constexpr long long most_vcpus = 64;
 constexpr std::size_t longest_cmdline = 1023;
 
 [[noreturn]] void wrong_type(const ConfigSetting& s, const char* wanted)
@@ -51,6 +51,7 @@ struct Draft {
     bool has_cmdline{false}, has_vcpus{false}, has_max_vcpus{false};
     const ConfigSetting* memory{nullptr};
     const ConfigSetting* max_memory{nullptr};
+    Position max_vcpus;
 };
 
 void warn(Draft& d, const Position& at, const std::string& what)
@@ -193,6 +194,16 @@ const std::map<std::string, Taker>& takers()
          [](Draft& d, const auto& s) {
              d.config.max_vcpus = static_cast<std::uint32_t>(number_of(s, 1, most_vcpus));
              d.has_max_vcpus = true;
+             d.max_vcpus = s.value.at;
+         }},
+        {"cpus", [](Draft& d, const auto& s) { d.config.cpus.hard = parse_places("cpus", s.value); }},
+        {"cpus_soft", [](Draft& d, const auto& s) { d.config.cpus.soft = parse_places("cpus_soft", s.value); }},
+        {"cpu_weight",
+         [](Draft& d, const auto& s) { d.config.cpus.weight = static_cast<std::uint32_t>(number_of(s, 1, 65535)); }},
+        {"cap",
+         [](Draft& d, const auto& s) {
+             d.config.cpus.cap = static_cast<std::uint32_t>(number_of(s, 0, 100 * most_vcpus));
+             d.config.cpus.cap_at = s.value.at;
          }},
         {"on_poweroff", [](Draft& d, const auto& s) { d.config.on_poweroff = action_of(d, s); }},
         {"on_reboot", [](Draft& d, const auto& s) { d.config.on_reboot = action_of(d, s); }},
@@ -209,29 +220,10 @@ const std::map<std::string, Taker>& takers()
 
 /// Settings of xl.cfg that say nothing that could matter here: taken, with a warning.
 constexpr const char* without_effect[] = {
-    "cpus",
-    "cpus_soft",
-    "cpu_weight",
-    "cap",
-    "pool",
-    "autoballoon",
-    "localtime",
-    "rtc_timeoffset",
-    "on_watchdog",
-    "on_soft_reset",
-    "claim_mode",
-    "nomigrate",
-    "driver_domain",
-    "device_tree",
-    "tsc_mode",
-    "seclabel",
-    "max_grant_frames",
-    "max_maptrack_frames",
-    "max_event_channels",
-    "vfb",
-    "keymap",
-    "serial",
-    "bootloader_args",
+    "pool",          "autoballoon", "localtime",        "rtc_timeoffset",      "on_watchdog",
+    "on_soft_reset", "claim_mode",  "nomigrate",        "driver_domain",       "device_tree",
+    "tsc_mode",      "seclabel",    "max_grant_frames", "max_maptrack_frames", "max_event_channels",
+    "vfb",           "keymap",      "serial",           "bootloader_args",
 };
 
 [[noreturn]] void unknown_key(const ConfigSetting& s)
@@ -260,7 +252,8 @@ void finish(Draft& d, const std::string& file)
     if (!d.has_max_vcpus) c.max_vcpus = c.vcpus;
     if (!d.has_vcpus) c.vcpus = c.max_vcpus;
     if (c.max_vcpus < c.vcpus)
-        throw ConfigError{start, fmt::format("'maxvcpus' ({}) is less than 'vcpus' ({})", c.max_vcpus, c.vcpus)};
+        throw ConfigError{d.max_vcpus, fmt::format("'maxvcpus' ({}) is less than 'vcpus' ({})", c.max_vcpus, c.vcpus)};
+    check_against(c.cpus, c.max_vcpus);
     if (!d.has_cmdline) {
         c.cmdline = d.root.empty() ? "" : "root=" + d.root;
         if (!d.extra.empty()) c.cmdline += (c.cmdline.empty() ? "" : " ") + d.extra;

@@ -4,6 +4,7 @@
 // configuration with a single mistake in it. Pure except for checking that the named files can be read.
 #pragma once
 #include "libparapet/config.hpp"
+#include "libparapet/cpu_config.hpp"
 #include <array>
 #include <cstdint>
 #include <string>
@@ -26,6 +27,7 @@ struct DomainConfig {
     std::string name, kernel, ramdisk, cmdline;
     std::uint64_t memory_mib{0}, max_memory_mib{0};
     std::uint32_t vcpus{1}, max_vcpus{1};
+    CpuConfig cpus;
     OnEnd on_poweroff{OnEnd::destroy}, on_reboot{OnEnd::restart}, on_crash{OnEnd::destroy};
     std::array<std::uint8_t, 16> uuid{};
     bool uuid_given{false};

@@ -57,9 +57,6 @@ struct Share {
     std::uint32_t weight; ///< 1..65535; every vCPU has it.
     std::uint32_t cap;    ///< Percent of one CPU for the domain; 0 = none.
 };
-struct Affinity {
-    CpuList hard, soft; ///< Where a vCPU may run, and where it should.
-};
 /// How a vCPU spent its time, in nanoseconds, and what it asked for; Parapet alone tells.
 struct VcpuTimes {
     std::uint32_t state; ///< PV_RUNSTATE_*

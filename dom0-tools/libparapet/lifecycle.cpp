@@ -24,9 +24,15 @@ void refuse_duplicates(Toolstack& tools, const DomainConfig& c)
             fail("a domain with the UUID {} is already there (number {})", uuid_text(c.uuid), info.domain);
 }
 
-void configure(Hypervisor& hv, DomainId id, const DomainConfig& c)
+void configure(Hypervisor& hv, DomainId id, const DomainConfig& c, const std::vector<Affinity>& places)
 {
     hv.set_max_vcpus(id, c.max_vcpus);
+    for (std::uint32_t v = 0; v < places.size(); ++v)
+        hv.set_affinity(id, v, places[v]);
+    if (c.cpus.weight || c.cpus.cap) {
+        const Share before = hv.share(id);
+        hv.set_share(id, {c.cpus.weight.value_or(before.weight), c.cpus.cap.value_or(before.cap)});
+    }
     hv.set_max_memory(id, c.memory_mib * 1024 + max_memory_slack_kib);
     hv.set_tsc_default(id);
     hv.set_memory_map(id, c.max_memory_mib << 20);
@@ -141,13 +147,15 @@ std::unique_ptr<NewDomain> create_domain(Toolstack& tools, const DomainConfig& c
 {
     const FileLock lock{lock_path};
     refuse_duplicates(tools, config);
+    const std::vector<Affinity> places =
+        place_vcpus(config.cpus, config.max_vcpus, tools.hypervisor.physinfo().nr_cpus);
     const Source source = open_source(config, steps);
     Loan memory = make_room(tools, source.layout.nr_pages + overhead_pages);
     if (memory.taken()) steps.done("memory taken from domain 0");
 
     auto domain = std::make_unique<NewDomain>(tools, config, std::move(memory));
     const DomainId id = domain->id();
-    configure(tools.hypervisor, id, config);
+    configure(tools.hypervisor, id, config, places);
     write_nodes(tools.store, id, config);
     steps.done(fmt::format("domain {} made", id));
     const Rings rings = build(tools, id, config, source, steps);

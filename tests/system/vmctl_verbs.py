@@ -42,6 +42,11 @@ refused name-with-space '^/tmp/bad.cfg:2:11: .*the first' vmctl create /tmp/bad.
 refused duplicate-name 'first.*already' vmctl create /guest/domU.cfg
 refused no-config 'nothing.cfg' vmctl create /tmp/nothing.cfg
 refused bootloader 'grub-xen-host' vmctl create /guest/domU.cfg name=third bootloader=pygrub
+config 's/^vcpus.*/cpus = ["0", "0,7"]/'
+refused absent-cpu '^/tmp/bad.cfg:7:14: .*no CPU 7: .* 0 to 0' vmctl create /tmp/bad.cfg name=third vcpus=2
+vmctl check /tmp/bad.cfg vcpus=2 | grep -q 'can be created' && echo 'OK check-cpus' || echo 'BAD check-cpus'
+refused cpu-list-in-check '^/tmp/bad.cfg:7:14: .*2 entries' vmctl check /tmp/bad.cfg
+refused cap "'cap' (101).*100 %" vmctl check /guest/domU.cfg cap=101
 refused unknown-domain "did you mean 'first'" vmctl destroy fisrt
 refused much-memory 'needed.*free.*vmctl' vmctl create /guest/domU.cfg name=third memory=9000
 head -c 2000000 /guest/vmlinuz > /tmp/cut
@@ -62,5 +67,5 @@ lines = run.out.splitlines()
 bad = [line for line in lines if line.startswith("BAD")]
 expect(run.status == 0 and not bad, f"status {run.status}: {'; '.join(bad)}", run)
 good = sum(line.startswith("OK") for line in lines)
-expect(good == 23, f"{good} verdicts, not 23:\n{run.out}")
+expect(good == 27, f"{good} verdicts, not 27:\n{run.out}")
 passed(f"{good} checks")

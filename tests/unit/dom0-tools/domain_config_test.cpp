@@ -66,18 +66,18 @@ TEST(DomainConfig, UnknownSettingsSayWhatWasMeant)
               "f:4:10: 'on_crash' cannot be 'destory' (destroy, restart, preserve, rename-restart); did you mean "
               "'destroy'?");
     EXPECT_NE(complaint(sound + "bootloader='pygrub'\n").find("PV-GRUB"), std::string::npos);
-    const DomainConfig c = read(sound + "cpu_weight=5\n");
+    const DomainConfig c = read(sound + "pool='x'\n");
     ASSERT_EQ(c.warnings.size(), 1U);
-    EXPECT_EQ(c.warnings[0], "f:4:1: warning: 'cpu_weight' has no effect here");
+    EXPECT_EQ(c.warnings[0], "f:4:1: warning: 'pool' has no effect here");
 }
 
 TEST(DomainConfig, WrongTypesAndValues)
 {
     EXPECT_EQ(complaint("name=5\n"), "f:1:6: 'name' must be a text in quotes, not a number");
     EXPECT_EQ(complaint(sound + "vcpus='2'\n"), "f:4:7: 'vcpus' must be a number, not a text");
-    EXPECT_EQ(complaint(sound + "vcpus=0\n"), "f:4:7: 'vcpus' must be from 1 to 128, not 0");
+    EXPECT_EQ(complaint(sound + "vcpus=0\n"), "f:4:7: 'vcpus' must be from 1 to 64, not 0");
     EXPECT_EQ(complaint(sound + "maxmem=64\n"), "f:4:8: 'maxmem' (64) is less than 'memory' (128)");
-    EXPECT_EQ(complaint(sound + "vcpus=4\nmaxvcpus=2\n"), "f:1:1: 'maxvcpus' (2) is less than 'vcpus' (4)");
+    EXPECT_EQ(complaint(sound + "vcpus=4\nmaxvcpus=2\n"), "f:5:10: 'maxvcpus' (2) is less than 'vcpus' (4)");
     EXPECT_EQ(complaint(sound + "disk='x'\n"), "f:4:6: 'disk' must be a list, not a text");
     EXPECT_EQ(complaint(sound + "type='hvm'\n"), "f:4:6: type 'hvm': only \"pv\" guests run here");
     EXPECT_EQ(complaint(sound + "uuid='123'\n"), "f:4:6: '123' is not a UUID (8-4-4-4-12 hexadecimal digits)");

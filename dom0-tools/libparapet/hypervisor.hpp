@@ -89,6 +89,8 @@ public:
     /// Nothing if there is no such vCPU.
     std::optional<pv_domctl_getvcpuinfo> vcpu(DomainId domain, std::uint32_t vcpu);
     std::optional<VcpuTimes> vcpu_times(DomainId domain, std::uint32_t vcpu);
+    /// Stops the vCPU for the moment that it takes. Nothing if it was never started.
+    std::optional<pv_vcpu_guest_context> context(DomainId domain, std::uint32_t vcpu);
     Affinity affinity(DomainId domain, std::uint32_t vcpu);
     void set_affinity(DomainId domain, std::uint32_t vcpu, const Affinity& affinity);
     Share share(DomainId domain);

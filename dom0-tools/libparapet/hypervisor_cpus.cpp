@@ -53,6 +53,18 @@ std::optional<pv_domctl_getvcpuinfo> Hypervisor::vcpu(DomainId domain, std::uint
     return op.u.getvcpuinfo;
 }
 
+std::optional<pv_vcpu_guest_context> Hypervisor::context(DomainId domain, std::uint32_t vcpu)
+{
+    CallBuffer<pv_vcpu_guest_context> buffer{call_, 1};
+    pv_domctl op = domctl_for(domain, PV_DOMCTL_GETVCPUCONTEXT);
+    op.u.vcpucontext.vcpu = vcpu;
+    op.u.vcpucontext.ctxt = buffer.address();
+    const int result = call_domctl(op);
+    if (result == -ENODATA) return std::nullopt;
+    if (result < 0) throw Error{fmt::format("getvcpucontext: {}", std::strerror(-result)), -result};
+    return buffer[0];
+}
+
 std::optional<VcpuTimes> Hypervisor::vcpu_times(DomainId domain, std::uint32_t vcpu)
 {
     pv_sysctl op = sysctl_for(parapet_vcpu_times);

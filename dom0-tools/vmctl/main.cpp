@@ -68,6 +68,8 @@ int main(int argc, char** argv)
     vmctl::add_check(app, options);
     vmctl::add_audit(app, options);
     vmctl::add_vcpus(app, options);
+    vmctl::add_vcpu_set(app, options);
+    vmctl::add_vcpu_context(app, options);
     vmctl::add_sched(app, options);
     vmctl::add_top(app, options);
     try {

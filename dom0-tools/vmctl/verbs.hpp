@@ -27,6 +27,8 @@ void add_dmesg(CLI::App& app, Options& options);
 void add_check(CLI::App& app, Options& options);
 void add_audit(CLI::App& app, Options& options);
 void add_vcpus(CLI::App& app, Options& options);
+void add_vcpu_set(CLI::App& app, Options& options);
+void add_vcpu_context(CLI::App& app, Options& options);
 void add_sched(CLI::App& app, Options& options);
 void add_top(CLI::App& app, Options& options);
 

@@ -46,6 +46,32 @@ vmctl locks | grep -q '^scheduler ' || fail "locks"
 vmctl --json top --once --interval 1 | grep -q '"table_updates"' || fail "top"
 vmctl pause first || fail "pause"; vmctl unpause first || fail "unpause"
 for n in x1 x2 x3 first; do vmctl destroy $n || fail "destroy $n"; done
+online() { vmctl vcpu-list keys | awk 'NR > 1 && $5 != "offline"' | wc -l; }
+vmctl create /guest/domU.cfg 'name="keys"' 'cpus="1"' cpu_weight=512 cap=50 vcpus=2 maxvcpus=4 > /tmp/create 2>&1 ||
+    { cat /tmp/create; fail "keys"; }
+[ "$(vmctl vcpu-list keys | grep -c ' 1 / all$')" = 4 ] || { vmctl vcpu-list keys; fail "cpus of the configuration"; }
+vmctl sched keys | grep -q ' 512 *50$' || { vmctl sched keys; fail "share of the configuration"; }
+vmctl sched keys --cap 0 || fail "uncap keys"
+tries=0
+until grep -q 'PARAPET-DOMU-READY' /var/log/parapet/keys.log && [ "$(online)" = 2 ]; do
+    tries=$((tries + 1)); [ $tries -gt 180 ] && { vmctl vcpu-list keys; fail "keys is not up on 2 vCPUs"; }; sleep 1
+done
+for n in 1 4 2 3; do # a busy machine may take longer than one patience
+    for try in 1 2 3; do vmctl vcpu-set keys $n 2> /tmp/vcpu-set && break; done
+    [ "$(online)" = $n ] || { cat /tmp/vcpu-set; vmctl vcpu-list keys; fail "vcpu-set $n"; }
+    echo "VCPU-SET $n"
+done
+refuse "'keys' has 4 at most" vmctl vcpu-set keys 5
+refuse 'at least one' vmctl vcpu-set keys 0
+tries=0 # it may be in user space now and then
+until vmctl vcpu-context keys 0 | grep -q '^rip  *ffffffff8.*rsp  *f'; do
+    tries=$((tries + 1)); [ $tries -gt 20 ] && { vmctl vcpu-context keys 0; fail "context"; }; sleep 1
+done
+vmctl --json vcpu-context keys 1 | grep -q '"cr3": "0x[0-9a-f]*000"' || fail "context as JSON"
+refuse 'has no vCPU 4' vmctl vcpu-context keys 4
+vmctl pause keys || fail "pause keys"
+refuse 'uses 3: it is paused' vmctl vcpu-set keys 4
+vmctl destroy keys || fail "destroy keys"
 sleep 1; clean "afterwards"
 echo "FOREIGN $(vmctl --json info | tr -d '\n' | sed 's/.*"foreign_mappings": *\([0-9]*\).*/\1/')"
 awk '/timer[01]/ { print "TIMER", $2 + $3 }' /proc/interrupts
@@ -61,6 +87,7 @@ for n in (1, 2, 4, 8):
 run = Run("--smp", 2, script=SCRIPT, timeout=300)
 expect(run.status == 0, f"status {run.status}: {run.out.strip()[-300:]}", run)
 expect("Brought up 1 node, 4 CPUs" in run.out, "the domU did not bring up four vCPUs", run)
+expect(run.out.count("VCPU-SET") == 4, "vcpu-set did not go down, up, down, up", run)
 expect("FOREIGN 0" in run.out, "foreign mappings are left", run)
 timers = [int(n) for n in re.findall(r"^TIMER (\d+)", run.out, re.M)]
 expect(len(timers) == 2 and min(timers) > 50, f"timer interrupts of dom0's vCPUs: {timers}", run)

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+//
+// vmctl vcpu-context: a vCPU's registers, as they were at one moment. The hypervisor stops the vCPU to read them.
+#include "vmctl/verbs.hpp"
+
+namespace vmctl {
+namespace {
+
+using Registers = std::vector<std::pair<const char*, std::uint64_t>>;
+
+Registers registers_of(const pv_vcpu_guest_context& c)
+{
+    const pv_cpu_user_regs& r = c.user_regs;
+    return {{"rip", r.rip}, {"rsp", r.rsp}, {"flags", r.rflags}, {"cr3", c.ctrlreg[3]}, {"cs", r.cs},   {"ss", r.ss},
+            {"rax", r.rax}, {"rbx", r.rbx}, {"rcx", r.rcx},      {"rdx", r.rdx},        {"rsi", r.rsi}, {"rdi", r.rdi},
+            {"rbp", r.rbp}, {"r8", r.r8},   {"r9", r.r9},        {"r10", r.r10},        {"r11", r.r11}, {"r12", r.r12},
+            {"r13", r.r13}, {"r14", r.r14}, {"r15", r.r15},      {"fs_base", c.fs_base}};
+}
+
+void show(Options& options, const std::string& name, std::uint32_t vcpu)
+{
+    parapet::Toolstack tools;
+    const parapet::DomainId domain = require_domain(tools, name);
+    if (domain == 0) parapet::fail("domain 0 cannot stop itself to look at its own registers");
+    if (!tools.hypervisor.vcpu(domain, vcpu)) parapet::fail("'{}' has no vCPU {}", name, vcpu);
+    const auto context = tools.hypervisor.context(domain, vcpu);
+    if (!context) parapet::fail("vCPU {} of '{}' was never started, it has no registers yet", vcpu, name);
+    const Registers all = registers_of(*context);
+    if (options.json) {
+        Json out{{"domain", domain}, {"vcpu", vcpu}, {"kernel", (context->flags & PV_VGCF_IN_KERNEL) != 0}};
+        for (const auto& [reg, value] : all)
+            out[reg] = fmt::format("{:#018x}", value); // JSON's numbers end at 53 bits
+        return print_json(out);
+    }
+    for (std::size_t i = 0; i < all.size(); ++i)
+        fmt::print("{:<7} {:016x}{}", all[i].first, all[i].second, i % 2 == 0 ? "   " : "\n");
+}
+
+} // namespace
+
+void add_vcpu_context(CLI::App& app, Options& options)
+{
+    CLI::App* verb = add_verb(app, "vcpu-context", "Show a virtual CPU's registers");
+    auto domain = std::make_shared<std::string>();
+    auto vcpu = std::make_shared<std::uint32_t>();
+    verb->add_option("DOMAIN", *domain, "its name, number or UUID")->required();
+    verb->add_option("VCPU", *vcpu, "its number")->required();
+    verb->callback([&options, domain, vcpu] { show(options, *domain, *vcpu); });
+}
+
+} // namespace vmctl

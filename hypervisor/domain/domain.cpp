@@ -25,10 +25,22 @@ Result<> Domain::prepare(const DomainConfig& config)
     shared_page_.emplace(TRY(mm::SharedPage::create(*this)));
     for (pv_vcpu_info& v : shared_info().vcpu_info)
         v.evtchn_upcall_mask = 1;
-    publish_wallclock(shared_info());
+    domain::publish_wallclock(shared_info());
     vcpus_ = TRY(mm::make_array<mm::Box<Vcpu>>(config.max_vcpus));
     grants_ = TRY(GrantTable::create(*this, config.max_grant_frames, config.max_maptrack_frames));
     return Ok{};
+}
+
+Mfn Domain::shared_info_frame()
+{
+    const cpu::Guard guard{lock_};
+    return shared_page_ ? shared_page_->mfn() : invalid_mfn;
+}
+
+void Domain::publish_wallclock()
+{
+    const cpu::Guard guard{lock_};
+    if (shared_page_) domain::publish_wallclock(shared_info());
 }
 
 Result<> Domain::create_vcpus(std::uint32_t count)
@@ -87,7 +99,7 @@ Result<> Domain::controller_unpause()
     }
     // The builder may have cleared shared_info after it was filled.
     if (!is_dying() && paused()) {
-        publish_wallclock(shared_info());
+        publish_wallclock();
         for (std::uint32_t i = 0; i < vcpu_count(); ++i)
             publish_time(vcpus_[i]->hot.info->time);
     }

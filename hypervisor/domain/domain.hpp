@@ -78,7 +78,8 @@ public:
 
     [[nodiscard]] pv_shared_info& shared_info() { return *shared_page_->as<pv_shared_info>(); }
     /// invalid_mfn late in the domain's death.
-    [[nodiscard]] Mfn shared_info_frame() const { return shared_page_ ? shared_page_->mfn() : invalid_mfn; }
+    [[nodiscard]] Mfn shared_info_frame();
+    void publish_wallclock(); ///< To the guest, if it has its shared_info still.
     [[nodiscard]] GrantTable& grants() { return *grants_; }
     [[nodiscard]] bool has_grants() const { return static_cast<bool>(grants_); } ///< Not late in its death.
     [[nodiscard]] cpu::SpinLock& lock() { return lock_; }
@@ -117,7 +118,7 @@ private:
     const std::uint32_t max_vcpus_;
     Atomic<std::uint32_t> vcpu_count_; ///< Grows only.
     mm::Array<mm::Box<Vcpu>> vcpus_;
-    std::optional<mm::SharedPage> shared_page_;
+    std::optional<mm::SharedPage> shared_page_; ///< Goes late in the domain's death, under lock_.
     mm::Box<GrantTable> grants_;
     mm::Box<Domain> self_; ///< Owns itself from listing to the last reference.
     cpu::SpinLock lock_{cpu::Rank::domain};

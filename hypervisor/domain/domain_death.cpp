@@ -88,6 +88,7 @@ Result<> Domain::give_back()
     for (DomainTimer& w : watchdogs_)
         w.stop();
     TRY(mm::relinquish(*this));
+    const cpu::Guard guard{lock_};
     shared_page_.reset();
     return Ok{};
 }

@@ -66,7 +66,7 @@ Result<> set_wallclock(Wallclock at, Nanoseconds system_time)
         base_seconds = at.seconds - system_seconds - 1 + nanoseconds / ns_per_second;
         base_nanoseconds = static_cast<std::uint32_t>(nanoseconds % ns_per_second);
     }
-    for_each_domain([](Domain& d) { publish_wallclock(d.shared_info()); });
+    for_each_domain([](Domain& d) { d.publish_wallclock(); });
     return Ok{};
 }
 

@@ -3,8 +3,6 @@
 // The list of all domains, in order of id, with a hash beside it, and the choice of ids: they grow and wrap around, so
 // that the id given out is the one free for longest. One lock; a domain leaves the list with its last reference.
 #include "domain/domain_list.hpp"
-#include "cpu/clock.hpp"
-#include "cpu/percpu.hpp"
 #include "domain/grants.hpp"
 
 namespace hv::domain {
@@ -109,10 +107,8 @@ DomainRef& DomainRef::operator=(DomainRef&& o) noexcept
 
 void DomainRef::drop()
 {
-    Domain* const d = std::exchange(domain_, nullptr);
-    const bool dead = d->life() == Life::dead;
-    // What is left is the list's reference: its holder, the reaper, looks soon. Locks may be held here, so not now.
-    if (d->references_.fetch_sub(1, Order::acq_rel) == 2 && dead) d->reaper_.start(cpu::this_cpu().timers, cpu::now());
+    // The last thing done to it: when it is dead, the reaper on another CPU may find it free, and free it, at once.
+    std::exchange(domain_, nullptr)->references_.fetch_sub(1, Order::acq_rel);
 }
 
 DomainRef find_domain(DomainId id)

@@ -39,7 +39,6 @@ void leave(Vcpu& v, Nanoseconds now)
 
 void enter(Vcpu& v)
 {
-    v.loaded_on.store(arch::cpu_info().cpu, Order::seq_cst);
     if (v.has_runstate_area() && !v.kernel_mode()) {
         load_kernel_root(v);
         v.publish_runstate();

@@ -171,8 +171,11 @@ Vcpu* pick(CpuRun& c, Nanoseconds now)
     c.slice.stop();
     reschedule_at(here(), c, c.queue.deadline(), now);
     c.load.store(c.queue.load(), Order::relaxed);
+    if (next == nullptr) return nullptr;
+    // From here on, and not only when it is entered: whoever takes it off the queue must wait for this CPU.
+    next->loaded_on.store(here().raw(), Order::seq_cst);
     // It may have blocked and been woken before anyone else got the CPU.
-    if (next != nullptr && next->runstate.state() != Runstate::running) next->runstate.change(Runstate::running, now);
+    if (next->runstate.state() != Runstate::running) next->runstate.change(Runstate::running, now);
     return next;
 }
 

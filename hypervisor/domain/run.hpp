@@ -43,6 +43,8 @@ Affinity affinity_of(Vcpu& v);
 void set_affinity(Vcpu& v, const Affinity& affinity);
 /// Time spent in each state up to now.
 pv_vcpu_runstate_info runstate_now(Vcpu& v);
+/// Time spent in each state up to the last change.
+pv_vcpu_runstate_info runstate_at_last_change(Vcpu& v);
 /// CPUs that may hold translations of @p d's vCPUs in @p mask (bit n = vCPU n); bits of vCPUs there are not are
 /// ignored.
 CpuSet cpus_of_vcpus(Domain& d, std::span<const std::uint64_t> mask);

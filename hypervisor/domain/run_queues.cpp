@@ -265,6 +265,12 @@ pv_vcpu_runstate_info runstate_now(Vcpu& v)
     return v.runstate.snapshot(cpu::now());
 }
 
+pv_vcpu_runstate_info runstate_at_last_change(Vcpu& v)
+{
+    const RunLock run{v};
+    return v.runstate.at_last_change();
+}
+
 CpuSet cpus_of_vcpus(Domain& d, std::span<const std::uint64_t> mask)
 {
     CpuSet cpus;

@@ -57,7 +57,7 @@ Result<> Vcpu::register_time(GuestVa area)
 
 void Vcpu::publish_runstate()
 {
-    pv_vcpu_runstate_info info = runstate.at_last_change();
+    pv_vcpu_runstate_info info = runstate_at_last_change(*this);
     const guest::Out<pv_vcpu_runstate_info> area{runstate_area_};
     const bool flag = (policy().vm_assist.load(Order::relaxed) & 1ULL << PV_VMASST_TYPE_RUNSTATE_UPDATE_FLAG) != 0;
     const guest::Out<std::uint64_t> entry_time{runstate_area_ + offsetof(pv_vcpu_runstate_info, state_entry_time)};

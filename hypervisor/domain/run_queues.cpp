@@ -306,8 +306,14 @@ Vcpu* choose_next(Nanoseconds now)
 
 void finish_leaving(Vcpu& v)
 {
+    if (arch::online_cpu_count() == 1) return v.loaded_on.store(Vcpu::no_cpu, Order::release);
+    // Under the lock, so that either this finds an affinity that was set meanwhile, or its setter the vCPU unloaded.
+    // The store is the last that is done to a vCPU which may stay: its domain may be destroyed at once.
+    RunLock run{v};
+    const bool misplaced = !v.hard_affinity.has(cpu_of(v));
+    const DomainRef alive = misplaced ? DomainRef{v.domain()} : DomainRef{};
     v.loaded_on.store(Vcpu::no_cpu, Order::release);
-    if (!v.hard_affinity.has(cpu_of(v))) requeue(v);
+    if (misplaced) run.settle_anywhere();
 }
 
 } // namespace hv::domain

@@ -132,6 +132,7 @@ Result<EventPort> EventChannels::bind_ipi(VcpuId vcpu)
 
 Result<EventPort> EventChannels::bind_pirq(Pirq pirq, Sharing sharing)
 {
+    const cpu::Guard binding{binding_lock}; // nobody closes it before it is attached
     EventPort port;
     {
         const cpu::Guard guard{lock_};
@@ -151,9 +152,13 @@ Result<EventPort> EventChannels::bind_pirq(Pirq pirq, Sharing sharing)
 Result<> EventChannels::close(EventPort port)
 {
     const cpu::Guard binding{binding_lock};
-    Channel* const c = find(port);
-    if (c == nullptr || c->state == PortState::closed) return Error::einval;
-    // Pairing cannot change under the binding lock. The peer is unbound first: it can then no longer reach this port.
+    Channel* c = nullptr;
+    {
+        const cpu::Guard guard{lock_};
+        c = TRY(find_open(port));
+    }
+    // What is open stays as it is under the binding lock. The peer is unbound first: it can then no longer reach this
+    // port.
     if (c->state == PortState::interdomain) {
         const cpu::Guard guard{c->remote->events.lock_};
         Channel& peer = *c->remote->events.find(EventPort{c->number});

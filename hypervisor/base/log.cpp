@@ -77,7 +77,7 @@ void append_to_ring(std::span<const char> text)
 {
     const std::uint64_t at = ring_head.fetch_add(text.size(), Order::acq_rel);
     for (std::size_t i = 0; i < text.size(); ++i)
-        ring[(at + i) % ring_bytes] = text[i];
+        __atomic_store_n(&ring[(at + i) % ring_bytes], text[i], __ATOMIC_RELAXED);
 }
 
 void to_sinks(std::span<const char> text)
@@ -150,7 +150,7 @@ RingRead read_ring(std::uint64_t from, std::span<char> out)
     from = from < floor ? floor : from;
     std::size_t n = 0;
     while (n < out.size() && from < head)
-        out[n++] = ring[from++ % ring_bytes];
+        out[n++] = __atomic_load_n(&ring[from++ % ring_bytes], __ATOMIC_RELAXED);
     return {n, from};
 }
 

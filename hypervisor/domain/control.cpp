@@ -100,10 +100,12 @@ Result<> property_op(Domain& d, pv_domctl& op)
     case PV_DOMCTL_SETNODEAFFINITY:
     case PV_DOMCTL_GETNODEAFFINITY: return node_affinity(op);
     case PV_DOMCTL_SCHEDULER_OP: return scheduler_op(d, op.u.scheduler_op);
-    case PV_DOMCTL_SETDOMAINHANDLE:
+    case PV_DOMCTL_SETDOMAINHANDLE: {
+        const cpu::Guard guard{d.lock()};
         for (std::size_t i = 0; i < d.handle.size(); ++i)
             d.handle[i] = op.u.setdomainhandle.handle[i];
         return Ok{};
+    }
     case PV_DOMCTL_SET_ADDRESS_SIZE: return op.u.address_size.size == 64 ? Result<>{Ok{}} : Error::einval;
     case PV_DOMCTL_GET_ADDRESS_SIZE: op.u.address_size.size = 64; return Ok{};
     case PV_DOMCTL_SETTSCINFO: return set_tsc(op.u.tsc_info);

@@ -93,6 +93,7 @@ void describe(Domain& d, pv_domctl_getdomaininfo& info)
     info.cpu_time = s.cpu_time;
     info.nr_online_vcpus = s.online;
     info.max_vcpu_id = d.vcpu_count() == 0 ? PV_INVALID_MAX_VCPU_ID : d.vcpu_count() - 1;
+    const cpu::Guard guard{d.lock()};
     for (std::size_t i = 0; i < d.handle.size(); ++i)
         info.handle[i] = d.handle[i];
     info.gpaddr_bits = static_cast<std::uint8_t>(arch::cpu_features().physical_bits);

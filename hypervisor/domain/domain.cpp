@@ -83,8 +83,9 @@ Result<> Domain::controller_pause()
 {
     {
         const cpu::Guard guard{lock_};
-        if (controller_pauses_ == 255) return Error::eoverflow;
-        ++controller_pauses_;
+        const std::uint32_t pauses = controller_pauses_.load(Order::relaxed);
+        if (pauses == 255) return Error::eoverflow;
+        controller_pauses_.store(pauses + 1, Order::relaxed);
     }
     pause();
     return Ok{};
@@ -94,8 +95,9 @@ Result<> Domain::controller_unpause()
 {
     {
         const cpu::Guard guard{lock_};
-        if (controller_pauses_ == 0) return Error::einval;
-        --controller_pauses_;
+        const std::uint32_t pauses = controller_pauses_.load(Order::relaxed);
+        if (pauses == 0) return Error::einval;
+        controller_pauses_.store(pauses - 1, Order::relaxed);
     }
     // The builder may have cleared shared_info after it was filled.
     if (!is_dying() && paused()) {

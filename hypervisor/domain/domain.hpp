@@ -58,7 +58,7 @@ public:
     Result<> controller_unpause(); ///< domctl unpausedomain: einval if the controller has not paused it.
     Result<> controller_pause();   ///< domctl pausedomain.
     [[nodiscard]] bool paused() const { return pause_count_.load(Order::acquire) != 0; }
-    [[nodiscard]] bool controller_paused() const { return controller_pauses_ != 0; }
+    [[nodiscard]] bool controller_paused() const { return controller_pauses_.load(Order::relaxed) != 0; }
     /// The guest asked (PV_SHUTDOWN_*): its vCPUs stop and the hardware domain learns of it. The hardware domain's own
     /// shutdown takes the machine with it and does not return.
     void shutdown(std::uint32_t reason);
@@ -67,8 +67,8 @@ public:
     /// domctl resumedomain, after a suspend.
     void resume();
     [[nodiscard]] bool is_shut_down() const { return shut_down_.load(Order::acquire); }
-    [[nodiscard]] std::uint32_t shutdown_reason() const { return shutdown_reason_; }
-    void set_shutdown_code(std::uint32_t reason) { shutdown_reason_ = reason; }
+    [[nodiscard]] std::uint32_t shutdown_reason() const { return shutdown_reason_.load(Order::relaxed); }
+    void set_shutdown_code(std::uint32_t reason) { shutdown_reason_.store(reason, Order::relaxed); }
     /// Preemptible: restart until all it can give back is given back. Einval for the caller's own domain.
     Result<> destroy();
     [[nodiscard]] Life life() const { return life_.load(Order::acquire); }
@@ -86,7 +86,7 @@ public:
 
     guest::DomainPolicy policy;
     EventChannels events{*this};
-    std::array<std::uint8_t, 16> handle{};
+    std::array<std::uint8_t, 16> handle{}; ///< Guarded by lock().
     std::uint32_t weight = default_weight; ///< Of each vCPU.
     std::uint32_t cap = 0;                 ///< Percent of one CPU for all vCPUs together; 0 = none.
     void set_share(std::uint32_t weight, std::uint32_t cap);
@@ -97,7 +97,7 @@ public:
         std::uint32_t type;
     };
     std::array<MemoryMapEntry, 32> memory_map{};
-    std::uint32_t memory_map_entries = 0;
+    std::uint32_t memory_map_entries = 0; ///< As memory_map.
 
 private:
     friend class DomainRef;
@@ -123,9 +123,9 @@ private:
     mm::Box<Domain> self_; ///< Owns itself from listing to the last reference.
     cpu::SpinLock lock_{cpu::Rank::domain};
     Atomic<std::uint32_t> pause_count_;
-    Atomic<std::uint32_t> references_; ///< DomainRefs, and one while listed as alive or dying.
-    std::uint32_t controller_pauses_ = 0;
-    std::uint32_t shutdown_reason_ = ~0U;
+    Atomic<std::uint32_t> references_;        ///< DomainRefs, and one while listed as alive or dying.
+    Atomic<std::uint32_t> controller_pauses_; ///< Changes under lock_, as the next but for set_shutdown_code().
+    Atomic<std::uint32_t> shutdown_reason_{~0U};
     Atomic<bool> shut_down_;
     Atomic<Life> life_;
     DomainTimer watchdogs_[2], reaper_;

@@ -40,8 +40,8 @@ void Domain::shutdown(std::uint32_t reason)
 {
     {
         const cpu::Guard guard{lock_};
-        if (shutdown_reason_ == ~0U) shutdown_reason_ = reason;
-        if (is_hardware_domain()) end_machine(shutdown_reason_);
+        if (shutdown_reason() == ~0U) set_shutdown_code(reason);
+        if (is_hardware_domain()) end_machine(shutdown_reason());
         if (shut_down_.exchange(true, Order::acq_rel)) return;
     }
     settle_vcpus();
@@ -60,7 +60,7 @@ void Domain::resume()
     {
         const cpu::Guard guard{lock_};
         shut_down_.store(false, Order::release);
-        shutdown_reason_ = ~0U;
+        set_shutdown_code(~0U);
     }
     settle_vcpus();
 }

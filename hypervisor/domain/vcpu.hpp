@@ -102,7 +102,7 @@ private:
     Atomic<bool> blocked_; ///< Set by the vCPU itself; this and the next change under the run lock.
     bool polling_ = false;
     Atomic<std::uint32_t> pause_count_;
-    Nanoseconds period_ = 0;
+    Atomic<Nanoseconds> period_;
     VcpuTimer singleshot_, periodic_, poll_timer_;
     GuestVa runstate_area_{};
     std::optional<mm::MappedPage> info_page_;

@@ -23,7 +23,8 @@ void Vcpu::on_periodic(cpu::Timer& t)
     Vcpu& v = owner_of(t);
     // The next beat stays on the grid; beats missed while nothing ran are not made up for.
     const Nanoseconds late = cpu::now() - t.deadline();
-    t.start(cpu::this_cpu().timers, t.deadline() + (late / v.period_ + 1) * v.period_);
+    const Nanoseconds period = v.period_.load(Order::relaxed);
+    t.start(cpu::this_cpu().timers, t.deadline() + (late / period + 1) * period);
     raise_virq(v, PV_VIRQ_TIMER);
 }
 
@@ -43,7 +44,7 @@ void Vcpu::stop_singleshot() { singleshot_.stop(); }
 Result<> Vcpu::set_periodic(Nanoseconds period)
 {
     if (period < shortest_period || period > longest_delta) return Error::einval;
-    period_ = period;
+    period_.store(period, Order::relaxed);
     periodic_.start(cpu::this_cpu().timers, cpu::now() + period);
     return Ok{};
 }

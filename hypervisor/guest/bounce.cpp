@@ -90,7 +90,7 @@ Outcome deliver_page_fault(VcpuState& v, std::uint64_t address, std::uint32_t er
 Outcome deliver_event(VcpuState& v)
 {
     if (v.callback(CallbackKind::event).address == 0) return crash(v, "an event has no callback");
-    ++v.events_delivered;
+    v.events_delivered.add(1);
     return enter_callback(v, CallbackKind::event, 0);
 }
 

@@ -85,7 +85,7 @@ std::optional<Outcome> emulate_page_table_write(VcpuState& v, std::uint64_t addr
     if (at != address) return std::nullopt; // some other access of the instruction, or it changed under us
     const auto access = access_of(i, r);
     if (!access) return std::nullopt;
-    ++v.table_updates;
+    v.table_updates.add(1);
     const auto old = mm::emulate_l1_access(v.kernel_root(), GuestVa{address}, *access, v.owner());
     if (old.error() == Error::restart) return Outcome::resume; // the guest executes it again
     if (!old.ok()) return std::nullopt;

@@ -114,9 +114,10 @@ Return machphys_mapping(GuestVa arg)
 /// The machine's map for the hardware domain, which gets all of it or einval; what the builder set for others.
 Return memory_map(Vcpu& v, GuestVa arg)
 {
-    auto m = TRY(guest::InOut<pv_memory_map>{arg}.read());
     domain::Domain& d = v.domain();
     const cpu::Guard guard{d.lock()};
+    if (!d.is_hardware_domain() && d.memory_map_entries == 0) return Error::enosys;
+    auto m = TRY(guest::InOut<pv_memory_map>{arg}.read());
     const std::uint32_t room = m.nr_entries;
     m.nr_entries = std::min(room, d.memory_map_entries);
     const guest::Out<pv_e820_entry> out{GuestVa{m.buffer}};
@@ -209,9 +210,7 @@ Return memory_op(Vcpu& v, std::uint64_t cmd, GuestVa arg)
     case PV_XENMEM_MACHPHYS_MAPPING: return machphys_mapping(arg);
     case PV_XENMEM_MACHPHYS_MFN_LIST: return machphys_frames(v, arg);
     case PV_XENMEM_MACHINE_MEMORY_MAP: return v.domain().is_hardware_domain() ? memory_map(v, arg) : Error::eperm;
-    case PV_XENMEM_MEMORY_MAP:
-        if (v.domain().is_hardware_domain() || v.domain().memory_map_entries == 0) return Error::enosys;
-        return memory_map(v, arg);
+    case PV_XENMEM_MEMORY_MAP: return v.domain().is_hardware_domain() ? Error::enosys : memory_map(v, arg);
     case PV_XENMEM_SET_MEMORY_MAP: return set_memory_map(v, arg);
     case PV_XENMEM_ACQUIRE_RESOURCE: return acquire_resource(v, arg);
     case PV_XENMEM_GET_SHARING_FREED_PAGES:

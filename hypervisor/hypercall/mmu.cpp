@@ -61,7 +61,7 @@ Return update_mapping(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t fl
     mm::Work work;
     TRY(mm::finish_deferred(v.owner(), work));
     TRY(mm::update_va(v.kernel_root(), va, entry, {v.owner(), frames}));
-    ++v.table_updates;
+    v.table_updates.add(1);
     if (kind != PV_UVMF_TLB_FLUSH && kind != PV_UVMF_INVLPG) return 0;
     mm::TlbDebt debt;
     const CpuSet cpus = TRY(cpus_to_flush(v, flags));
@@ -95,7 +95,7 @@ static Return update_tables(Vcpu& v, const UpdateList& l, mm::Owners owners)
         mm::UpdateBatch batch{owners, work};
         p = apply_all(batch, work, Requests{l.requests}, count);
     }
-    v.table_updates += p.done;
+    v.table_updates.add(p.done);
     // A done word that cannot be written is the guest's loss, not an error: the updates have happened.
     if (!done.null()) (void)done.write(before + p.done).ok();
     if (p.status.ok()) return 0;

@@ -75,6 +75,7 @@ Return xen_version(Vcpu& v, std::uint32_t cmd, GuestVa arg)
     case PV_XENVER_PAGESIZE: return page_size;
     case PV_XENVER_GUEST_HANDLE: {
         pv_domain_handle h{};
+        const cpu::Guard guard{v.domain().lock()};
         for (std::size_t i = 0; i < sizeof h.a; ++i)
             h.a[i] = v.domain().handle[i];
         return answer(arg, h);

@@ -9,6 +9,7 @@ import os, pathlib, re, subprocess, sys, time
 BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
 JOBS = os.environ.get("JOBS", "2")
 FUZZ_SECONDS = 10
+os.environ.setdefault("HAMMER_SECONDS", "60")
 
 
 def stream(cmd, env=None):

@@ -11,7 +11,7 @@ FUZZ_SRC := $(call rfind,tests/fuzz,-name '*_fuzz.cpp')
 
 HOST_COMMON := -std=c++20 -g -Ihypervisor -I. -Idom0-tools -Wall -Wextra -Werror -fno-omit-frame-pointer
 HOST_FLAGS_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
-HOST_FLAGS_tsan := -O1 -fsanitize=thread
+HOST_FLAGS_tsan := -O1 -fsanitize=thread -Wno-tsan # of fences, which it ignores
 HOST_FLAGS_fuzz := -O1 -fsanitize=fuzzer-no-link,address
 HOST_CXX_asan := $(CXX)
 HOST_CXX_tsan := $(CXX)

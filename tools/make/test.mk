@@ -52,3 +52,6 @@ fuzz: $(FUZZ_BINS) ## Fuzz every target for T seconds each
 	@for f in $(FUZZ_BINS); do echo "fuzz $$f"; mkdir -p $(BUILD)/corpus/$$(basename $$f); \
 	  timeout $$(($(T) + 60)) $$(realpath $$f) -max_total_time=$(T) -timeout=10 -rss_limit_mb=3000 -print_final_stats=0 -verbosity=0 \
 	    $(BUILD)/corpus/$$(basename $$f) $(wildcard tests/fuzz/corpus) ; done
+
+hammer: $(BUILD)/tsan/bin/unit_hammer_mt ## Random hypercalls on four CPUs under ThreadSanitizer, for T seconds
+	HAMMER_SECONDS=$(T) $<

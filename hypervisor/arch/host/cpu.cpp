@@ -42,10 +42,15 @@ void kick_cpu(CpuId cpu)
     if (state().recording) state().kicked.add(cpu);
 }
 void report_cpu(CpuId) {}
-void relax() { std::this_thread::yield(); }
+void relax()
+{
+    if (state().live) host::serve_calls();
+    std::this_thread::yield();
+}
 
 void call_on_cpus(const CpuSet& cpus, void (*fn)(void*), void* arg)
 {
+    if (state().live) return host::call_live_cpus(cpus, fn, arg);
     const CpuId self{cpu_info().cpu};
     CpuSet others = cpus;
     others.remove(self);
@@ -142,11 +147,14 @@ Result<std::uint64_t> read_msr(std::uint32_t index)
     return it->second;
 }
 
-std::uint64_t read_tsc() { return state().now; }
+std::uint64_t read_tsc() { return state().live ? host::live_time() : state().now; }
 bool tsc_is_stable() { return true; }
 TscScale tsc_scale() { return {.mul = 0x80000000, .shift = 1, .khz = 1'000'000}; }
-void arm_timer(std::uint64_t ns_from_now) { state().deadline = state().now + ns_from_now; }
-void disarm_timer() { state().deadline = 0; }
+void arm_timer(std::uint64_t ns_from_now)
+{
+    (state().live ? thread_state().deadline : state().deadline) = read_tsc() + ns_from_now;
+}
+void disarm_timer() { (state().live ? thread_state().deadline : state().deadline) = 0; }
 std::uint64_t boot_wallclock_seconds() { return 1'700'000'000; }
 
 } // namespace hv::arch

@@ -59,26 +59,35 @@ template <typename Move> std::size_t for_each_piece(std::uint64_t va, std::size_
     return bytes - done;
 }
 
+/// Guests on other CPUs may do to the same bytes what they like.
+void copy_racing(std::byte* to, const std::byte* from, std::size_t n)
+{
+    for (std::size_t i = 0; i < n; ++i)
+        __atomic_store_n(to + i, __atomic_load_n(from + i, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+}
+
 } // namespace
 
 std::size_t copy_from_guest(void* dst, GuestVa src, std::size_t bytes)
 {
     return for_each_piece(src.raw(), bytes, Access::read, [&](std::byte* at, std::size_t offset, std::size_t n) {
-        std::memcpy(static_cast<std::byte*>(dst) + offset, at, n);
+        copy_racing(static_cast<std::byte*>(dst) + offset, at, n);
     });
 }
 
 std::size_t copy_to_guest(GuestVa dst, const void* src, std::size_t bytes)
 {
     return for_each_piece(dst.raw(), bytes, Access::write, [&](std::byte* at, std::size_t offset, std::size_t n) {
-        std::memcpy(at, static_cast<const std::byte*>(src) + offset, n);
+        copy_racing(at, static_cast<const std::byte*>(src) + offset, n);
     });
 }
 
 std::size_t clear_guest(GuestVa dst, std::size_t bytes)
 {
-    return for_each_piece(dst.raw(), bytes, Access::write,
-                          [](std::byte* at, std::size_t, std::size_t n) { std::memset(at, 0, n); });
+    return for_each_piece(dst.raw(), bytes, Access::write, [](std::byte* at, std::size_t, std::size_t n) {
+        for (std::size_t i = 0; i < n; ++i)
+            __atomic_store_n(at + i, std::byte{}, __ATOMIC_RELAXED);
+    });
 }
 
 } // namespace hv::arch

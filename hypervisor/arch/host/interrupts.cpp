@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The fake machine's interrupts: the only file of arch/host that makes upcalls into the core.
+// The fake machine's interrupts: with live.cpp, the only file of arch/host that makes upcalls into the core.
 #include "arch/host/state.hpp"
 
 namespace hv::arch::host {
@@ -32,6 +32,7 @@ namespace hv::arch {
 void wait_for_interrupt()
 {
     host::State& s = host::state();
+    if (s.live) return host::wait_live();
     ++s.waits;
     if (s.deadline > s.now)
         host::advance(s.deadline - s.now);
@@ -40,6 +41,10 @@ void wait_for_interrupt()
 }
 void serve_interrupts()
 {
+    if (host::state().live) {
+        host::serve_calls();
+        return host::serve_timer();
+    }
     if (!host::state().typed.empty()) upcall_console_input();
     host::advance(0);
 }

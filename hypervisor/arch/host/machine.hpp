@@ -2,6 +2,8 @@
 //
 // Controls of the fake machine for tests: RAM size, clock, planted faults, and what the core asked of the hardware.
 // One machine a process; threads that act as further CPUs call become_cpu() first. Only tests include this.
+// A live machine has a thread for each CPU: time is real, each CPU has its timer, calls reach the others, and nothing
+// is recorded.
 #pragma once
 #include "arch/arch.hpp"
 #include <functional>
@@ -53,6 +55,10 @@ void on_flush(std::function<void()> look);
 void set_online(unsigned count);
 /// CPUs that kick_cpu() named since the last look.
 CpuSet take_kicks();
+/// After reset(): the machine is live, with CPUs 0..cpus-1.
+void go_live(unsigned cpus);
+/// Of a live machine: a CPU that has nothing to run stops with Stopped::halt from now on.
+void stop_when_idle();
 GsiState& gsi_state(unsigned gsi);
 /// The device raised the line or the message: upcall, if the line is unmasked.
 void raise_gsi(unsigned gsi);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
 // What the fake machine remembers, shared by the files of arch/host. Guarded by nothing: tests drive it from one
-// thread at a time, except RAM and the per-thread parts.
+// thread at a time, except RAM, the per-thread parts, and what a live machine needs.
 #pragma once
 #include "arch/host/machine.hpp"
 #include <array>
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
@@ -15,6 +16,13 @@ struct FreeDeleter {
     void operator()(std::byte* p) const { std::free(p); }
 };
 using Pages = std::unique_ptr<std::byte, FreeDeleter>;
+
+struct CrossCall {
+    void (*fn)(void*);
+    void* arg;
+    std::atomic<unsigned> left;
+};
+constexpr unsigned max_live_cpus = 8;
 
 struct State {
     std::size_t frames = 0;
@@ -34,6 +42,7 @@ struct State {
     std::map<std::uint64_t, std::uint32_t> pci;
     std::deque<char> typed;
     std::size_t waits = 0;
+    bool live = false;
 };
 State& state();
 
@@ -41,7 +50,17 @@ struct ThreadState {
     CpuInfo info{};
     Maddr root{};
     GuestCpu hardware{};
+    std::uint64_t deadline = 0; ///< Of a live machine's CPU.
 };
 ThreadState& thread_state();
+
+// ---- live.cpp ----
+std::uint64_t live_time();
+void call_live_cpus(const CpuSet& cpus, void (*fn)(void*), void* arg);
+/// Runs what other CPUs want run on this one.
+void serve_calls();
+/// The timer's upcall, if it is time.
+void serve_timer();
+void wait_live();
 
 } // namespace hv::arch::host

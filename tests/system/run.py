@@ -14,7 +14,7 @@ def run(path):
                               timeout=1800)
         text, code = done.stdout, done.returncode
     except subprocess.TimeoutExpired as e:
-        text, code = (e.stdout or b"").decode(errors="replace") + f"\nFAIL {path.stem}: over 900 s", 1
+        text, code = (e.stdout or b"").decode(errors="replace") + f"\nFAIL {path.stem}: over 1800 s", 1
     verdict = text.rstrip().rpartition("\n")[2]
     if not verdict.startswith("FAIL" if code else "PASS"):
         text, code = f"{text.rstrip()}\nFAIL {path.stem}: ended with status {code} and no verdict", 1

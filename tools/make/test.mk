@@ -41,10 +41,13 @@ export JOBS
 test-system: hypervisor image ## Boot the stock kernels: tests/system (TESTS="power crash" for some, HV=xen on Xen)
 	@HV=$(HV) $(PYTHON) tests/system/run.py $(TESTS)
 TESTS ?=
+soak: T = 1800
+soak: hypervisor image ## Two busy domUs on two CPUs, tormented for T seconds (half an hour)
+	@$(PYTHON) tests/system/soak.py $(T)
 bench: hypervisor image ## Parapet, Xen and native side by side: counted instructions (BENCH="pv lmb" or "--boot 5")
 	@$(PYTHON) tests/bench/run.py $(BENCH)
 BENCH ?=
-.PHONY: test-system fuzz-bins bench
+.PHONY: test-system fuzz-bins bench soak hammer
 fuzz-bins: $(FUZZ_BINS)
 
 T ?= 60

@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Shares of one CPU: weights 256:512:1024 give 1:2:4, a cap holds, a sleeper beside three hogs does not wait long.
+
+The guests are the stock domU with a shell loop for its init. What they got is the hypervisor's account (vcpu-list and
+top), so that a busy host, which only stretches time, changes no ratio. The sleeper's wait is the time it was ready to
+run in 0.2 s, divided by the wakeups (events) in it; the median is that of a hundred such readings.
+"""
+import json, statistics
+from harness import Run, expect, passed, skip_on_xen
+
+HOGS = {"a": 256, "b": 512, "c": 1024}
+SCRIPT = r"""
+fail() { echo "FAILED $*"; exit 1; }
+hogs() { for n in a b c; do "$@" $n || fail "$* $n"; done; }
+start() { # name, what its init does
+    vmctl create /guest/domU.cfg "name='$1'" memory=96 \
+        "extra='console=hvc0 rdinit=/bin/sh -- -c \"echo GUEST-READY; $2\"'" > /tmp/create 2>&1 ||
+        { cat /tmp/create; fail "create $1"; }
+    tries=0
+    until grep -q '^GUEST-READY' "/var/log/parapet/$1.log"; do
+        tries=$((tries + 1)); [ $tries -gt 180 ] && { tail -n 5 "/var/log/parapet/$1.log"; fail "$1 is not up"; }
+        sleep 1
+    done
+}
+measure() { # word
+    echo "$1 $(vmctl --json vcpu-list | tr -d '\n')"; sleep 20; echo "$1 $(vmctl --json vcpu-list | tr -d '\n')"
+}
+for n in a b c; do
+    start $n 'while :; do :; done'
+    vmctl pause $n || fail "pause $n"
+done
+vmctl sched a --weight 256 && vmctl sched b --weight 512 && vmctl sched c --weight 1024 || fail "weights"
+hogs vmctl unpause; sleep 1
+measure WEIGHTS
+vmctl sched c --cap 25 || fail "cap"; sleep 1
+measure CAP
+vmctl sched c --weight 256 --cap 0 && vmctl sched b --weight 256 || fail "equal weights"
+hogs vmctl pause
+start s 'mkfifo /tmp/never; exec 3<>/tmp/never; while :; do read -t 0.01 -u 3 x; done'
+hogs vmctl unpause; sleep 1
+timeout 20 vmctl --json top --interval 0.2 > /tmp/top
+echo "SLEEPER $(tr -d '\n' < /tmp/top)"
+vmctl audit 2>&1 | grep -q 'audit: clean' || fail "audit"
+"""
+
+
+def readings(word):
+    """The JSON values behind a word, one after the other; the last may be cut short."""
+    for line in run.out.splitlines():
+        text = line[len(word):].strip() if line.startswith(word + " ") else ""
+        while text:
+            try:
+                value, end = json.JSONDecoder().raw_decode(text)
+            except ValueError:
+                break
+            yield value
+            text = text[end:].strip()
+
+
+def shares(word):
+    """What part of the CPU each hog got between the two readings; all that dom0 left is a hog's."""
+    before, after = ({v["name"]: v["cpu_seconds"] for v in r} for r in readings(word))
+    ran = {n: after[n] - before[n] for n in after}
+    return {n: ran[n] / sum(ran.values()) for n in HOGS}, ran
+
+
+def waits():
+    """Milliseconds per wakeup, and wakeups a second, of each interval."""
+    for r in readings("SLEEPER"):
+        v = next(d for d in r["domains"] if d["name"] == "s")["vcpus"][0]
+        yield v["ready_percent"] * 10 * r["seconds"] / max(v["events"], 1), v["events"] / r["seconds"]
+
+
+skip_on_xen()
+run = Run(script=SCRIPT, timeout=400)
+expect(run.status == 0, f"status {run.status}: {run.out.strip()[-300:]}", run)
+got, ran = shares("WEIGHTS")
+print("    weights", {n: round(s, 2) for n, s in ran.items()})
+total = sum(got.values())
+for name, weight in HOGS.items():
+    off = got[name] / total / (weight / sum(HOGS.values())) - 1
+    expect(abs(off) < 0.05, f"weight {weight} has {got[name] / total:.3f} of the hogs' time, {off:+.1%} off")
+capped, ran = shares("CAP")
+print("    cap    ", {n: round(s, 2) for n, s in ran.items()})
+expect(abs(capped["c"] - 0.25) < 0.02, f"a cap of 25 % gave {capped['c']:.1%}")
+each = list(waits())
+print("    waits  ", sorted(round(ms, 2) for ms, _ in each)[::len(each) // 10])
+wait, rate = (statistics.median(column) for column in zip(*each))
+expect(rate > 50, f"the sleeper woke {rate:.0f} times a second")
+expect(wait < 2, f"the sleeper waited {wait:.2f} ms at the median")
+passed(f"shares {', '.join(f'{got[n] / total:.3f}' for n in HOGS)}; cap {capped['c']:.3f}; sleeper waits {wait:.2f} ms")

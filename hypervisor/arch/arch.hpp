@@ -73,6 +73,10 @@ void kick_cpu(CpuId cpu);
 /// Return the number of bytes NOT copied (0 = all). Addresses are checked by the caller (guest/copy).
 std::size_t copy_from_guest(void* dst, GuestVa src, std::size_t bytes);
 std::size_t copy_to_guest(GuestVa dst, const void* src, std::size_t bytes);
+/// Whole words, on paths that are counted in instructions: false for a fault.
+bool load_words(void* dst, GuestVa src, std::size_t words);
+bool store_word(GuestVa dst, std::uint64_t v);
+bool store_word(GuestVa dst, std::uint32_t v);
 /// Write-only zero fill of a guest range; same contract.
 std::size_t clear_guest(GuestVa dst, std::size_t bytes);
 

@@ -8,8 +8,32 @@
 
 namespace hv::guest {
 
+/// Outside of the hypervisor's 8 TiB. That is all there is to check of a range: copies go upwards, and whatever lies
+/// between a guest's address and the hypervisor's is not canonical and faults.
+inline bool start_ok(GuestVa va)
+{
+    static_assert(PV_HYPERVISOR_VIRT_END - PV_HYPERVISOR_VIRT_START == 1ULL << 43);
+    return va.raw() >> 43 != PV_HYPERVISOR_VIRT_START >> 43;
+}
+
 Result<> copy_from_guest_bytes(std::span<std::byte> dst, GuestVa src);
 Result<> copy_to_guest_bytes(GuestVa dst, std::span<const std::byte> src);
 Result<> clear_guest_bytes(GuestVa dst, std::size_t bytes);
+
+/// The same without a call, for the paths that are counted in instructions. T: whole words.
+template <typename T> Result<> load_from_guest(std::span<T> dst, GuestVa src)
+{
+    static_assert(sizeof(T) % 8 == 0);
+    if (!start_ok(src) || !arch::load_words(dst.data(), src, dst.size() * (sizeof(T) / 8))) [[unlikely]]
+        return Error::efault;
+    return Ok{};
+}
+template <typename T> Result<> store_to_guest(GuestVa dst, T value)
+{
+    static_assert(sizeof(T) == 4 || sizeof(T) == 8);
+    if (!start_ok(dst) || !arch::store_word(dst, value)) [[unlikely]]
+        return Error::efault;
+    return Ok{};
+}
 
 } // namespace hv::guest

@@ -33,6 +33,9 @@ public:
     {
         return write_array(std::span{&value, 1}, index);
     }
+    /// Elements 0, 1, ... as one block, and one word, without a call: for the hottest paths.
+    Result<> load(std::span<T> out) const requires(A != Access::out) { return load_from_guest(out, va_); }
+    Result<> store(T value) const requires(A != Access::in) { return store_to_guest(va_, value); }
     /// Elements index, index + 1, ... as one block.
     Result<> read_array(std::span<T> out, std::uint64_t index = 0) const requires(A != Access::out)
     {

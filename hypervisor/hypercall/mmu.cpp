@@ -18,32 +18,21 @@ constexpr std::uint32_t resumed = 1U << 31; ///< In a count: the done word alrea
 using Requests = guest::In<pv_mmu_update>;
 using Done = guest::InOut<std::uint32_t>;
 
-struct Progress {
-    std::uint32_t done = 0;
-    Result<> status = Ok{};
-};
-
-/// Applies requests until one fails or time is up (restart).
-Progress apply_all(mm::UpdateBatch& batch, mm::Work& work, Requests requests, std::uint32_t count)
+/// Applies requests until one fails or time is up (restart); counts them in @p done.
+Result<> apply_all(mm::UpdateBatch& batch, mm::Work& work, Requests requests, std::uint32_t count, std::uint32_t& done)
 {
     std::array<pv_mmu_update, 32> block;
-    Progress p;
-    bool whole = false;
-    while (p.done < count) {
-        const std::size_t in_block = p.done % block.size();
-        if (in_block == 0) {
-            const std::size_t n = std::min<std::size_t>(block.size(), count - p.done);
-            whole = requests.read_array(std::span{block}.first(n), p.done).ok();
+    while (done < count) {
+        auto part = std::span{block}.first(std::min<std::size_t>(block.size(), count - done));
+        const Requests rest{requests.address() + std::uint64_t{done} * sizeof(pv_mmu_update)};
+        if (!rest.load(part).ok()) { // a list that ends in unreadable memory is good up to there
+            part = part.first(1);
+            TRY(rest.load(part));
         }
-        // A list that ends in unreadable memory is good up to there.
-        if (!whole) p.status = requests.read_array(std::span{block}.subspan(in_block, 1), p.done);
-        if (!p.status.ok()) return p;
-        p.status = batch.apply(block[in_block].ptr, block[in_block].val);
-        if (!p.status.ok()) return p;
-        if (++p.done < count && work.exhausted()) p.status = Error::restart;
-        if (!p.status.ok()) return p;
+        TRY(batch.apply(part, done));
+        if (work.exhausted() && done < count) return Error::restart;
     }
-    return p;
+    return Ok{};
 }
 
 /// Flags of update_va_mapping: kind of flush in the low two bits; the rest is 0 (here), 4 (all) or a vCPU bitmap.
@@ -90,19 +79,19 @@ static Return update_tables(Vcpu& v, const UpdateList& l, mm::Owners owners)
     const std::uint32_t before = (l.count & resumed) != 0 && !done.null() ? TRY(done.read()) : 0;
     mm::Work work;
     TRY(mm::finish_deferred(owners.table, work));
-    Progress p;
-    {
+    std::uint32_t n = 0;
+    const Result<> status = [&] {
         mm::UpdateBatch batch{owners, work};
-        p = apply_all(batch, work, Requests{l.requests}, count);
-    }
-    v.table_updates.add(p.done);
+        return apply_all(batch, work, Requests{l.requests}, count, n);
+    }();
+    v.table_updates.add(n);
     // A done word that cannot be written is the guest's loss, not an error: the updates have happened.
-    if (!done.null()) (void)done.write(before + p.done).ok();
-    if (p.status.ok()) return 0;
-    if (p.status.error() == Error::restart)
-        v.set_continuation(l.requests.raw() + std::uint64_t{p.done} * sizeof(pv_mmu_update), (count - p.done) | resumed,
+    if (!done.null()) (void)done.store(before + n).ok();
+    if (status.ok()) return 0;
+    if (status.error() == Error::restart)
+        v.set_continuation(l.requests.raw() + std::uint64_t{n} * sizeof(pv_mmu_update), (count - n) | resumed,
                            l.done.raw(), l.foreign);
-    return p.status.error();
+    return status.error();
 }
 
 Return mmu_update(Vcpu& v, GuestVa requests, std::uint32_t count, GuestVa done, std::uint32_t foreign)

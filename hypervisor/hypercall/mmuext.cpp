@@ -141,19 +141,19 @@ Return mmuext_op(Vcpu& v, GuestVa ops, std::uint32_t count, GuestVa done_at, std
     count &= ~resumed;
     const std::uint32_t before = again && !done.null() ? TRY(done.read()) : 0;
     const Subject target = TRY(Subject::resolve_foreign(DomainId{static_cast<std::uint16_t>(foreign)}, v));
-    const guest::In<pv_mmuext_op> list{ops};
     mm::Work work;
     mm::TlbDebt debt; // paid once, after the last operation
     Result<> status = mm::finish_deferred(*target, work);
     std::uint32_t n = 0;
     while (status.ok() && n < count) {
-        const auto op = list.read(n);
-        status = op.ok() ? run({v, *target, op.take(), work, debt}) : Result<>{op.error()};
+        pv_mmuext_op op;
+        status = guest::In<pv_mmuext_op>{ops + std::uint64_t{n} * sizeof op}.load(std::span{&op, 1});
+        if (status.ok()) status = run({v, *target, op, work, debt});
         if (!status.ok()) break;
         if (++n < count && work.exhausted()) status = Error::restart;
     }
     debt.settle(v.domain());
-    if (!done.null()) (void)done.write(before + n).ok();
+    if (!done.null()) (void)done.store(before + n).ok();
     if (status.ok()) return 0;
     if (status.error() == Error::restart)
         v.set_continuation(ops.raw() + std::uint64_t{n} * sizeof(pv_mmuext_op), (count - n) | resumed, done_at.raw(),

@@ -13,44 +13,14 @@ namespace {
 using List = guest::InOut<pv_multicall_entry>;
 constexpr std::uint32_t entries_per_run = 128; ///< Then interrupts get their turn.
 
-Result<> write_result(List list, std::uint32_t index, std::uint64_t result)
+GuestVa entry_at(List list, std::uint32_t index)
 {
-    const GuestVa at = TRY(list.at(index));
-    return guest::Out<std::uint64_t>{at + offsetof(pv_multicall_entry, result)}.write(result);
+    return list.address() + std::uint64_t{index} * sizeof(pv_multicall_entry);
 }
-
-Result<> write_args(List list, std::uint32_t index, std::span<const std::uint64_t> args)
-{
-    const GuestVa at = TRY(list.at(index));
-    return guest::Out<std::uint64_t>{at + offsetof(pv_multicall_entry, args)}.write_array(args);
-}
-
-/// Reads entries in blocks; an entry that cannot be read fails only when its turn comes.
-class Entries {
-public:
-    Entries(List list, std::uint32_t count) : list_{list}, count_{count} {}
-    /// Good until the next call.
-    Result<const pv_multicall_entry*> at(std::uint32_t i)
-    {
-        if (i < first_ + loaded_) [[likely]]
-            return &block_[i - first_];
-        first_ = i;
-        loaded_ = std::min<std::uint32_t>(block_.size(), count_ - i);
-        if (list_.read_array(std::span{block_}.first(loaded_), i).ok()) return &block_[0];
-        loaded_ = 0;
-        TRY(list_.read_array(std::span{block_}.first(1), i));
-        return &block_[0];
-    }
-
-private:
-    List list_;
-    std::uint32_t count_, first_ = 0, loaded_ = 0;
-    std::array<pv_multicall_entry, 8> block_;
-};
 
 Error preempt(Vcpu& v, List list, std::uint32_t done, std::uint32_t count)
 {
-    v.set_continuation(list.address().raw() + std::uint64_t{done} * sizeof(pv_multicall_entry), count - done);
+    v.set_continuation(entry_at(list, done).raw(), count - done);
     return Error::restart;
 }
 } // namespace
@@ -58,19 +28,28 @@ Error preempt(Vcpu& v, List list, std::uint32_t done, std::uint32_t count)
 Return multicall(Vcpu& v, GuestVa address, std::uint32_t count)
 {
     const List list{address};
-    Entries entries{list, count};
-    for (std::uint32_t i = 0; i < count; ++i) {
-        if (i == entries_per_run) return preempt(v, list, i, count);
-        const pv_multicall_entry& e = *TRY(entries.at(i));
-        const std::uint64_t op = e.op;
-        const Args args{e.args[0], e.args[1], e.args[2], e.args[3], e.args[4]};
-        const Return result = op == PV_HYPERCALL_MULTICALL ? Return{Error::einval} : dispatch(v, op, args);
-        if (result.error() == Error::restart) {
-            TRY(write_args(list, i, v.take_continuation()));
-            return preempt(v, list, i, count);
+    std::array<pv_multicall_entry, 8> block;
+    for (std::uint32_t i = 0; i < count;) {
+        if (i >= entries_per_run) return preempt(v, list, i, count);
+        auto part = std::span{block}.first(std::min<std::size_t>(block.size(), count - i));
+        if (!List{entry_at(list, i)}.load(part).ok()) { // one that cannot be read fails only when its turn comes
+            part = part.first(1);
+            TRY(List{entry_at(list, i)}.load(part));
         }
-        if (op == PV_HYPERCALL_IRET) return result; // the registers are another context's now
-        TRY(write_result(list, i, to_register(result)));
+        for (const pv_multicall_entry& e : part) {
+            const Return result = e.op == PV_HYPERCALL_MULTICALL
+                                      ? Return{Error::einval}
+                                      : dispatch(v, e.op, {e.args[0], e.args[1], e.args[2], e.args[3], e.args[4]});
+            if (result.error() == Error::restart) [[unlikely]] {
+                const guest::Out<std::uint64_t> at{entry_at(list, i) + offsetof(pv_multicall_entry, args)};
+                TRY(at.write_array(v.take_continuation()));
+                return preempt(v, list, i, count);
+            }
+            if (e.op == PV_HYPERCALL_IRET) [[unlikely]]
+                return result; // the registers are another context's now
+            const guest::Out<std::uint64_t> at{entry_at(list, i++) + offsetof(pv_multicall_entry, result)};
+            TRY(at.store(to_register(result)));
+        }
     }
     return 0;
 }

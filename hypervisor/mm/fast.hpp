@@ -15,24 +15,34 @@ inline constexpr std::uint64_t count_mask = std::uint64_t{FrameState::max_count}
 inline constexpr std::uint64_t nearly_full = 1ULL << 35 | 1ULL << 57;
 /// Type and progress of a writable frame.
 inline constexpr std::uint64_t writable_top = std::uint64_t{static_cast<std::uint8_t>(PageType::writable)} << 2;
+inline constexpr std::uint64_t writable_state = writable_top << 58;
 static_assert(FrameState{PageType::writable, Progress::none, 1, 1, 0}.encode() ==
-              (writable_top << 58 | one_type | one_ref));
+              (writable_state | one_type | one_ref));
+/// Looks at half of the references' bits, which is cheaper: may decline without need, when there are many millions.
+constexpr bool has_refs(std::uint64_t state) { return (state & 0xffffff00) != 0; }
+constexpr bool has_more_refs(std::uint64_t state) { return (state & 0xfffffe00) != 0; }
+constexpr std::uint64_t stamped(std::uint64_t state, FlushStamp stamp) { return (state & ~0xffULL) | stamp; }
 
-/// One more reference as @p want, which the frame already is: valid, or writable (or was last).
-inline bool take_type(Frame& f, PageType want)
+/// One more reference as @p want, a table or descriptors, which the frame already is and valid.
+inline bool take_validated(Frame& f, PageType want)
 {
-    const bool writable = want == PageType::writable;
-    const std::uint64_t top =
-        writable ? writable_top : static_cast<std::uint64_t>(want) << 2 | static_cast<std::uint64_t>(Progress::valid);
+    const std::uint64_t top = static_cast<std::uint64_t>(want) << 2 | static_cast<std::uint64_t>(Progress::valid);
     std::uint64_t old = f.state.load(Order::relaxed);
     do
-        if (old >> 58 != top || (old & refs_mask) == 0 || (old & nearly_full) != 0 ||
-            (!writable && (old & count_mask) == 0))
-            return false;
+        if (old >> 58 != top || !has_refs(old) || (old & nearly_full) != 0 || (old & count_mask) == 0) return false;
     while (!f.state.compare_exchange(old, old + one_ref + one_type, Order::acq_rel));
     return true;
 }
-inline bool take_writable(Frame& f) { return take_type(f, PageType::writable); }
+/// One more writable reference to a frame that is writable or was last.
+[[gnu::always_inline]] inline bool take_writable(Frame& f)
+{
+    std::uint64_t old = f.state.load(Order::relaxed);
+    do { // the shift leaves type, progress and the top bit of the count
+        if ((old - writable_state) >> 57 != 0 || !has_refs(old) || (old >> 35 & 1) != 0) [[unlikely]]
+            return false;
+    } while (!f.state.compare_exchange(old, old + one_ref + one_type, Order::acq_rel));
+    return true;
+}
 
 /// One reference less that is not the last, nor the last as a table or descriptors. No mapping: no stamp.
 inline bool drop_type(Frame& f)
@@ -40,8 +50,7 @@ inline bool drop_type(Frame& f)
     std::uint64_t old = f.state.load(Order::relaxed);
     do {
         const std::uint64_t count = old & count_mask;
-        if ((old & refs_mask) <= one_ref || count == 0 || (count == one_type && old >> 58 != writable_top))
-            return false;
+        if (!has_more_refs(old) || count == 0 || (count == one_type && old >> 58 != writable_top)) return false;
     } while (!f.state.compare_exchange(old, old - one_ref - one_type, Order::acq_rel));
     return true;
 }
@@ -49,38 +58,40 @@ inline bool drop_ref(Frame& f)
 {
     std::uint64_t old = f.state.load(Order::relaxed);
     do
-        if ((old & refs_mask) <= one_ref) return false;
+        if (!has_more_refs(old)) return false;
     while (!f.state.compare_exchange(old, old - one_ref, Order::acq_rel));
     return true;
 }
 
 /// @p stamp is the owner's, who gave up a mapping. A frame that another domain had mapped declines.
-inline bool drop_writable(Frame& f, FlushStamp stamp)
+[[gnu::always_inline]] inline bool drop_writable(Frame& f, FlushStamp stamp)
 {
     std::uint64_t old = f.state.load(Order::relaxed);
-    for (;;) {
-        if (old >> 58 != writable_top || (old & refs_mask) <= one_ref || (old & count_mask) == 0) return false;
-        if ((old & foreign_mark) != 0) return false;
-        const std::uint64_t next = ((old - one_ref - one_type) & ~0xffULL) | stamp;
-        if (f.state.compare_exchange(old, next, Order::acq_rel)) return true;
-    }
-}
-
-inline bool take_page(Frame& f)
-{
-    std::uint64_t old = f.state.load(Order::relaxed);
-    do
-        if ((old & refs_mask) == 0 || (old & nearly_full) != 0) return false;
-    while (!f.state.compare_exchange(old, old + one_ref, Order::acq_rel));
+    do { // the shift leaves type and progress, and a borrow if the count was 0
+        if ((old - writable_state - one_type) >> 58 != 0 || !has_more_refs(old) || (old & foreign_mark) != 0)
+            [[unlikely]]
+            return false;
+    } while (!f.state.compare_exchange(old, stamped(old - one_ref - one_type, stamp), Order::acq_rel));
     return true;
 }
 
-inline bool drop_page(Frame& f, FlushStamp stamp)
+[[gnu::always_inline]] inline bool take_page(Frame& f)
 {
     std::uint64_t old = f.state.load(Order::relaxed);
-    do
-        if ((old & refs_mask) <= one_ref || (old & foreign_mark) != 0) return false;
-    while (!f.state.compare_exchange(old, ((old - one_ref) & ~0xffULL) | stamp, Order::acq_rel));
+    do {
+        if (!has_refs(old) || (old >> 35 & 1) != 0) [[unlikely]]
+            return false;
+    } while (!f.state.compare_exchange(old, old + one_ref, Order::acq_rel));
+    return true;
+}
+
+[[gnu::always_inline]] inline bool drop_page(Frame& f, FlushStamp stamp)
+{
+    std::uint64_t old = f.state.load(Order::relaxed);
+    do {
+        if (!has_more_refs(old) || (old & foreign_mark) != 0) [[unlikely]]
+            return false;
+    } while (!f.state.compare_exchange(old, stamped(old - one_ref, stamp), Order::acq_rel));
     return true;
 }
 

@@ -19,7 +19,9 @@ inline constexpr unsigned first_hypervisor_slot = 256, end_hypervisor_slot = 272
 
 constexpr bool is_present(std::uint64_t e) { return (e & present) != 0; }
 constexpr bool is_writable(std::uint64_t e) { return (e & writable) != 0; }
-constexpr Mfn frame_of(std::uint64_t e) { return Mfn{(e & frame_mask) >> page_shift}; }
+constexpr Mfn frame_of(std::uint64_t e) { return Mfn{e << 12 >> 24}; }
+static_assert(frame_mask == ~0ULL << 12 >> 24 << page_shift);
+
 constexpr bool is_hypervisor_slot(unsigned level, unsigned index)
 {
     return level == 4 && index >= first_hypervisor_slot && index < end_hypervisor_slot;
@@ -29,10 +31,10 @@ constexpr unsigned index_of(std::uint64_t va, unsigned level)
 {
     return static_cast<unsigned>(va >> (page_shift + 9 * (level - 1)) & (entries - 1));
 }
-/// Both present and different only in what needs no second look: accessed, dirty, software bits.
+/// Different from present @p to only in what needs no second look: accessed, dirty, software bits.
 constexpr bool is_trivial_change(std::uint64_t from, std::uint64_t to)
 {
-    return (from & to & present) != 0 && ((from ^ to) & ~(accessed_dirty | software)) == 0;
+    return ((from ^ to) & ~(accessed_dirty | software)) == 0;
 }
 
 } // namespace hv::mm::pte

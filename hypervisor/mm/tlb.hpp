@@ -15,10 +15,7 @@ using FlushStamp = std::uint8_t;
 inline constexpr FlushStamp foreign_mark = 0x80;
 
 /// Number of the first flush to begin after clock value @p clock.
-constexpr FlushStamp stamp_at(std::uint64_t clock)
-{
-    return static_cast<FlushStamp>(((clock >> 1) + 1 + (clock & 1)) & 0x7f);
-}
+constexpr FlushStamp stamp_at(std::uint64_t clock) { return static_cast<FlushStamp>((clock + 3) >> 1 & 0x7f); }
 /// Is that flush complete at clock value @p now? Wraps: may say no for one long past, never yes for one to come.
 constexpr bool is_complete(FlushStamp stamp, std::uint64_t now) { return (((now >> 1) - stamp) & 0x7f) < 126; }
 

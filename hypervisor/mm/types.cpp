@@ -13,7 +13,6 @@ namespace hv::mm {
 namespace {
 
 constexpr bool needs_validation(PageType t) { return is_table(t) || t == PageType::segment_descriptors; }
-constexpr std::uint64_t lock_bit = FrameInfo{DomainId{0}, false, false, false, true, 0, 0, 0, false}.encode();
 constexpr unsigned level_of(PageType t) { return static_cast<unsigned>(t); }
 
 /// It is not destroyed while frames name it.
@@ -125,28 +124,15 @@ Result<> join(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
 
 } // namespace
 
-Result<> lock_frame(Mfn m, DomainId owner)
+Result<> lock_frame_slow(Frame& f, DomainId owner)
 {
-    if (m >= frame_table_end()) return Error::einval;
-    Frame& f = frame(m);
     std::uint64_t old = f.info.load(Order::relaxed);
-    for (;;) {
-        if (static_cast<std::uint16_t>(old) != owner.raw()) return Error::einval;
-        if ((old & lock_bit) != 0) {
-            arch::relax();
-            old = f.info.load(Order::relaxed);
-            continue;
-        }
-        if (f.info.compare_exchange(old, old | lock_bit, Order::acquire)) return Ok{};
+    while (static_cast<std::uint16_t>(old) == owner.raw()) {
+        if ((old & lock_bit) == 0 && f.info.compare_exchange(old, old | lock_bit, Order::acquire)) return Ok{};
+        arch::relax();
+        old = f.info.load(Order::relaxed);
     }
-}
-
-void unlock_frame(Mfn m, std::int32_t present)
-{
-    // One addition clears the lock bit and moves the count: present is in [0, 512] before and after.
-    const auto delta = static_cast<std::uint64_t>(static_cast<std::int64_t>(present)) << 30;
-    const std::uint64_t before = frame(m).info.fetch_add(delta - lock_bit, Order::release);
-    ASSERT((before & lock_bit) != 0);
+    return Error::einval;
 }
 
 static Result<> get_type_slow(Frame& f, Mfn m, PageType want, const MemoryOwner& owner, Work& work)
@@ -176,7 +162,7 @@ Result<> get_type(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
     if (m >= frame_table_end()) return Error::einval;
     Frame& f = frame(m);
     if (owner_of(f) != owner.id() || owner.dying()) return Error::einval;
-    if (!fast::take_type(f, want)) [[unlikely]]
+    if (!(want == PageType::writable ? fast::take_writable(f) : fast::take_validated(f, want))) [[unlikely]]
         return get_type_slow(f, m, want, owner, work);
     if (owner_of(f) == owner.id()) [[likely]]
         return Ok{};

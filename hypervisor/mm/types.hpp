@@ -29,8 +29,20 @@ void set_frame_table(Frame* table, Mfn end);
 Result<> take_page(Mfn m, const MemoryOwner& owner);
 void drop_page(Mfn m);
 
+inline constexpr std::uint64_t lock_bit = FrameInfo{DomainId{0}, false, false, false, true, 0, 0, 0, false}.encode();
+/// Waits for the lock of a frame of @p owner; einval if it is not.
+Result<> lock_frame_slow(Frame& f, DomainId owner);
 /// Locks a frame while it is @p owner's; einval if it is not. Spins: holders are short and never wait for interrupts.
-Result<> lock_frame(Mfn m, DomainId owner);
+inline Result<> lock_frame(Mfn m, DomainId owner)
+{
+    if (m >= frame_table_end()) return Error::einval;
+    Frame& f = frame(m);
+    std::uint64_t old = f.info.load(Order::relaxed);
+    const bool free = static_cast<std::uint16_t>(old) == owner.raw() && (old & lock_bit) == 0;
+    if (free && f.info.compare_exchange(old, old | lock_bit, Order::acquire)) [[likely]]
+        return Ok{};
+    return lock_frame_slow(f, owner);
+}
 /// How far validation of a locked frame is. Only the holder of the lock changes these two fields.
 inline void record_progress(Mfn m, unsigned partial, unsigned present)
 {
@@ -41,7 +53,13 @@ inline void record_progress(Mfn m, unsigned partial, unsigned present)
     if (next != now) info.fetch_add(next - now, Order::relaxed);
 }
 /// Unlocks, adding @p present to the count of present entries.
-void unlock_frame(Mfn m, std::int32_t present);
+inline void unlock_frame(Mfn m, std::int32_t present)
+{
+    // One addition clears the lock bit and moves the count: present is in [0, 512] before and after.
+    const auto delta = static_cast<std::uint64_t>(static_cast<std::int64_t>(present)) << 30;
+    const std::uint64_t before = frame(m).info.fetch_add(delta - lock_bit, Order::release);
+    ASSERT((before & lock_bit) != 0);
+}
 
 /// Must a change of a frame's type from @p from wait until no CPU has a translation made under the old one? Writable:
 /// a stale entry would write the table. Table: a stale paging-structure entry would walk data. Descriptors: read only.
@@ -65,6 +83,9 @@ extern const LevelOps l1_ops, l2_ops, l3_ops, l4_ops;
 Result<std::uint64_t> take_table_entry(std::uint64_t entry, PageType child, Owners owners, Work& work);
 Result<std::uint64_t> adjust_table_entry(std::uint64_t old_entry, std::uint64_t entry, Owners owners);
 Result<> drop_table_entry(std::uint64_t entry, const MemoryOwner& mapper, Work& work);
+/// What level1.hpp leaves: gives up the references of an entry that is in no table; those of a mapping that never was.
+void drop_l1(std::uint64_t entry, const MemoryOwner& mapper);
+void untake_l1(std::uint64_t entry);
 /// Writes the hypervisor's own slots into a root that is about to become valid.
 void fill_hypervisor_slots(Mfn root);
 

@@ -3,8 +3,8 @@
 // mmu_update, update_va_mapping and grant entries, on top of the one entry writer. A table is locked while one run of
 // requests lands in it; nothing is held between hypercalls.
 #include "mm/update.hpp"
+#include "mm/level1.hpp"
 #include "mm/m2p.hpp"
-#include "mm/types.hpp"
 #include "mm/window.hpp"
 
 namespace hv::mm {
@@ -35,46 +35,18 @@ Result<unsigned> lock_table(Mfn m, const MemoryOwner& owner, Work& work)
     return refuse_lock(m, s, owner, work);
 }
 
-/// Holds the lock of a table for one write.
-class LockedTable {
-public:
-    static Result<LockedTable, false> lock(Mfn m, const MemoryOwner& owner)
-    {
-        Work work;
-        const unsigned level = TRY(lock_table(m, owner, work));
-        if (level == 0) return Error::einval;
-        return LockedTable{m, level};
-    }
-    LockedTable(LockedTable&& o) noexcept : mfn_{o.mfn_}, level_{o.level_}, present_{o.present_} { o.level_ = 0; }
-    LockedTable& operator=(LockedTable&&) = delete;
-    ~LockedTable()
-    {
-        if (level_ != 0) unlock_frame(mfn_, present_);
-    }
-    [[nodiscard]] unsigned level() const { return level_; }
-    [[nodiscard]] std::uint64_t read(unsigned index) const
-    {
-        const FrameWindow<std::uint64_t> w{mfn_};
-        return shared::load(&w[index]);
-    }
-    Result<std::uint64_t> write(unsigned index, std::uint64_t value, Owners owners, Work& work)
-    {
-        return write_entry({mfn_, level_, index, value, AccessedDirty::as_given}, owners, work, present_);
-    }
-
-private:
-    LockedTable(Mfn m, unsigned level) : mfn_{m}, level_{level} {}
-    Mfn mfn_;
-    unsigned level_;
-    std::int32_t present_ = 0;
-};
-
-Result<LockedTable> lock_l1(L1Slot slot, const MemoryOwner& owner)
+/// Locks the L1 table of @p slot for one write.
+Result<> lock_l1(L1Slot slot, const MemoryOwner& owner)
 {
-    LockedTable t = TRY(LockedTable::lock(slot.table, owner));
-    if (t.level() != 1 || slot.index >= pte::entries) return Error::einval;
-    return t;
+    Work work;
+    const unsigned level = TRY(lock_table(slot.table, owner, work));
+    if (level == 1 && slot.index < pte::entries) [[likely]]
+        return Ok{};
+    if (level != 0) unlock_frame(slot.table, 0);
+    return Error::einval;
 }
+
+bool may_map_own(Owners owners) { return &owners.table == &owners.frame && !owners.frame.dying(); }
 
 } // namespace
 
@@ -86,6 +58,7 @@ Result<> UpdateBatch::open(Mfn table)
     if (level_ == 0) TRY(get_type(table, PageType::writable, owners_.table, work_));
     table_ = table;
     present_ = 0;
+    own_l1_ = level_ == 1 && may_map_own(owners_);
     return Ok{};
 }
 
@@ -97,13 +70,50 @@ void UpdateBatch::close()
     else
         drop_type(table_, work_);
     table_ = invalid_mfn;
+    own_l1_ = false;
 }
 
-Result<> UpdateBatch::apply(std::uint64_t ptr, std::uint64_t value)
+/// The leading requests that are ordinary mappings in the open table, which is a level-1 one; returns how many.
+std::size_t UpdateBatch::write_l1_run(std::span<const pv_mmu_update> requests)
+{
+    const std::uint64_t table = maddr_of(table_).raw();
+    const FrameWindow<std::byte> w{table_};
+    const MemoryOwner& owner = owners_.table;
+    std::int32_t present = present_;
+    std::size_t n = 0;
+    for (; n < requests.size(); ++n) {
+        const std::uint64_t offset = requests[n].ptr - table;
+        if ((offset & ~std::uint64_t{page_size - 8}) != 0) break; // another table, or another command
+        auto* const at = reinterpret_cast<std::uint64_t*>(w.data() + offset);
+        if (!level1::write(at, requests[n].val, owner, present).done) [[unlikely]]
+            break;
+    }
+    present_ = present;
+    return n;
+}
+
+Result<> UpdateBatch::apply(std::span<const pv_mmu_update> requests, std::uint32_t& done)
+{
+    (void)work_.spend(static_cast<std::int32_t>(requests.size()));
+    while (!requests.empty()) {
+        const std::uint64_t ptr = requests.front().ptr;
+        if ((ptr & command_mask) == 0) TRY(open(mfn_of(Maddr{ptr})));
+        std::size_t n = own_l1_ ? write_l1_run(requests) : 0;
+        if (n == 0) {
+            TRY(apply_one(ptr, requests.front().val));
+            n = 1;
+        }
+        done += static_cast<std::uint32_t>(n);
+        requests = requests.subspan(n);
+        if (!requests.empty() && work_.exhausted()) return Error::restart;
+    }
+    return Ok{};
+}
+
+Result<> UpdateBatch::apply_one(std::uint64_t ptr, std::uint64_t value)
 {
     const std::uint64_t command = ptr & command_mask;
     const Maddr at{ptr & ~command_mask};
-    (void)work_.spend();
     if (command > last_command) return Error::enosys;
     if (command == command_m2p) {
         close();
@@ -141,19 +151,34 @@ Result<L1Slot> l1_slot_at(Maddr entry, const MemoryOwner& owner)
     const L1Slot slot{mfn_of(entry), static_cast<unsigned>(entry.raw() % page_size / 8)};
     if (entry.raw() % 8 != 0) return Error::einval;
     TRY(lock_l1(slot, owner));
+    unlock_frame(slot.table, 0);
     return slot;
 }
 
 Result<std::uint64_t> write_l1(L1Slot slot, std::uint64_t entry, Owners owners)
 {
+    TRY(lock_l1(slot, owners.table));
     Work work;
-    LockedTable t = TRY(lock_l1(slot, owners.table));
-    return t.write(slot.index, entry, owners, work);
+    std::int32_t present = 0;
+    const auto old = write_entry({slot.table, 1, slot.index, entry, AccessedDirty::as_given}, owners, work, present);
+    unlock_frame(slot.table, present);
+    return old;
 }
 
 Result<> update_va(Mfn root, GuestVa va, std::uint64_t entry, Owners owners)
 {
     const L1Slot slot = TRY(find_l1(root, va));
+    if (!may_map_own(owners)) {
+        TRY(write_l1(slot, entry, owners));
+        return Ok{};
+    }
+    TRY(lock_l1(slot, owners.table));
+    std::int32_t present = 0;
+    const FrameWindow<std::uint64_t> w{slot.table};
+    const bool done = level1::write(&w[slot.index], entry, owners.table, present).done;
+    unlock_frame(slot.table, present);
+    if (done) [[likely]]
+        return Ok{};
     TRY(write_l1(slot, entry, owners));
     return Ok{};
 }
@@ -171,12 +196,18 @@ Result<> install_grant_pte(L1Slot slot, GrantEntry entry, const PageRef& held, M
 
 Result<> remove_grant_pte(L1Slot slot, Mfn expected, MemoryOwner& table_owner)
 {
+    TRY(lock_l1(slot, table_owner));
     Work work;
-    LockedTable t = TRY(lock_l1(slot, table_owner));
-    const std::uint64_t now = t.read(slot.index);
-    if (!pte::is_present(now) || pte::frame_of(now) != expected) return Error::einval;
-    TRY(t.write(slot.index, 0, {table_owner, table_owner}, work));
-    return Ok{};
+    std::int32_t present = 0;
+    const FrameWindow<std::uint64_t> w{slot.table};
+    const std::uint64_t now = shared::load(&w[slot.index]);
+    const bool same = pte::is_present(now) && pte::frame_of(now) == expected;
+    if (same) {
+        const EntryWrite clear{slot.table, 1, slot.index, 0, AccessedDirty::as_given};
+        (void)write_entry(clear, {table_owner, table_owner}, work, present).ok(); // clearing always can
+    }
+    unlock_frame(slot.table, present);
+    return same ? Result<>{Ok{}} : Error::einval;
 }
 
 } // namespace hv::mm

@@ -5,7 +5,8 @@
 // the stamps do. Runs on the vCPU's CPU; tables are locked one at a time from the root downwards.
 #pragma once
 #include "mm/frame.hpp"
-#include <optional>
+#include "pv-abi/mmu.h"
+#include <span>
 
 namespace hv::mm {
 
@@ -21,11 +22,13 @@ public:
     ~UpdateBatch() { close(); }
     UpdateBatch(const UpdateBatch&) = delete;
     UpdateBatch& operator=(const UpdateBatch&) = delete;
-    /// One request as the ABI carries it: command in the low three bits of @p ptr. restart: nothing done, call
-    /// again later.
-    Result<> apply(std::uint64_t ptr, std::uint64_t value);
+    /// Requests as the ABI carries them, in order; counts those done in @p done. restart: time is up, call again later
+    /// with the rest.
+    Result<> apply(std::span<const pv_mmu_update> requests, std::uint32_t& done);
 
 private:
+    std::size_t write_l1_run(std::span<const pv_mmu_update> requests);
+    Result<> apply_one(std::uint64_t ptr, std::uint64_t value);
     Result<> open(Mfn table);
     void close();
     Owners owners_;
@@ -33,6 +36,7 @@ private:
     Mfn table_ = invalid_mfn; ///< Locked if a page table, else held writable; the last request's.
     unsigned level_ = 0;      ///< 0: an ordinary frame of the owner's, which takes any value.
     std::int32_t present_ = 0;
+    bool own_l1_ = false; ///< The table is a level-1 one whose owner maps its own frames.
 };
 
 struct L1Slot {

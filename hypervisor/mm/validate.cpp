@@ -2,8 +2,7 @@
 //
 // What validation has in common at all levels: the walk over a locked table's entries, forwards to take references,
 // backwards to drop them, stopping where time runs out. info.partial says how far it is: [0, partial) hold references.
-#include "mm/tlb.hpp"
-#include "mm/types.hpp"
+#include "mm/level1.hpp"
 #include "mm/window.hpp"
 
 namespace hv::mm {
@@ -56,6 +55,11 @@ Result<> validate_entries(Mfn m, unsigned level, const MemoryOwner& owner, Work&
             return Error::restart;
         }
         const std::uint64_t entry = w[i];
+        if (level == 1 && !owner.dying() && level1::take(entry, owner.id())) [[likely]] {
+            w[i] = entry | pte::user;
+            ++present;
+            continue;
+        }
         const Result<std::uint64_t> taken = ops.take(entry, {*self, *self}, work);
         if (!taken.ok()) {
             record_progress(m, i, present);
@@ -65,7 +69,7 @@ Result<> validate_entries(Mfn m, unsigned level, const MemoryOwner& owner, Work&
         ++present;
         (void)work.spend();
     }
-    (void)work.spend(6);
+    (void)work.spend(6 + static_cast<std::int32_t>(level == 1 ? present : 0));
     if (level == 4) fill_hypervisor_slots(m);
     record_progress(m, pte::entries, present);
     return Ok{};
@@ -80,8 +84,14 @@ Result<> release_entries(Mfn m, unsigned level, Work& work)
     const FrameWindow<std::uint64_t> w{m};
     unsigned present = info.present;
     unsigned i = info.partial;
+    if (level == 1) (void)work.spend(static_cast<std::int32_t>(present));
     while (i > 0 && present > 0) {
         const std::uint64_t entry = w[i - 1];
+        if (level == 1) {
+            if (pte::is_present(entry)) level1::drop(entry, *mapper), --present;
+            --i;
+            continue;
+        }
         if (pte::is_present(entry) && !pte::is_hypervisor_slot(level, i - 1)) {
             const bool stop = level > 1 && work.exhausted() && i != info.partial;
             if (stop || !ops.drop(entry, *mapper, work).ok()) {

@@ -4,8 +4,7 @@
 // so that a page table can be mapped by its guest but never written. Frames that are not RAM are the hardware
 // domain's to map, and have no counts.
 #include "arch/arch.hpp"
-#include "mm/fast.hpp"
-#include "mm/types.hpp"
+#include "mm/level1.hpp"
 
 namespace hv::mm {
 
@@ -30,7 +29,7 @@ Result<std::uint64_t> adjust_l1(std::uint64_t /*old_entry*/, std::uint64_t entry
 }
 
 /// Whatever is not an ordinary mapping of one's own RAM. Out of line, as the next: the common way saves no registers.
-[[gnu::noinline]] Result<std::uint64_t> take_l1_slow(std::uint64_t entry, Owners owners, Work& work)
+[[gnu::noinline]] Result<std::uint64_t> take_slow(std::uint64_t entry, Owners owners, Work& work)
 {
     const std::uint64_t adjusted = TRY(adjust_l1(0, entry, owners));
     const Mfn m = pte::frame_of(adjusted);
@@ -42,61 +41,41 @@ Result<std::uint64_t> adjust_l1(std::uint64_t /*old_entry*/, std::uint64_t entry
     return adjusted;
 }
 
-/// It changed hands after we had found it to be ours: the reference kept it alive, and goes the long way.
-[[gnu::noinline]] Result<std::uint64_t> untake_l1(std::uint64_t entry)
+Result<std::uint64_t> take(std::uint64_t entry, Owners owners, Work& work)
+{
+    if (&owners.frame == &owners.table && !owners.frame.dying() && level1::take(entry, owners.frame.id())) [[likely]]
+        return entry | pte::user;
+    return take_slow(entry, owners, work);
+}
+
+Result<> drop(std::uint64_t entry, const MemoryOwner& mapper, Work& /*work*/)
+{
+    level1::drop(entry, mapper);
+    return Ok{};
+}
+
+} // namespace
+
+[[gnu::noinline]] void untake_l1(std::uint64_t entry)
 {
     Work work;
     if (pte::is_writable(entry))
         drop_type(pte::frame_of(entry), work);
     else
         drop_page(pte::frame_of(entry));
-    return Error::ebusy;
 }
 
-Result<std::uint64_t> take_l1(std::uint64_t entry, Owners owners, Work& work)
-{
-    const MemoryOwner& owner = owners.frame;
-    const Mfn m = pte::frame_of(entry);
-    const bool ordinary = &owner == &owners.table && (entry & (pte::memory_type | pte::global)) == 0 &&
-                          m < frame_table_end() && owner_of(frame(m)) == owner.id() && !owner.dying();
-    if (!ordinary) [[unlikely]]
-        return take_l1_slow(entry, owners, work);
-    Frame& f = frame(m);
-    if (!(pte::is_writable(entry) ? fast::take_writable(f) : fast::take_page(f))) [[unlikely]]
-        return take_l1_slow(entry, owners, work);
-    if (owner_of(f) != owner.id()) [[unlikely]]
-        return untake_l1(entry);
-    return entry | pte::user;
-}
-
-[[gnu::noinline]] Result<> drop_l1_slow(std::uint64_t entry, const MemoryOwner& mapper, Work& work)
+[[gnu::noinline]] void drop_l1(std::uint64_t entry, const MemoryOwner& mapper)
 {
     const Mfn m = pte::frame_of(entry);
-    if (!is_ram(m)) return Ok{};
+    if (!is_ram(m)) return;
     if (owner_of(frame(m)) != mapper.id()) foreign.fetch_sub(1, Order::relaxed);
     note_mapping_gone(m, mapper);
-    if (pte::is_writable(entry)) return put_type(m, work);
-    drop_page(m);
-    return Ok{};
+    untake_l1(entry);
 }
-
-Result<> drop_l1(std::uint64_t entry, const MemoryOwner& mapper, Work& work)
-{
-    const Mfn m = pte::frame_of(entry);
-    if (m >= frame_table_end()) return Ok{};
-    Frame& f = frame(m);
-    if (owner_of(f) != mapper.id()) [[unlikely]]
-        return drop_l1_slow(entry, mapper, work);
-    const FlushStamp stamp = own_stamp(mapper);
-    if (pte::is_writable(entry) ? fast::drop_writable(f, stamp) : fast::drop_page(f, stamp)) [[likely]]
-        return Ok{};
-    return drop_l1_slow(entry, mapper, work);
-}
-
-} // namespace
 
 std::uint64_t foreign_mappings() { return foreign.load(Order::relaxed); }
 
-const LevelOps l1_ops{take_l1, drop_l1, adjust_l1};
+const LevelOps l1_ops{take, drop, adjust_l1};
 
 } // namespace hv::mm

@@ -155,7 +155,11 @@ protected:
             case 7: (void)decrease_and_populate(o, m); break;
             default: {
                 UpdateBatch batch{{o, frame_owner}, w};
-                (void)batch.apply(maddr_of(m).raw() + slots[below(slots.size())] * 8, entry(pick(), below(4))).ok();
+                std::array<pv_mmu_update, 3> run;
+                for (pv_mmu_update& r : run)
+                    r = {maddr_of(m).raw() + slots[below(slots.size())] * 8, entry(pick(), below(4))};
+                std::uint32_t done = 0;
+                (void)batch.apply(std::span{run}.first(1 + below(3)), done).ok();
                 break;
             }
             }

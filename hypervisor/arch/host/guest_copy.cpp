@@ -24,6 +24,7 @@ std::byte* translate_flat(std::uint64_t va, std::size_t& span)
 
 std::byte* translate(std::uint64_t va, Access access, std::size_t& span)
 {
+    if (!is_canonical(va)) return nullptr;
     const Maddr root = thread_state().root;
     if (root == Maddr{}) return translate_flat(va, span);
     Mfn table = mfn_of(root);
@@ -81,6 +82,10 @@ std::size_t copy_to_guest(GuestVa dst, const void* src, std::size_t bytes)
         copy_racing(at, static_cast<const std::byte*>(src) + offset, n);
     });
 }
+
+bool load_words(void* dst, GuestVa src, std::size_t words) { return copy_from_guest(dst, src, words * 8) == 0; }
+bool store_word(GuestVa dst, std::uint64_t v) { return copy_to_guest(dst, &v, sizeof v) == 0; }
+bool store_word(GuestVa dst, std::uint32_t v) { return copy_to_guest(dst, &v, sizeof v) == 0; }
 
 std::size_t clear_guest(GuestVa dst, std::size_t bytes)
 {

@@ -66,30 +66,23 @@ std::size_t fill_zero(void* dst, std::size_t bytes)
     return left;
 }
 
-template <typename T> T value_at(const void* p)
+/// "inline": counted as one instruction when the compiler decides what to inline.
+template <typename T> bool store(std::uint64_t dst, T v)
 {
-    T v{};
-    __builtin_memcpy(&v, p, sizeof v);
-    return v;
-}
-
-/// Four or eight bytes: most of what guests are told.
-template <typename T> std::size_t store(std::uint64_t dst, T v)
-{
-    std::uint32_t left = 0;
-    asm volatile("1: mov %[v], (%[dst])\n"
-                 "2:\n"
-                 ".pushsection .text.fixup, \"ax\"\n"
-                 "3: mov %[bytes], %[left]\n"
-                 "   jmp 2b\n"
-                 ".popsection\n"
-                 ".pushsection .ex_table, \"a\"\n"
-                 "   .quad 1b, 3b\n"
-                 ".popsection"
-                 : [left] "+r"(left)
-                 : [v] "r"(v), [dst] "r"(dst), [bytes] "i"(sizeof v)
-                 : "memory");
-    return left;
+    bool good = true;
+    asm volatile inline("1: mov %[v], (%[dst])\n"
+                        "2:\n"
+                        ".pushsection .text.fixup, \"ax\"\n"
+                        "3: xor %k[good], %k[good]\n"
+                        "   jmp 2b\n"
+                        ".popsection\n"
+                        ".pushsection .ex_table, \"a\"\n"
+                        "   .quad 1b, 3b\n"
+                        ".popsection"
+                        : [good] "+r"(good)
+                        : [v] "r"(v), [dst] "r"(dst)
+                        : "memory", "cc");
+    return good;
 }
 
 } // namespace
@@ -102,9 +95,31 @@ std::size_t copy_from_guest(void* dst, GuestVa src, std::size_t bytes)
 std::size_t copy_to_guest(GuestVa dst, const void* src, std::size_t bytes)
 {
     const x86::GuestAccess open;
-    if (bytes == 4) return store(dst.raw(), value_at<std::uint32_t>(src));
-    if (bytes == 8) return store(dst.raw(), value_at<std::uint64_t>(src));
     return copy(reinterpret_cast<void*>(dst.raw()), src, bytes);
+}
+bool load_words(void* dst, GuestVa src, std::size_t words)
+{
+    const x86::GuestAccess open;
+    std::uint64_t from = src.raw();
+    asm volatile inline("1: rep movsq\n"
+                        "2:\n"
+                        ".pushsection .ex_table, \"a\"\n"
+                        "   .quad 1b, 2b\n"
+                        ".popsection"
+                        : "+c"(words), "+D"(dst), "+S"(from)
+                        :
+                        : "memory");
+    return words == 0;
+}
+bool store_word(GuestVa dst, std::uint64_t v)
+{
+    const x86::GuestAccess open;
+    return store(dst.raw(), v);
+}
+bool store_word(GuestVa dst, std::uint32_t v)
+{
+    const x86::GuestAccess open;
+    return store(dst.raw(), v);
 }
 std::size_t clear_guest(GuestVa dst, std::size_t bytes)
 {

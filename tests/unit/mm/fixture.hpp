@@ -21,6 +21,15 @@ namespace hv::mm::test {
 inline constexpr std::uint64_t rw = pte::present | pte::writable;
 inline constexpr std::uint64_t ro = pte::present;
 
+inline Result<> apply(UpdateBatch& batch, std::uint64_t ptr, std::uint64_t value)
+{
+    const pv_mmu_update request{ptr, value};
+    std::uint32_t done = 0;
+    const Result<> r = batch.apply(std::span{&request, 1}, done);
+    EXPECT_EQ(done, r.ok() ? 1U : 0U);
+    return r;
+}
+
 class MmTest : public testing::Test {
 protected:
     static constexpr std::size_t frames = 4096;
@@ -124,7 +133,7 @@ inline Result<> MmTest::update(Owners owners, Mfn table, unsigned index, std::ui
         const Result<> ready = finish_deferred(owners.table, work);
         if (!ready.ok()) return ready;
         UpdateBatch batch{owners, work};
-        return batch.apply(maddr_of(table).raw() + index * 8 + command, value);
+        return apply(batch, maddr_of(table).raw() + index * 8 + command, value);
     });
 }
 

@@ -43,7 +43,7 @@ protected:
         case 6: (void)exchange_one(m); break;
         default: {
             UpdateBatch batch{own(domu()), w};
-            (void)batch.apply(maddr_of(m).raw() + slots[below(4)] * 8 + below(2) * 2, value).ok();
+            (void)apply(batch, maddr_of(m).raw() + slots[below(4)] * 8 + below(2) * 2, value).ok();
             break;
         }
         }

@@ -219,6 +219,31 @@ TEST_F(Update, EmulatedStoresAreValidatedReadModifyWrites)
     EXPECT_EQ(op(at(4, 6), {EntryOp::store, 4, 0, 0}).error(), Error::enoent);
 }
 
+TEST_F(Update, ARunStopsAtTheFirstRefusalAndCountsWhatIsDone)
+{
+    const auto slot = [&](unsigned i) { return maddr_of(t.l1).raw() + 8 * i; };
+    const Mfn foreign = page(dom0());
+    const pv_mmu_update run[] = {{slot(1), entry(t.leaf, rw)},
+                                 {slot(0), 0},
+                                 {slot(1), entry(t.leaf, ro)},
+                                 {slot(2), entry(foreign, ro)},
+                                 {slot(3), entry(t.leaf, rw)}};
+    std::uint32_t done = 0;
+    {
+        Work work;
+        UpdateBatch batch{own(domu()), work};
+        EXPECT_EQ(batch.apply(run, done).error(), Error::ebusy);
+    }
+    EXPECT_EQ(done, 3U);
+    EXPECT_EQ(peek(t.l1, 0), 0U);
+    EXPECT_EQ(peek(t.l1, 1), entry(t.leaf, ro | pte::user));
+    EXPECT_EQ(peek(t.l1, 2), 0U);
+    EXPECT_EQ(peek(t.l1, 3), 0U);
+    EXPECT_EQ(frame(t.l1).details().present, 1);
+    EXPECT_EQ(frame(t.leaf).current().count, 0U);
+    audit_clean();
+}
+
 TEST_F(Update, GrantEntriesHoldTheirOwnReferences)
 {
     const Mfn granted = page(dom0());
@@ -259,7 +284,7 @@ TEST_F(Update, DroppingABigTreeByOneEntryIsPreemptible)
     Work work{50};
     {
         UpdateBatch batch{own(domu()), work};
-        ASSERT_TRUE(batch.apply(maddr_of(t.l3).raw() + 7 * 8, 0).ok());
+        ASSERT_TRUE(apply(batch, maddr_of(t.l3).raw() + 7 * 8, 0).ok());
     }
     EXPECT_EQ(peek(t.l3, 7), 0U);
     EXPECT_EQ(frame(l2).current().progress, Progress::devalidating);

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+//
+// Level-1 entries on their common way: a mapping, by a domain, of its own ordinary RAM, as straight code. What is not
+// that declines, having done nothing; validate_l1.cpp and entry.cpp know the rest. The table is locked and valid.
+#pragma once
+#include "mm/fast.hpp"
+#include "mm/types.hpp"
+
+namespace hv::mm::level1 {
+
+inline constexpr std::uint64_t unusual_flags = pte::memory_type | pte::global;
+
+/// Takes the references of a present entry.
+[[gnu::always_inline]] inline bool take(std::uint64_t entry, DomainId owner)
+{
+    const Mfn m = pte::frame_of(entry);
+    if ((entry & unusual_flags) != 0 || m >= frame_table_end()) [[unlikely]]
+        return false;
+    Frame& f = frame(m);
+    if (owner_of(f) != owner || !(pte::is_writable(entry) ? fast::take_writable(f) : fast::take_page(f))) [[unlikely]]
+        return false;
+    if (owner_of(f) == owner) [[likely]]
+        return true;
+    untake_l1(entry); // it changed hands in between
+    return false;
+}
+
+/// Drops the references of a present entry that no table holds any more.
+[[gnu::always_inline]] inline void drop(std::uint64_t entry, const MemoryOwner& mapper)
+{
+    const Mfn m = pte::frame_of(entry);
+    if (m >= frame_table_end()) [[unlikely]]
+        return;
+    Frame& f = frame(m);
+    const FlushStamp stamp = own_stamp(mapper);
+    const bool own = owner_of(f) == mapper.id();
+    if (!own || !(pte::is_writable(entry) ? fast::drop_writable(f, stamp) : fast::drop_page(f, stamp))) [[unlikely]]
+        drop_l1(entry, mapper);
+}
+
+struct Written {
+    bool done;
+    std::uint64_t old;
+};
+/// Stores @p value at @p at, a slot of a table of @p owner, who is alive; @p present as write_entry().
+[[gnu::always_inline]] inline Written write(std::uint64_t* at, std::uint64_t value, const MemoryOwner& owner,
+                                            std::int32_t& present)
+{
+    if (pte::is_present(value)) {
+        value |= pte::user;
+        if (pte::is_trivial_change(shared::load(at), value)) return {true, shared::exchange(at, value)};
+        if (!take(value, owner.id())) [[unlikely]]
+            return {false, 0};
+        ++present;
+    }
+    const std::uint64_t old = shared::exchange(at, value);
+    if (pte::is_present(old)) {
+        --present;
+        drop(old, owner);
+    }
+    return {true, old};
+}
+
+} // namespace hv::mm::level1

@@ -136,9 +136,15 @@ private:
 class DomainRef {
 public:
     DomainRef() = default;
-    explicit DomainRef(Domain& d);
+    explicit DomainRef(Domain& d) : domain_{&d} { d.references_.fetch_add(1, Order::relaxed); }
     DomainRef(DomainRef&& o) noexcept : domain_{o.domain_} { o.domain_ = nullptr; }
-    DomainRef& operator=(DomainRef&& o) noexcept;
+    DomainRef& operator=(DomainRef&& o) noexcept
+    {
+        if (this == &o) return *this;
+        reset();
+        domain_ = std::exchange(o.domain_, nullptr);
+        return *this;
+    }
     ~DomainRef() { reset(); }
     void reset()
     {

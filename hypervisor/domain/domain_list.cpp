@@ -94,17 +94,6 @@ bool reap(Domain& d)
     return true;
 }
 
-DomainRef::DomainRef(Domain& d) : domain_{&d} { d.references_.fetch_add(1, Order::relaxed); }
-
-DomainRef& DomainRef::operator=(DomainRef&& o) noexcept
-{
-    if (this != &o) {
-        reset();
-        domain_ = std::exchange(o.domain_, nullptr);
-    }
-    return *this;
-}
-
 void DomainRef::drop()
 {
     // The last thing done to it: when it is dead, the reaper on another CPU may find it free, and free it, at once.

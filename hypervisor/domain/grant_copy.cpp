@@ -15,53 +15,47 @@ public:
     Claim& operator=(const Claim&) = delete;
     ~Claim()
     {
-        frame_ = GrantedFrame{};
-        if (granter_) granter_->grants().end_use(ref_, access_);
+        const GrantAccess access = frame_.access();
+        frame_.reset();
+        if (granter_ != nullptr) granter_->grants().end_use(ref_, access);
     }
-    GrantStatus take(Vcpu& v, const CopyEnd& end, GrantAccess access)
+    GrantStatus take(Vcpu& v, const CopyEnd& end, GrantAccess access, GranterCache& granters)
     {
-        access_ = access;
-        return end.is_ref ? take_ref(v, end) : take_frame(v, end);
+        return end.is_ref ? take_ref(v, end, access, granters) : take_frame(v, end, access);
     }
-    [[nodiscard]] Mfn mfn() const { return frame_.page ? frame_.page.mfn() : frame_.writable.mfn(); }
+    [[nodiscard]] Mfn mfn() const { return frame_.mfn(); }
 
 private:
-    GrantStatus take_ref(Vcpu& v, const CopyEnd& end)
+    GrantStatus take_ref(Vcpu& v, const CopyEnd& end, GrantAccess access, GranterCache& granters)
     {
-        Result<DomainRef> granter = resolve(end.domain, v);
-        if (!granter.ok()) return GrantStatus::bad_domain;
+        Domain* const d = end.domain.raw() == PV_DOMID_SELF ? &v.domain() : granters.find(end.domain);
+        if (d == nullptr) return GrantStatus::bad_domain;
         ref_ = static_cast<std::uint32_t>(end.name);
-        DomainRef d = std::move(granter).take();
-        const GrantStatus status = d->grants().begin_use(ref_, v.domain().id(), access_, frame_);
-        if (status == GrantStatus::okay) granter_ = std::move(d);
+        const GrantStatus status = d->grants().begin_use(ref_, v.domain().id(), access, frame_);
+        if (status == GrantStatus::okay) granter_ = d;
         return status;
     }
-    GrantStatus take_frame(Vcpu& v, const CopyEnd& end)
+    GrantStatus take_frame(Vcpu& v, const CopyEnd& end, GrantAccess access)
     {
         if (end.domain.raw() != PV_DOMID_SELF) return GrantStatus::permission_denied;
-        Result<mm::PageRef> page = mm::get_page(Mfn{end.name}, v.domain());
-        if (!page.ok()) return GrantStatus::bad_page;
-        frame_.page = std::move(page).take();
-        if (access_ == GrantAccess::read_only) return GrantStatus::okay;
-        Result<mm::WritableRef> writable = mm::get_writable(Mfn{end.name}, v.domain());
-        if (!writable.ok()) return GrantStatus::general_error;
-        frame_.writable = std::move(writable).take();
-        return GrantStatus::okay;
+        if (frame_.hold(Mfn{end.name}, v.domain(), access).ok()) [[likely]]
+            return GrantStatus::okay;
+        const bool readable = mm::get_page(Mfn{end.name}, v.domain()).ok();
+        return readable ? GrantStatus::general_error : GrantStatus::bad_page;
     }
-    DomainRef granter_;
+    Domain* granter_ = nullptr; ///< Held by the cache: one for each end.
     std::uint32_t ref_ = 0;
-    GrantAccess access_ = GrantAccess::read_only;
-    GrantedFrame frame_;
+    mm::HeldFrame frame_;
 };
 
 } // namespace
 
-GrantStatus copy_grant(Vcpu& v, const CopyEnd& source, const CopyEnd& dest, std::uint32_t bytes)
+GrantStatus GrantCopier::copy(const CopyEnd& source, const CopyEnd& dest, std::uint32_t bytes)
 {
     if (source.offset + bytes > page_size || dest.offset + bytes > page_size) return GrantStatus::bad_copy_arg;
     Claim from, to;
-    if (const GrantStatus s = from.take(v, source, GrantAccess::read_only); s != GrantStatus::okay) return s;
-    if (const GrantStatus s = to.take(v, dest, GrantAccess::read_write); s != GrantStatus::okay) return s;
+    if (const GrantStatus s = from.take(v_, source, GrantAccess::read_only, sources_); s != GrantStatus::okay) return s;
+    if (const GrantStatus s = to.take(v_, dest, GrantAccess::read_write, dests_); s != GrantStatus::okay) return s;
     const mm::FrameWindow<std::byte> in{from.mfn()}, out{to.mfn()};
     __builtin_memmove(out.data() + dest.offset, in.data() + source.offset, bytes);
     return GrantStatus::okay;

@@ -12,6 +12,16 @@ struct CopyEnd {
     std::uint64_t name; ///< Grant reference or frame number.
     std::uint32_t offset;
 };
-GrantStatus copy_grant(Vcpu& v, const CopyEnd& source, const CopyEnd& dest, std::uint32_t bytes);
+
+/// The copies of one slice of a batch.
+class GrantCopier {
+public:
+    explicit GrantCopier(Vcpu& v) : v_{v} {}
+    GrantStatus copy(const CopyEnd& source, const CopyEnd& dest, std::uint32_t bytes);
+
+private:
+    Vcpu& v_;
+    GranterCache sources_, dests_; ///< A claim of one end outlives the look for the other.
+};
 
 } // namespace hv::domain

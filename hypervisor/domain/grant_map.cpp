@@ -14,140 +14,111 @@ constexpr std::uint8_t has_pte_address = 32; ///< In Mapping::flags: host_addr n
 constexpr unsigned first_software_bit = 9;
 constexpr std::uint32_t software_bits = 7;
 
-Result<mm::L1Slot> find_slot(Vcpu& v, std::uint64_t host_addr, bool is_entry)
-{
-    if (is_entry) return mm::l1_slot_at(Maddr{host_addr}, v.domain());
-    return mm::find_l1(v.kernel_root(), GuestVa{host_addr});
-}
-
-Maddr address_of(mm::L1Slot s) { return maddr_of(s.table) + 8 * s.index; }
-
-GrantAccess access_of(const Mapping& m)
-{
-    return (m.flags & Mapping::writable) != 0 ? GrantAccess::read_write : GrantAccess::read_only;
-}
-
-/// Installs the page-table entry; @p m then says where it is.
-GrantStatus map_host(Vcpu& v, const MapRequest& r, const GrantedFrame& frame, Mapping& m)
-{
-    const bool is_entry = (r.flags & PV_GNTMAP_CONTAINS_PTE) != 0;
-    const Result<mm::L1Slot> slot = find_slot(v, r.host_addr, is_entry);
-    if (!slot.ok()) return GrantStatus::general_error;
-    const std::uint64_t software = std::uint64_t{r.flags >> PV_GNTMAP_GUEST_AVAIL0 & software_bits}
-                                   << first_software_bit;
-    if (!mm::install_grant_pte(slot.take(), {access_of(m), software | mm::pte::no_execute}, frame.page, v.domain())
-             .ok())
-        return GrantStatus::general_error;
-    m.slot = address_of(slot.take());
-    m.flags |= Mapping::host | (is_entry ? has_pte_address : 0);
-    return GrantStatus::okay;
-}
-
-/// Does the entry still say what was installed?
-bool still_maps(mm::L1Slot slot, const Mapping& m)
-{
-    const mm::FrameWindow<std::uint64_t> w{slot.table};
-    const std::uint64_t entry = shared::load(&w[slot.index]);
-    return mm::pte::is_present(entry) && mm::pte::frame_of(entry) == m.frame &&
-           mm::pte::is_writable(entry) == (access_of(m) == GrantAccess::read_write);
-}
-
-GrantStatus unmap_host(Vcpu& v, std::uint64_t host_addr, const Mapping& m)
-{
-    const Result<mm::L1Slot> slot = find_slot(v, host_addr, (m.flags & has_pte_address) != 0);
-    if (!slot.ok() || address_of(slot.take()) != m.slot) return GrantStatus::general_error;
-    if (!still_maps(slot.take(), m)) return GrantStatus::general_error;
-    if (!mm::remove_grant_pte(slot.take(), m.frame, v.domain()).ok()) return GrantStatus::general_error;
-    return GrantStatus::okay;
-}
-
 /// The frame goes first: once the granter sees the grant unused, it may want to use the frame in another way.
-void let_go(Mapping& m)
+void let_go(const Mapping& m)
 {
-    if (access_of(m) == GrantAccess::read_write)
-        mm::WritableRef::adopt(m.frame).reset();
-    else
-        mm::PageRef::adopt(m.frame).reset();
-    m.granter->grants().end_use(m.ref, access_of(m));
-}
-
-/// The record keeps one reference: a writable one is a plain one too.
-void keep(GrantedFrame& frame)
-{
-    if (frame.writable)
-        (void)frame.writable.release();
-    else
-        (void)frame.page.release();
+    mm::HeldFrame{m.frame, m.access()}.reset();
+    m.granter->grants().end_use(m.ref, m.access());
 }
 
 } // namespace
 
-MapResult map_grant(Vcpu& v, const MapRequest& r)
+Result<mm::L1Slot> GrantMapper::find_slot(std::uint64_t host_addr, bool is_entry)
 {
-    if ((r.flags & (PV_GNTMAP_HOST_MAP | PV_GNTMAP_DEVICE_MAP)) == 0) return {GrantStatus::bad_ref};
-    DomainRef granter = find_domain(r.granter);
-    if (!granter || granter->is_dying()) return {GrantStatus::bad_domain};
-    Maptrack& track = v.domain().grants().maptrack;
-    const Result<GrantHandle> handle = track.allocate();
-    if (!handle.ok()) return {GrantStatus::no_device_space};
-
-    Mapping m;
-    if ((r.flags & PV_GNTMAP_READONLY) == 0) m.flags |= Mapping::writable;
-    GrantedFrame frame;
-    GrantTable& table = granter->grants();
-    GrantStatus status = table.begin_use(r.ref, v.domain().id(), access_of(m), frame);
-    if (status != GrantStatus::okay) {
-        track.free(handle.take());
-        return {status};
+    if (is_entry) return mm::l1_slot_at(Maddr{host_addr}, v_.domain());
+    if (host_addr >> 21 != region_) {
+        table_ = TRY(mm::find_l1(v_.kernel_root(), GuestVa{host_addr})).table();
+        region_ = host_addr >> 21;
     }
-    if ((r.flags & PV_GNTMAP_HOST_MAP) != 0) status = map_host(v, r, frame, m);
-    if (status != GrantStatus::okay) {
-        frame = GrantedFrame{};
-        table.end_use(r.ref, access_of(m));
-        track.free(handle.take());
-        return {status};
-    }
-    if ((r.flags & PV_GNTMAP_DEVICE_MAP) != 0) m.flags |= Mapping::device;
-    m.frame = frame.page.mfn();
-    m.ref = r.ref;
-    m.granter = std::move(granter);
-    keep(frame);
-    const Maddr bus = maddr_of(m.frame);
-    track.publish(handle.take(), std::move(m));
-    return {GrantStatus::okay, handle.take(), bus};
+    return mm::L1Slot{table_, mm::pte::index_of(host_addr, 1)};
 }
 
-GrantStatus begin_unmap(Vcpu& v, const UnmapRequest& r, Unmapping& u)
+/// Installs the page-table entry; @p m then says where it is.
+GrantStatus GrantMapper::map_host(const MapRequest& r, Domain& granter, const mm::HeldFrame& frame, Mapping& m)
 {
-    Maptrack& track = v.domain().grants().maptrack;
-    Mapping* const m = track.claim(r.handle);
+    const mm::L1Slot none{};
+    const Result<mm::L1Slot> found = find_slot(r.host_addr, (r.flags & PV_GNTMAP_CONTAINS_PTE) != 0);
+    const mm::L1Slot slot = found.ok() ? found.take() : none;
+    const std::uint64_t software = std::uint64_t{r.flags >> PV_GNTMAP_GUEST_AVAIL0 & software_bits}
+                                   << first_software_bit;
+    const mm::GrantEntry entry{frame.access(), software | mm::pte::no_execute};
+    if (!found.ok() || !mm::install_grant_pte(slot, entry, frame.mfn(), {v_.domain(), granter}).ok())
+        return GrantStatus::general_error;
+    m.slot = slot.address();
+    return GrantStatus::okay;
+}
+
+GrantStatus GrantMapper::unmap_host(std::uint64_t host_addr, const Mapping& m)
+{
+    const Result<mm::L1Slot> slot = find_slot(host_addr, m.has(has_pte_address));
+    if (!slot.ok() || slot.take().address() != m.slot) return GrantStatus::general_error;
+    const Result<> removed = mm::remove_grant_pte(slot.take(), m.frame, m.access(), v_.domain());
+    return removed.ok() ? GrantStatus::okay : GrantStatus::general_error;
+}
+
+MapResult GrantMapper::map(const MapRequest& r)
+{
+    if ((r.flags & (PV_GNTMAP_HOST_MAP | PV_GNTMAP_DEVICE_MAP)) == 0) return {GrantStatus::bad_ref};
+    Domain* const granter = granters_.find(r.granter);
+    if (granter == nullptr) return {GrantStatus::bad_domain};
+    GrantHandle handle{};
+    Mapping* const record = track_.allocate(handle);
+    if (record == nullptr) return {GrantStatus::no_device_space};
+
+    Mapping& m = *record;
+    mm::HeldFrame frame;
+    const GrantAccess access = (r.flags & PV_GNTMAP_READONLY) != 0 ? GrantAccess::read_only : GrantAccess::read_write;
+    GrantStatus status = granter->grants().begin_use(r.ref, v_.domain().id(), access, frame);
+    const bool began = status == GrantStatus::okay, on_host = (r.flags & PV_GNTMAP_HOST_MAP) != 0;
+    if (began && on_host) status = map_host(r, *granter, frame, m);
+    if (status != GrantStatus::okay) [[unlikely]] {
+        frame.reset();
+        if (began) granter->grants().end_use(r.ref, access);
+        track_.free(handle);
+        return {status};
+    }
+    std::uint8_t flags = access == GrantAccess::read_write ? Mapping::writable : 0;
+    if (on_host) flags |= Mapping::host;
+    if ((r.flags & PV_GNTMAP_CONTAINS_PTE) != 0) flags |= has_pte_address;
+    if ((r.flags & PV_GNTMAP_DEVICE_MAP) != 0) flags |= Mapping::device;
+    m.frame = frame.release();
+    m.ref = r.ref;
+    m.granter = DomainRef{*granter};
+    const Maddr bus = maddr_of(m.frame);
+    Maptrack::publish(m, flags);
+    return {GrantStatus::okay, handle, bus};
+}
+
+GrantStatus GrantMapper::begin_unmap(const UnmapRequest& r, Unmapping& u)
+{
+    Mapping* const m = track_.claim(r.handle);
     if (m == nullptr) return GrantStatus::bad_handle;
     GrantStatus status = GrantStatus::okay;
     std::uint8_t removed = 0;
-    if (r.bus_addr != 0 && (m->flags & Mapping::device) != 0) {
+    if (r.bus_addr != 0 && m->has(Mapping::device)) {
         removed = Mapping::device;
         if (Maddr{r.bus_addr} != maddr_of(m->frame)) status = GrantStatus::general_error;
     }
-    if (status == GrantStatus::okay && r.host_addr != 0 && (m->flags & Mapping::host) != 0) {
+    if (status == GrantStatus::okay && r.host_addr != 0 && m->has(Mapping::host)) {
         removed |= Mapping::host;
-        status = unmap_host(v, r.host_addr, *m);
+        status = unmap_host(r.host_addr, *m);
     }
-    if (status != GrantStatus::okay) {
-        track.unclaim(*m);
+    if (status != GrantStatus::okay) [[unlikely]] {
+        Maptrack::unclaim(*m, m->flags.load(Order::relaxed));
         return status;
     }
-    u = {m, r.handle, removed};
+    u = {r.handle.raw(), removed};
     return GrantStatus::okay;
 }
 
 void finish_unmap(Maptrack& t, const Unmapping& u)
 {
-    if (u.mapping == nullptr) return;
-    Mapping& m = *u.mapping;
-    m.flags &= static_cast<std::uint8_t>(~u.removed);
-    if ((m.flags & (Mapping::host | Mapping::device)) != 0) return t.unclaim(m);
+    const GrantHandle handle{u.handle};
+    Mapping& m = t.record(handle);
+    const std::uint8_t left = m.flags.load(Order::relaxed) & ~u.removed;
+    if ((left & (Mapping::host | Mapping::device)) != 0) return Maptrack::unclaim(m, left);
     let_go(m);
-    t.free(u.handle);
+    t.free(handle);
 }
 
 void drop_mapping(Maptrack& t, GrantHandle h)

@@ -19,22 +19,37 @@ struct MapResult {
     GrantHandle handle{};
     Maddr bus_address{};
 };
-MapResult map_grant(Vcpu& v, const MapRequest& request);
-
 struct UnmapRequest {
     std::uint64_t host_addr; ///< As when mapped; 0: leave the host mapping.
     std::uint64_t bus_addr;  ///< As returned by the mapping; 0: leave the device mapping.
     GrantHandle handle;
 };
+/// Left uninitialised until begun.
 struct Unmapping {
-    Mapping* mapping = nullptr; ///< Claimed; null: nothing to finish.
-    GrantHandle handle{};
-    std::uint8_t removed = 0; ///< Mapping::host, Mapping::device
+    std::uint32_t handle;
+    std::uint8_t removed; ///< Mapping::host, Mapping::device
 };
-GrantStatus begin_unmap(Vcpu& v, const UnmapRequest& request, Unmapping& u);
 /// After the TLBs of the mapper were flushed.
 void finish_unmap(Maptrack& t, const Unmapping& u);
 
+/// The operations of one slice of a batch: what one has looked up serves the next.
+class GrantMapper {
+public:
+    explicit GrantMapper(Vcpu& v) : v_{v}, track_{v.domain().grants().maptrack} {}
+    MapResult map(const MapRequest& request);
+    GrantStatus begin_unmap(const UnmapRequest& request, Unmapping& u);
+
+private:
+    GrantStatus map_host(const MapRequest& r, Domain& granter, const mm::HeldFrame& frame, Mapping& m);
+    GrantStatus unmap_host(std::uint64_t host_addr, const Mapping& m);
+    Result<mm::L1Slot> find_slot(std::uint64_t host_addr, bool is_entry);
+
+    Vcpu& v_;
+    Maptrack& track_;
+    GranterCache granters_;
+    std::uint64_t region_ = ~0ULL; ///< The 2 MiB of addresses that table_ maps; its type is looked at in each use.
+    Mfn table_{};
+};
 /// Lets go of a whole mapping of a domain that no longer runs; its page-table entries hold references of their own.
 void drop_mapping(Maptrack& t, GrantHandle h);
 

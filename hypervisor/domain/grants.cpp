@@ -53,7 +53,7 @@ Result<Mfn> GrantTable::frame_mfn(std::uint32_t index)
     return shared_[index].mfn();
 }
 
-pv_grant_entry_v1* GrantTable::shared_entry(std::uint32_t ref) const
+inline pv_grant_entry_v1* GrantTable::shared_entry(std::uint32_t ref) const
 {
     if (ref / per_frame >= frames()) return nullptr;
     return shared_[ref / per_frame].as<pv_grant_entry_v1>() + ref % per_frame;
@@ -80,11 +80,13 @@ GrantStatus GrantTable::mark(pv_grant_entry_v1& entry, const Active& a, DomainId
 
 void GrantTable::unmark(pv_grant_entry_v1& entry, const Active& a)
 {
-    if (a.writers == 0) shared::fetch_and(&entry.flags, static_cast<std::uint16_t>(~PV_GTF_WRITING));
-    if (a.users == 0) shared::fetch_and(&entry.flags, static_cast<std::uint16_t>(~PV_GTF_READING));
+    std::uint16_t over = 0;
+    if (a.writers == 0) over |= PV_GTF_WRITING;
+    if (a.users == 0) over |= PV_GTF_READING;
+    if (over != 0) shared::fetch_and(&entry.flags, static_cast<std::uint16_t>(~over));
 }
 
-GrantStatus GrantTable::begin_use(std::uint32_t ref, DomainId grantee, GrantAccess access, GrantedFrame& out)
+GrantStatus GrantTable::begin_use(std::uint32_t ref, DomainId grantee, GrantAccess access, mm::HeldFrame& out)
 {
     const cpu::Guard guard{lock_};
     pv_grant_entry_v1* const entry = shared_entry(ref);
@@ -96,28 +98,15 @@ GrantStatus GrantTable::begin_use(std::uint32_t ref, DomainId grantee, GrantAcce
     if (owner_.is_dying()) return GrantStatus::bad_domain;
     if (const GrantStatus s = mark(*entry, a, grantee, access); s != GrantStatus::okay) return s;
     const Mfn frame{a.users != 0 ? a.frame : shared::load(&entry->frame)};
-    GrantedFrame held;
-    GrantStatus status = GrantStatus::okay;
-    if (Result<mm::PageRef> page = mm::get_page(frame, owner_); page.ok())
-        held.page = std::move(page).take();
-    else
-        status = GrantStatus::general_error;
-    if (status == GrantStatus::okay && access == GrantAccess::read_write) {
-        if (Result<mm::WritableRef> w = mm::get_writable(frame, owner_); w.ok())
-            held.writable = std::move(w).take();
-        else
-            status = GrantStatus::general_error;
-    }
-    if (status != GrantStatus::okay) {
+    if (!out.hold(frame, owner_, access).ok()) {
         unmark(*entry, a);
-        return status;
+        return GrantStatus::general_error;
     }
     a.frame = static_cast<std::uint32_t>(frame.raw());
     a.grantee = grantee.raw();
     ++a.users;
     if (access == GrantAccess::read_write) ++a.writers;
     use_count.fetch_add(1, Order::relaxed);
-    out = std::move(held);
     return GrantStatus::okay;
 }
 

@@ -7,7 +7,7 @@
 #pragma once
 #include "domain/domain.hpp"
 #include "domain/maptrack.hpp"
-#include "mm/update.hpp"
+#include "mm/held_frame.hpp"
 #include "pv-abi/grant.h"
 
 namespace hv::domain {
@@ -29,12 +29,6 @@ enum class GrantStatus : std::int16_t {
 };
 using mm::GrantAccess;
 
-/// A frame of the granter: a plain reference for reading, a writable one for writing.
-struct GrantedFrame {
-    mm::PageRef page;
-    mm::WritableRef writable; ///< Empty for reading.
-};
-
 class GrantTable {
 public:
     static Result<mm::Box<GrantTable>> create(Domain& owner, std::uint32_t max_frames, std::uint32_t max_maptrack);
@@ -54,7 +48,7 @@ public:
 
     // ---- as granter ----
     /// Begins a use of @p ref by @p grantee: marks the shared entry and refers to the frame, which is put into @p out.
-    GrantStatus begin_use(std::uint32_t ref, DomainId grantee, GrantAccess access, GrantedFrame& out);
+    GrantStatus begin_use(std::uint32_t ref, DomainId grantee, GrantAccess access, mm::HeldFrame& out);
     /// Ends one; the frame can no longer be reached through it. The references are the caller's to drop.
     void end_use(std::uint32_t ref, GrantAccess access);
 
@@ -88,6 +82,20 @@ private:
     Atomic<std::uint32_t> frame_count_;     ///< Grows under lock_; frames below stay.
     mm::Array<mm::SharedPage> shared_;      ///< Guarded by lock_, as below.
     mm::Array<mm::Box<ActivePage>> active_; ///< A page is there from the first use of its grants on.
+};
+
+/// The granter asked for last, which most of a batch share.
+class GranterCache {
+public:
+    /// Null if there is none, or it is dying. Held until the next call.
+    Domain* find(DomainId id)
+    {
+        if (!last_ || last_->id() != id) last_ = find_domain(id);
+        return last_ && !last_->is_dying() ? last_.get() : nullptr;
+    }
+
+private:
+    DomainRef last_;
 };
 
 } // namespace hv::domain

@@ -28,12 +28,17 @@ template <typename T> Result<> load_from_guest(std::span<T> dst, GuestVa src)
         return Error::efault;
     return Ok{};
 }
-template <typename T> Result<> store_to_guest(GuestVa dst, T value)
+template <typename T> Result<> store_to_guest(GuestVa dst, const T& value)
 {
-    static_assert(sizeof(T) == 4 || sizeof(T) == 8);
-    if (!start_ok(dst) || !arch::store_word(dst, value)) [[unlikely]]
+    static_assert(sizeof(T) == 4 || sizeof(T) % 8 == 0);
+    if (!start_ok(dst)) [[unlikely]]
         return Error::efault;
-    return Ok{};
+    bool stored = false;
+    if constexpr (std::is_integral_v<T>)
+        stored = arch::store_word(dst, value);
+    else
+        stored = arch::store_words(dst, &value, sizeof(T) / 8);
+    return stored ? Result<>{Ok{}} : Error::efault;
 }
 
 } // namespace hv::guest

@@ -34,7 +34,7 @@ Result<> VcpuState::set_ldt(GuestVa base, std::uint32_t entries)
     std::array<mm::SegDescRef, 16> held;
     for (std::uint64_t offset = 0; offset < bytes; offset += page_size) {
         const mm::L1Slot slot = TRY(mm::find_l1(kernel_root(), base + offset));
-        const std::uint64_t entry = mm::FrameWindow<std::uint64_t>{slot.table}[slot.index];
+        const std::uint64_t entry = mm::FrameWindow<std::uint64_t>{slot.table()}[slot.index()];
         if ((entry & pte_present) == 0) return Error::einval;
         held[offset >> page_shift] = TRY(mm::get_segdesc(mfn_of(Maddr{entry & pte_frame}), owner_));
     }

@@ -27,19 +27,28 @@ Return next_slice(Vcpu& v, std::uint32_t cmd, GuestVa list, std::uint32_t count,
     return Error::restart;
 }
 
+/// Element @p i of a list of whole words, fetched once.
+template <typename T> Result<GuestVa> fetch(GuestVa list, std::uint32_t i, T& op)
+{
+    const GuestVa at = list + std::uint64_t{i} * sizeof op;
+    TRY(guest::load_from_guest(std::span{&op, 1}, at));
+    return at;
+}
+
 Return map(Vcpu& v, GuestVa list, std::uint32_t count)
 {
-    const guest::InOut<pv_gnttab_map_grant_ref> ops{list};
+    domain::GrantMapper mapper{v};
     const std::uint32_t now = count < slice ? count : slice;
     for (std::uint32_t i = 0; i < now; ++i) {
-        auto op = TRY(ops.read(i));
-        const domain::MapResult r = domain::map_grant(v, {op.host_addr, op.flags, op.ref, DomainId{op.dom}});
+        pv_gnttab_map_grant_ref op;
+        const GuestVa at = TRY(fetch(list, i, op));
+        const domain::MapResult r = mapper.map({op.host_addr, op.flags, op.ref, DomainId{op.dom}});
         op.status = raw(r.status);
         if (r.status == GrantStatus::okay) {
             op.handle = r.handle.raw();
             op.dev_bus_addr = r.bus_address.raw();
         }
-        TRY(ops.write(op, i));
+        TRY(guest::store_to_guest(at, op));
     }
     return next_slice<pv_gnttab_map_grant_ref>(v, PV_GNTTABOP_MAP_GRANT_REF, list, count, now);
 }
@@ -47,18 +56,18 @@ Return map(Vcpu& v, GuestVa list, std::uint32_t count)
 /// The flush sits between the entries' removal and the granters' learning of it, also when the list turns out bad.
 class UnmapSlice {
 public:
-    explicit UnmapSlice(Vcpu& v) : v_{v} {}
+    explicit UnmapSlice(Vcpu& v) : v_{v}, mapper_{v} {}
     UnmapSlice(const UnmapSlice&) = delete;
     UnmapSlice& operator=(const UnmapSlice&) = delete;
     ~UnmapSlice()
     {
-        if (flush_) mm::flush_cpus(v_.domain().cpus.load(Order::seq_cst), v_.domain());
+        if (flush_) mm::flush_owner(v_.domain());
         for (std::uint32_t i = 0; i < used_; ++i)
             domain::finish_unmap(v_.domain().grants().maptrack, begun_[i]);
     }
     GrantStatus add(const domain::UnmapRequest& r)
     {
-        const GrantStatus status = domain::begin_unmap(v_, r, begun_[used_]);
+        const GrantStatus status = mapper_.begin_unmap(r, begun_[used_]);
         if (status != GrantStatus::okay) return status;
         if ((begun_[used_++].removed & domain::Mapping::host) != 0) flush_ = true;
         return status;
@@ -66,21 +75,22 @@ public:
 
 private:
     Vcpu& v_;
-    std::array<domain::Unmapping, slice> begun_{};
+    domain::GrantMapper mapper_;
+    std::array<domain::Unmapping, slice> begun_;
     std::uint32_t used_ = 0;
     bool flush_ = false;
 };
 
 Return unmap(Vcpu& v, GuestVa list, std::uint32_t count)
 {
-    const guest::InOut<pv_gnttab_unmap_grant_ref> ops{list};
     const std::uint32_t now = count < slice ? count : slice;
     {
         UnmapSlice work{v};
         for (std::uint32_t i = 0; i < now; ++i) {
-            auto op = TRY(ops.read(i));
+            pv_gnttab_unmap_grant_ref op;
+            const GuestVa at = TRY(fetch(list, i, op));
             op.status = raw(work.add({op.host_addr, op.dev_bus_addr, GrantHandle{op.handle}}));
-            TRY(ops.write(op, i));
+            TRY(guest::store_to_guest(at, op));
         }
     }
     return next_slice<pv_gnttab_unmap_grant_ref>(v, PV_GNTTABOP_UNMAP_GRANT_REF, list, count, now);
@@ -93,13 +103,14 @@ domain::CopyEnd copy_end(const pv_gnttab_copy_ptr& p, bool is_ref)
 
 Return copy(Vcpu& v, GuestVa list, std::uint32_t count)
 {
-    const guest::InOut<pv_gnttab_copy> ops{list};
+    domain::GrantCopier copier{v};
     const std::uint32_t now = count < slice ? count : slice;
     for (std::uint32_t i = 0; i < now; ++i) {
-        auto op = TRY(ops.read(i));
-        op.status = raw(domain::copy_grant(v, copy_end(op.source, (op.flags & PV_GNTCOPY_SOURCE_GREF) != 0),
-                                           copy_end(op.dest, (op.flags & PV_GNTCOPY_DEST_GREF) != 0), op.len));
-        TRY(ops.write(op, i));
+        pv_gnttab_copy op;
+        const GuestVa at = TRY(fetch(list, i, op));
+        op.status = raw(copier.copy(copy_end(op.source, (op.flags & PV_GNTCOPY_SOURCE_GREF) != 0),
+                                    copy_end(op.dest, (op.flags & PV_GNTCOPY_DEST_GREF) != 0), op.len));
+        TRY(guest::store_to_guest(at, op));
     }
     return next_slice<pv_gnttab_copy>(v, PV_GNTTABOP_COPY, list, count, now);
 }

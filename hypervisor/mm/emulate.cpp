@@ -41,8 +41,8 @@ Result<Mfn> lock_target(Mfn root, GuestVa va, const MemoryOwner& owner)
 {
     const Result<L1Slot> slot = find_l1(root, va);
     if (!slot.ok()) return Error::enoent;
-    const FrameWindow<std::uint64_t> w{slot.take().table};
-    const std::uint64_t leaf = shared::load(&w[slot.take().index]);
+    const FrameWindow<std::uint64_t> w{slot.take().table()};
+    const std::uint64_t leaf = shared::load(&w[slot.take().index()]);
     const Mfn target = pte::frame_of(leaf);
     if (!pte::is_present(leaf) || pte::is_writable(leaf) || !is_ram(target)) return Error::enoent;
     if (frame(target).current().type != PageType::l1_table) return Error::enoent;

@@ -33,6 +33,12 @@ inline bool take_validated(Frame& f, PageType want)
     while (!f.state.compare_exchange(old, old + one_ref + one_type, Order::acq_rel));
     return true;
 }
+/// Is it in use as @p type, and validated? For tables, under their lock.
+inline bool is_valid(const Frame& f, PageType type)
+{
+    const std::uint64_t first = FrameState{type, Progress::valid, 1, 0, 0}.encode();
+    return (f.state.load(Order::acquire) - first) >> 58 == 0; // a borrow if the count was 0
+}
 /// One more writable reference to a frame that is writable or was last.
 [[gnu::always_inline]] inline bool take_writable(Frame& f)
 {

@@ -4,7 +4,7 @@
 // again for its owner after the count was raised, because it may have changed hands in between.
 #include "mm/frame.hpp"
 #include "arch/arch.hpp"
-#include "mm/fast.hpp"
+#include "mm/held_frame.hpp"
 #include "mm/types.hpp"
 
 namespace hv::mm {
@@ -86,6 +86,24 @@ Result<SegDescRef> get_segdesc(Mfn m, MemoryOwner& owner)
     TRY(finish_deferred(owner, work));
     TRY(get_type(m, PageType::segment_descriptors, owner, work));
     return SegDescRef::adopt(m);
+}
+
+Result<> HeldFrame::hold_slow(Mfn m, const MemoryOwner& owner, GrantAccess access)
+{
+    if (access == GrantAccess::read_write)
+        mfn_ = TRY(get_writable(m, owner)).release();
+    else
+        mfn_ = TRY(get_page(m, owner)).release();
+    access_ = access;
+    return Ok{};
+}
+
+void HeldFrame::drop_slow() const
+{
+    if (access_ == GrantAccess::read_write)
+        detail::drop_type(mfn_);
+    else
+        detail::drop_page(mfn_);
 }
 
 void detail::drop_page(Mfn m) { mm::drop_page(m); }

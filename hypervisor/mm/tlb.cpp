@@ -48,7 +48,7 @@ void flush_everybody()
     flush(arch::online_cpus());
 }
 
-void flush_owner(MemoryOwner& owner)
+void flush_counted(MemoryOwner& owner)
 {
     const Counted counted{owner.flush_clock};
     flush(owner.cpus.load(Order::seq_cst)); // read after the clock has moved
@@ -75,11 +75,19 @@ void flush_for(FlushStamp stamp, MemoryOwner& owner)
     if ((stamp & foreign_mark) != 0)
         flush_everybody();
     else
-        flush_owner(owner);
+        flush_counted(owner);
+}
+
+void flush_owner(MemoryOwner& owner)
+{
+    if (arch::online_cpu_count() != 1) return flush_counted(owner);
+    arch::flush_tlb_local();
+    note_root_loaded(owner);
 }
 
 void flush_cpus(const CpuSet& cpus, MemoryOwner& owner)
 {
+    if (arch::online_cpu_count() == 1 && cpus.has(this_cpu())) return flush_owner(owner);
     if (!cpus.contains(owner.cpus.load(Order::seq_cst))) return flush(cpus);
     const Counted counted{owner.flush_clock};
     if (cpus.contains(arch::online_cpus())) return flush_everybody();

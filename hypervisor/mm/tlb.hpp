@@ -45,6 +45,8 @@ private:
     bool all_ = false;
 };
 
+/// Drops all translations on the CPUs that may hold some of @p owner's.
+void flush_owner(MemoryOwner& owner);
 /// Drops all translations on @p cpus; @p owner's clock counts it if those are all that may hold its own.
 void flush_cpus(const CpuSet& cpus, MemoryOwner& owner);
 /// @p owner loaded a root on this CPU: a flush, of all its CPUs if it runs nowhere else.

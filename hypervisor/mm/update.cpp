@@ -35,15 +35,25 @@ Result<unsigned> lock_table(Mfn m, const MemoryOwner& owner, Work& work)
     return refuse_lock(m, s, owner, work);
 }
 
-/// Locks the L1 table of @p slot for one write.
-Result<> lock_l1(L1Slot slot, const MemoryOwner& owner)
+[[gnu::noinline]] Result<> lock_l1_slow(L1Slot slot, const MemoryOwner& owner)
 {
     Work work;
-    const unsigned level = TRY(lock_table(slot.table, owner, work));
-    if (level == 1 && slot.index < pte::entries) [[likely]]
-        return Ok{};
-    if (level != 0) unlock_frame(slot.table, 0);
+    const unsigned level = TRY(lock_table(slot.table(), owner, work));
+    if (level == 1) return Ok{};
+    if (level != 0) unlock_frame(slot.table(), 0);
     return Error::einval;
+}
+
+/// Locks the L1 table of @p slot for one write.
+inline Result<> lock_l1(L1Slot slot, const MemoryOwner& owner)
+{
+    const Mfn m = slot.table();
+    if (!lock_frame(m, owner.id()).ok()) [[unlikely]]
+        return Error::einval;
+    if (fast::is_valid(frame(m), PageType::l1_table)) [[likely]]
+        return Ok{};
+    unlock_frame(m, 0);
+    return lock_l1_slow(slot, owner);
 }
 
 bool may_map_own(Owners owners) { return &owners.table == &owners.frame && !owners.frame.dying(); }
@@ -137,6 +147,7 @@ Result<L1Slot> find_l1(Mfn root, GuestVa va)
 {
     if (!is_guest_va(va.raw())) return Error::einval;
     Mfn table = root;
+#pragma GCC unroll 3
     for (unsigned level = 4; level > 1; --level) {
         const FrameWindow<std::uint64_t> w{table};
         const std::uint64_t entry = shared::load(&w[pte::index_of(va.raw(), level)]);
@@ -151,62 +162,53 @@ Result<L1Slot> l1_slot_at(Maddr entry, const MemoryOwner& owner)
     const L1Slot slot{mfn_of(entry), static_cast<unsigned>(entry.raw() % page_size / 8)};
     if (entry.raw() % 8 != 0) return Error::einval;
     TRY(lock_l1(slot, owner));
-    unlock_frame(slot.table, 0);
+    unlock_frame(slot.table(), 0);
     return slot;
 }
 
 Result<std::uint64_t> write_l1(L1Slot slot, std::uint64_t entry, Owners owners)
 {
     TRY(lock_l1(slot, owners.table));
-    Work work;
+    const FrameWindow<std::uint64_t> w{slot.table()};
     std::int32_t present = 0;
-    const auto old = write_entry({slot.table, 1, slot.index, entry, AccessedDirty::as_given}, owners, work, present);
-    unlock_frame(slot.table, present);
+    level1::Written written{};
+    if (may_map_own(owners)) written = level1::write(&w[slot.index()], entry, owners.table, present);
+    Result<std::uint64_t> old = written.old;
+    if (!written.done) [[unlikely]] {
+        Work work;
+        old = write_entry({slot.table(), 1, slot.index(), entry, AccessedDirty::as_given}, owners, work, present);
+    }
+    unlock_frame(slot.table(), present);
     return old;
 }
 
 Result<> update_va(Mfn root, GuestVa va, std::uint64_t entry, Owners owners)
 {
     const L1Slot slot = TRY(find_l1(root, va));
-    if (!may_map_own(owners)) {
-        TRY(write_l1(slot, entry, owners));
-        return Ok{};
-    }
-    TRY(lock_l1(slot, owners.table));
-    std::int32_t present = 0;
-    const FrameWindow<std::uint64_t> w{slot.table};
-    const bool done = level1::write(&w[slot.index], entry, owners.table, present).done;
-    unlock_frame(slot.table, present);
-    if (done) [[likely]]
-        return Ok{};
     TRY(write_l1(slot, entry, owners));
     return Ok{};
 }
 
-Result<> install_grant_pte(L1Slot slot, GrantEntry entry, const PageRef& held, MemoryOwner& table_owner)
+Result<> install_grant_pte(L1Slot slot, GrantEntry entry, Mfn frame, Owners owners)
 {
-    MemoryOwner* const frame_owner = find_owner(owner_of(frame(held.mfn())));
-    if (frame_owner == nullptr) return Error::einval;
     const std::uint64_t access = entry.access == GrantAccess::read_write ? pte::writable | pte::dirty : 0;
-    const std::uint64_t value = maddr_of(held.mfn()).raw() | pte::present | pte::accessed | pte::user | access |
+    const std::uint64_t value = maddr_of(frame).raw() | pte::present | pte::accessed | pte::user | access |
                                 (entry.extra_flags & (pte::software | pte::no_execute));
-    TRY(write_l1(slot, value, {table_owner, *frame_owner}));
+    TRY(write_l1(slot, value, owners));
     return Ok{};
 }
 
-Result<> remove_grant_pte(L1Slot slot, Mfn expected, MemoryOwner& table_owner)
+Result<> remove_grant_pte(L1Slot slot, Mfn frame, GrantAccess access, MemoryOwner& table_owner)
 {
     TRY(lock_l1(slot, table_owner));
-    Work work;
+    const FrameWindow<std::uint64_t> w{slot.table()};
+    std::uint64_t* const at = &w[slot.index()];
+    const std::uint64_t now = shared::load(at);
+    const bool same = pte::is_present(now) && pte::frame_of(now) == frame &&
+                      pte::is_writable(now) == (access == GrantAccess::read_write);
     std::int32_t present = 0;
-    const FrameWindow<std::uint64_t> w{slot.table};
-    const std::uint64_t now = shared::load(&w[slot.index]);
-    const bool same = pte::is_present(now) && pte::frame_of(now) == expected;
-    if (same) {
-        const EntryWrite clear{slot.table, 1, slot.index, 0, AccessedDirty::as_given};
-        (void)write_entry(clear, {table_owner, table_owner}, work, present).ok(); // clearing always can
-    }
-    unlock_frame(slot.table, present);
+    if (same) (void)level1::write(at, 0, table_owner, present); // clearing always can
+    unlock_frame(slot.table(), present);
     return same ? Result<>{Ok{}} : Error::einval;
 }
 

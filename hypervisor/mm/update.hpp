@@ -8,6 +8,13 @@
 #include "pv-abi/mmu.h"
 #include <span>
 
+namespace hv {
+namespace mm {
+class L1Slot;
+}
+template <> inline constexpr bool is_register_sized<mm::L1Slot> = true;
+} // namespace hv
+
 namespace hv::mm {
 
 struct Owners {
@@ -39,9 +46,17 @@ private:
     bool own_l1_ = false; ///< The table is a level-1 one whose owner maps its own frames.
 };
 
-struct L1Slot {
-    Mfn table;
-    unsigned index;
+/// An entry of an L1 table.
+class L1Slot {
+public:
+    L1Slot() = default;
+    L1Slot(Mfn table, unsigned index) : at_{maddr_of(table) + 8 * index} {}
+    [[nodiscard]] Mfn table() const { return mfn_of(at_); }
+    [[nodiscard]] unsigned index() const { return at_.raw() % page_size / 8; }
+    [[nodiscard]] Maddr address() const { return at_; }
+
+private:
+    Maddr at_{};
 };
 /// The L1 entry that maps @p va under @p root; einval when there is no L1 table. Valid while the root is
 /// held.
@@ -67,11 +82,11 @@ struct GrantEntry {
     GrantAccess access;
     std::uint64_t extra_flags; ///< Software bits (9-11, 52-58) and NX to set; others are ignored.
 };
-/// Maps @p frame, of whichever owner, for a grant; the entry takes references of its own. The slot's old
-/// entry goes.
-Result<> install_grant_pte(L1Slot slot, GrantEntry entry, const PageRef& frame, MemoryOwner& table_owner);
-/// Clears the entry if it still maps @p expected, else einval and nothing changes.
-Result<> remove_grant_pte(L1Slot slot, Mfn expected, MemoryOwner& table_owner);
+/// Maps @p frame of owners.frame, held by the caller, for a grant; the entry takes references of its own. The slot's
+/// old entry goes.
+Result<> install_grant_pte(L1Slot slot, GrantEntry entry, Mfn frame, Owners owners);
+/// Clears the entry if it still maps @p frame with @p access, else einval and nothing changes.
+Result<> remove_grant_pte(L1Slot slot, Mfn frame, GrantAccess access, MemoryOwner& table_owner);
 
 /// Page-table entries that map a frame of another domain than their table's: foreign and grant mappings.
 std::uint64_t foreign_mappings();

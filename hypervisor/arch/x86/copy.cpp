@@ -66,6 +66,20 @@ std::size_t fill_zero(void* dst, std::size_t bytes)
     return left;
 }
 
+bool copy_words(void* dst, const void* src, std::size_t words)
+{
+    const x86::GuestAccess open;
+    asm volatile inline("1: rep movsq\n"
+                        "2:\n"
+                        ".pushsection .ex_table, \"a\"\n"
+                        "   .quad 1b, 2b\n"
+                        ".popsection"
+                        : "+c"(words), "+D"(dst), "+S"(src)
+                        :
+                        : "memory");
+    return words == 0;
+}
+
 /// "inline": counted as one instruction when the compiler decides what to inline.
 template <typename T> bool store(std::uint64_t dst, T v)
 {
@@ -99,17 +113,11 @@ std::size_t copy_to_guest(GuestVa dst, const void* src, std::size_t bytes)
 }
 bool load_words(void* dst, GuestVa src, std::size_t words)
 {
-    const x86::GuestAccess open;
-    std::uint64_t from = src.raw();
-    asm volatile inline("1: rep movsq\n"
-                        "2:\n"
-                        ".pushsection .ex_table, \"a\"\n"
-                        "   .quad 1b, 2b\n"
-                        ".popsection"
-                        : "+c"(words), "+D"(dst), "+S"(from)
-                        :
-                        : "memory");
-    return words == 0;
+    return copy_words(dst, reinterpret_cast<const void*>(src.raw()), words);
+}
+bool store_words(GuestVa dst, const void* src, std::size_t words)
+{
+    return copy_words(reinterpret_cast<void*>(dst.raw()), src, words);
 }
 bool store_word(GuestVa dst, std::uint64_t v)
 {

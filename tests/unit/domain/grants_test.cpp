@@ -49,12 +49,12 @@ protected:
     [[nodiscard]] Vcpu& me() const { return dom0().vcpu(); }
     MapResult map(std::uint32_t flags, std::uint64_t at = window_va, std::uint32_t ref = 8)
     {
-        return map_grant(me(), {at, flags, ref, other_.domain->id()});
+        return GrantMapper{me()}.map({at, flags, ref, other_.domain->id()});
     }
     GrantStatus unmap(GrantHandle h, std::uint64_t at, std::uint64_t bus = 0)
     {
-        Unmapping u;
-        const GrantStatus s = begin_unmap(me(), {at, bus, h}, u);
+        Unmapping u{};
+        const GrantStatus s = GrantMapper{me()}.begin_unmap({at, bus, h}, u);
         if (s == GrantStatus::okay) finish_unmap(dom0().domain->grants().maptrack, u);
         return s;
     }
@@ -65,7 +65,7 @@ protected:
     static std::uint64_t pte(std::uint64_t va = window_va)
     {
         const mm::L1Slot s = slot(va);
-        return mm::FrameWindow<std::uint64_t>{s.table}[s.index];
+        return mm::FrameWindow<std::uint64_t>{s.table()}[s.index()];
     }
     static mm::FrameState state(Mfn m) { return mm::frame(m).current(); }
     Result<> store(std::uint64_t value, std::uint64_t va = window_va)
@@ -121,7 +121,7 @@ TEST_F(Grants, TheLinuxBitIsSetInTheEntry)
 
 TEST_F(Grants, ByEntryAddressAsGntdevDoes)
 {
-    const std::uint64_t at = maddr_of(slot().table).raw() + 8 * slot().index;
+    const std::uint64_t at = slot().address().raw();
     const MapResult m = map(host | PV_GNTMAP_CONTAINS_PTE | PV_GNTMAP_APPLICATION_MAP, at);
     ASSERT_EQ(m.status, GrantStatus::okay);
     EXPECT_EQ(mm::pte::frame_of(pte()), frame_);
@@ -139,7 +139,7 @@ TEST_F(Grants, WhatIsNotGrantedIsNotMapped)
     EXPECT_EQ(map(host, window_va, 9).status, GrantStatus::general_error) << "invalid entry";
     EXPECT_EQ(map(host, window_va, 512).status, GrantStatus::bad_ref) << "beyond the table";
     EXPECT_EQ(map(host, window_va, ~0U).status, GrantStatus::bad_ref);
-    EXPECT_EQ(map_grant(me(), {window_va, host, 8, DomainId{777}}).status, GrantStatus::bad_domain);
+    EXPECT_EQ(GrantMapper{me()}.map({window_va, host, 8, DomainId{777}}).status, GrantStatus::bad_domain);
     offer(8, 0, 5);
     EXPECT_EQ(map(host).status, GrantStatus::general_error) << "another grantee";
     offer(8, PV_GTF_READONLY);
@@ -256,7 +256,7 @@ TEST_F(Grants, ADyingMapperLetsGo)
     const Guest mapper = start_guest();
     offer(8, 0, mapper.domain->id().raw());
     for (std::uint64_t i = 0; i < 3; ++i) {
-        const MapResult m = map_grant(mapper.vcpu(), {window_va + i * page_size, host, 8, other_.domain->id()});
+        const MapResult m = GrantMapper{mapper.vcpu()}.map({window_va + i * page_size, host, 8, other_.domain->id()});
         ASSERT_EQ(m.status, GrantStatus::okay);
     }
     EXPECT_EQ(entry(8).flags, permit | reading | writing);
@@ -273,18 +273,19 @@ TEST_F(Grants, HandlesAreReusedAndBounded)
     offer(8, 0, mapper.domain->id().raw());
     const MapRequest request{0, device, 8, other_.domain->id()};
     std::vector<GrantHandle> handles;
-    MapResult m = map_grant(mapper.vcpu(), request);
-    for (; m.status == GrantStatus::okay; m = map_grant(mapper.vcpu(), request))
+    MapResult m = GrantMapper{mapper.vcpu()}.map(request);
+    for (; m.status == GrantStatus::okay; m = GrantMapper{mapper.vcpu()}.map(request))
         handles.push_back(m.handle);
     EXPECT_EQ(m.status, GrantStatus::no_device_space);
     EXPECT_EQ(handles.size(), 128u);
     Maptrack& track = mapper.domain->grants().maptrack;
-    Unmapping u;
-    ASSERT_EQ(begin_unmap(mapper.vcpu(), {0, maddr_of(frame_).raw(), handles[5]}, u), GrantStatus::okay);
-    Unmapping twice;
-    EXPECT_EQ(begin_unmap(mapper.vcpu(), {0, 0, handles[5]}, twice), GrantStatus::bad_handle) << "being unmapped";
+    Unmapping u{};
+    ASSERT_EQ(GrantMapper{mapper.vcpu()}.begin_unmap({0, maddr_of(frame_).raw(), handles[5]}, u), GrantStatus::okay);
+    Unmapping twice{};
+    EXPECT_EQ(GrantMapper{mapper.vcpu()}.begin_unmap({0, 0, handles[5]}, twice), GrantStatus::bad_handle)
+        << "being unmapped";
     finish_unmap(track, u);
-    EXPECT_EQ(map_grant(mapper.vcpu(), request).handle, handles[5]);
+    EXPECT_EQ(GrantMapper{mapper.vcpu()}.map(request).handle, handles[5]);
     end(find_domain(mapper.domain->id()));
     EXPECT_EQ(entry(8).flags, permit);
 }
@@ -314,7 +315,10 @@ protected:
         return {other_.domain->id(), true, ref, offset};
     }
     std::byte* bytes() { return arch::frame_address(frame_); }
-    GrantStatus copy(const CopyEnd& from, const CopyEnd& to, std::uint32_t n) { return copy_grant(me(), from, to, n); }
+    GrantStatus copy(const CopyEnd& from, const CopyEnd& to, std::uint32_t n)
+    {
+        return GrantCopier{me()}.copy(from, to, n);
+    }
 };
 
 TEST_F(Copies, BothWays)

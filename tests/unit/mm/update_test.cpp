@@ -248,21 +248,17 @@ TEST_F(Update, GrantEntriesHoldTheirOwnReferences)
 {
     const Mfn granted = page(dom0());
     const L1Slot slot{t.l1, 20};
-    {
-        auto held = get_page(granted, dom0());
-        ASSERT_TRUE(held.ok());
-        const PageRef ref = std::move(held).take();
-        ASSERT_TRUE(install_grant_pte(slot, {GrantAccess::read_write, 1 << 9}, ref, domu()).ok());
-    }
+    ASSERT_TRUE(install_grant_pte(slot, {GrantAccess::read_write, 1 << 9}, granted, {domu(), dom0()}).ok());
     EXPECT_EQ(peek(t.l1, 20), entry(granted, rw | pte::user | pte::accessed_dirty | 1 << 9));
     EXPECT_EQ(frame(granted).current().refs, 2U);
     EXPECT_EQ(frame(granted).current().count, 1U);
     // Its guest may clear or restrict it, not move or widen it.
     EXPECT_TRUE(l1(20, entry(granted, ro)).ok());
     EXPECT_EQ(l1(20, entry(granted, rw)).error(), Error::ebusy);
-    EXPECT_EQ(remove_grant_pte(slot, t.leaf, domu()).error(), Error::einval);
-    EXPECT_TRUE(remove_grant_pte(slot, granted, domu()).ok());
-    EXPECT_EQ(remove_grant_pte(slot, granted, domu()).error(), Error::einval);
+    EXPECT_EQ(remove_grant_pte(slot, t.leaf, GrantAccess::read_only, domu()).error(), Error::einval);
+    EXPECT_EQ(remove_grant_pte(slot, granted, GrantAccess::read_write, domu()).error(), Error::einval);
+    EXPECT_TRUE(remove_grant_pte(slot, granted, GrantAccess::read_only, domu()).ok());
+    EXPECT_EQ(remove_grant_pte(slot, granted, GrantAccess::read_only, domu()).error(), Error::einval);
     EXPECT_EQ(frame(granted).current().refs, 1U);
     EXPECT_FALSE(l1_slot_at(Maddr{maddr_of(t.l1).raw() + 4}, domu()).ok());
     EXPECT_FALSE(l1_slot_at(maddr_of(t.l2), domu()).ok());

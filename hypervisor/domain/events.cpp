@@ -18,20 +18,6 @@ void EventChannels::set_limit(std::uint32_t max_port)
     limit_ = max_port < PV_EVTCHN_2L_NR_CHANNELS ? max_port + 1 : PV_EVTCHN_2L_NR_CHANNELS;
 }
 
-EventChannels::Channel* EventChannels::find(EventPort port)
-{
-    if (port.raw() == 0 || port.raw() >= limit_) return nullptr;
-    Bucket* const bucket = buckets_[port.raw() / per_bucket].get();
-    return bucket == nullptr ? nullptr : &bucket->channels[port.raw() % per_bucket];
-}
-
-Result<EventChannels::Channel*> EventChannels::find_open(EventPort port)
-{
-    Channel* const c = find(port);
-    if (c == nullptr || c->state == PortState::closed) return Error::einval;
-    return c;
-}
-
 /// The lowest free port. The caller, under lock_, gives it a state.
 Result<EventPort> EventChannels::allocate()
 {

@@ -67,8 +67,18 @@ private:
         std::array<Channel, per_bucket> channels;
     };
 
-    Channel* find(EventPort port);
-    Result<Channel*> find_open(EventPort port);
+    Channel* find(EventPort port)
+    {
+        if (port.raw() == 0 || port.raw() >= limit_) return nullptr;
+        Bucket* const bucket = buckets_[port.raw() / per_bucket].get();
+        return bucket == nullptr ? nullptr : &bucket->channels[port.raw() % per_bucket];
+    }
+    Result<Channel*> find_open(EventPort port)
+    {
+        Channel* const c = find(port);
+        if (c == nullptr || c->state == PortState::closed) return Error::einval;
+        return c;
+    }
     Result<EventPort> allocate();
     void release(EventPort port, Channel& c);
     void notify(EventPort port, const Channel& c);

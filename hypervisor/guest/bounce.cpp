@@ -50,7 +50,7 @@ Outcome enter(VcpuState& v, const Entry& e)
     frame[n++] = r.ss;
 
     const std::uint64_t sp = ((was_kernel ? r.rsp : v.hot.kernel_sp) & ~15ULL) - n * 8;
-    if (!Out<std::uint64_t>{GuestVa{sp}}.write_array(std::span{frame.data(), n}).ok())
+    if (!store_words_to_guest(GuestVa{sp}, std::span{frame.data(), n}).ok())
         return crash(v, "its kernel stack cannot take a frame");
     if (e.mask_events) shared::store(&mask, std::uint8_t{1});
     r.rip = e.address;

@@ -28,6 +28,19 @@ template <typename T> Result<> load_from_guest(std::span<T> dst, GuestVa src)
         return Error::efault;
     return Ok{};
 }
+inline Result<std::uint32_t> load_word_from_guest(GuestVa src)
+{
+    std::uint32_t v = 0;
+    if (!start_ok(src) || !arch::load_word(v, src)) [[unlikely]]
+        return Error::efault;
+    return v;
+}
+inline Result<> store_words_to_guest(GuestVa dst, std::span<const std::uint64_t> words)
+{
+    if (!start_ok(dst) || !arch::store_words(dst, words.data(), words.size())) [[unlikely]]
+        return Error::efault;
+    return Ok{};
+}
 template <typename T> Result<> store_to_guest(GuestVa dst, const T& value)
 {
     static_assert(sizeof(T) == 4 || sizeof(T) % 8 == 0);

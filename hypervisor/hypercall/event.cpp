@@ -103,8 +103,11 @@ Return event_channel_op(Vcpu& v, std::uint32_t cmd, GuestVa arg)
 {
     EventChannels& events = v.domain().events;
     switch (cmd) {
-    case PV_EVTCHNOP_SEND:
-        return reading<pv_evtchn_send>(arg, [&](auto& op) { return events.send(EventPort{op.port}); });
+    case PV_EVTCHNOP_SEND: {
+        static_assert(sizeof(pv_evtchn_send) == sizeof(std::uint32_t));
+        TRY(events.send(EventPort{TRY(guest::load_word_from_guest(arg))}));
+        return 0;
+    }
     case PV_EVTCHNOP_UNMASK:
         return reading<pv_evtchn_unmask>(arg, [&](auto& op) { return events.unmask(EventPort{op.port}); });
     case PV_EVTCHNOP_CLOSE:

@@ -115,6 +115,24 @@ bool load_words(void* dst, GuestVa src, std::size_t words)
 {
     return copy_words(dst, reinterpret_cast<const void*>(src.raw()), words);
 }
+bool load_word(std::uint32_t& v, GuestVa src)
+{
+    const x86::GuestAccess open;
+    bool good = true;
+    asm volatile inline("1: mov (%[src]), %[v]\n"
+                        "2:\n"
+                        ".pushsection .text.fixup, \"ax\"\n"
+                        "3: xor %k[good], %k[good]\n"
+                        "   jmp 2b\n"
+                        ".popsection\n"
+                        ".pushsection .ex_table, \"a\"\n"
+                        "   .quad 1b, 3b\n"
+                        ".popsection"
+                        : [good] "+r"(good), [v] "=&r"(v)
+                        : [src] "r"(src.raw())
+                        : "memory", "cc");
+    return good;
+}
 bool store_words(GuestVa dst, const void* src, std::size_t words)
 {
     return copy_words(reinterpret_cast<void*>(dst.raw()), src, words);

@@ -154,7 +154,7 @@ KernelFile KernelFile::open(const std::string& path, const std::string& cache)
     kernel.elf_ = Descriptor::open(path, O_RDONLY);
     const MappedFile whole{kernel.elf_};
     const auto found = hv::image::find_payload(whole.bytes());
-    if (!found.ok()) fail("{}: {}", path, describe(found.error()));
+    if (!found.ok()) fail("{}: {}", path, found.error());
     const Payload& payload = found.value();
     kernel.format_ = payload.format;
     kernel.elf_offset_ = static_cast<std::uint64_t>(payload.bytes.data() - whole.bytes().data());
@@ -181,7 +181,7 @@ KernelFile KernelFile::open(const std::string& path, const std::string& cache)
 
     const MappedFile elf{kernel.elf_};
     const auto parsed = hv::image::parse_elf_kernel(elf.bytes().subspan(kernel.elf_offset_));
-    if (!parsed.ok()) fail("{}: {}", path, describe(parsed.error()));
+    if (!parsed.ok()) fail("{}: {}", path, parsed.error());
     kernel.image_ = parsed.value();
     return kernel;
 }

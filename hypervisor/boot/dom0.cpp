@@ -44,7 +44,7 @@ struct KernelFile {
 void open_kernel(const Module& module, KernelFile& file)
 {
     const auto payload = image::find_payload(bytes_of(module));
-    if (!payload.ok()) refuse("kernel module", image::describe(payload.error()));
+    if (!payload.ok()) refuse("kernel module", payload.error());
     file.elf = payload.value().bytes;
     if (payload.value().format == image::Format::elf) return;
     file.unpacked.emplace(must(unpack(payload.value(), "kernel module"), "kernel module"));
@@ -162,7 +162,7 @@ void build(const BootInfo& info)
     KernelFile file;
     open_kernel(info.modules[0], file);
     const auto parsed = image::parse_elf_kernel(file.elf);
-    if (!parsed.ok()) refuse("kernel module", image::describe(parsed.error()));
+    if (!parsed.ok()) refuse("kernel module", parsed.error());
     const image::KernelImage& kernel = parsed.value();
     const Module initrd = info.module_count > 1 ? info.modules[1] : Module{Maddr{0}, 0, ""};
     if (info.module_count > 1 && initrd.bytes == 0) refuse("initrd module", "it is empty");

@@ -2,6 +2,7 @@
 //
 // ELF64 program headers and Xen notes. Every number of the file is hostile until checked. See elf_kernel.hpp.
 #include "base/image/elf_kernel.hpp"
+#include "base/units.hpp"
 
 namespace hv::image {
 namespace {
@@ -30,8 +31,7 @@ struct NoteHeader {
 static_assert(sizeof(FileHeader) == 64 && sizeof(ProgramHeader) == 56 && sizeof(SectionHeader) == 64);
 
 constexpr std::uint32_t pt_load = 1, pt_note = 4, sht_note = 7;
-constexpr std::uint64_t page_mask = 4095;
-constexpr std::uint64_t hypervisor_start = 0xffff800000000000, hypervisor_end = 0xffff880000000000;
+constexpr std::uint64_t page_mask = page_size - 1;
 
 enum Note : std::uint32_t {
     note_entry = 1,
@@ -49,8 +49,7 @@ enum Note : std::uint32_t {
 
 /// What the notes said, before it is checked against the segments.
 struct Notes {
-    std::optional<std::uint64_t> entry, virt_base, paddr_offset, hypercall_page, init_p2m;
-    std::uint64_t hv_start_low{0}, supported_features{0}, mod_start_pfn{0};
+    std::array<std::optional<std::uint64_t>, note_supported_features + 1> numbers; ///< By type.
     bool seen{false};
 };
 
@@ -87,40 +86,28 @@ bool features_offered(Bytes list)
     return true;
 }
 
-ImageError take_note(Notes& notes, std::uint32_t type, Bytes desc)
+const char* take_note(Notes& notes, std::uint32_t type, Bytes desc)
 {
     notes.seen = true;
     if (type == note_xen_version) return is_text(desc, "xen-3.0") ? ImageError::none : ImageError::wrong_version;
     if (type == note_loader) return is_text(desc, "generic") ? ImageError::none : ImageError::wrong_version;
     if (type == note_features) return features_offered(desc) ? ImageError::none : ImageError::missing_feature;
 
-    const auto value = number(desc);
-    const bool numeric = type <= note_paddr_offset || type == note_hv_start_low ||
+    const bool numeric = (type >= note_entry && type <= note_paddr_offset) || type == note_hv_start_low ||
                          (type >= note_init_p2m && type <= note_supported_features);
-    if (!numeric || type == 0) return ImageError::none;
-    if (!value) return ImageError::bad_note;
-    switch (type) {
-    case note_entry: notes.entry = value; break;
-    case note_hypercall_page: notes.hypercall_page = value; break;
-    case note_virt_base: notes.virt_base = value; break;
-    case note_paddr_offset: notes.paddr_offset = value; break;
-    case note_hv_start_low: notes.hv_start_low = *value; break;
-    case note_init_p2m: notes.init_p2m = value; break;
-    case note_mod_start_pfn: notes.mod_start_pfn = *value; break;
-    default: notes.supported_features = *value; break;
-    }
-    return ImageError::none;
+    if (!numeric) return ImageError::none;
+    notes.numbers[type] = number(desc);
+    return notes.numbers[type] ? ImageError::none : ImageError::bad_note;
 }
 
-ImageError read_notes(Notes& notes, Bytes area)
+const char* read_notes(Notes& notes, Bytes area)
 {
     while (area.size() >= sizeof(NoteHeader)) {
         const auto head = load<NoteHeader>(area, 0);
         const std::uint64_t desc_at = sizeof head + aligned4(head.namesz);
         if (!within(desc_at, head.descsz, area.size())) return ImageError::bad_note;
         if (head.namesz == 4 && is_text(area.subspan(sizeof head, 4), "Xen")) {
-            const ImageError error = take_note(notes, head.type, area.subspan(desc_at, head.descsz));
-            if (error != ImageError::none) return error;
+            if (const char* error = take_note(notes, head.type, area.subspan(desc_at, head.descsz))) return error;
         }
         const std::uint64_t next = desc_at + aligned4(head.descsz);
         if (next >= area.size()) break;
@@ -131,7 +118,7 @@ ImageError read_notes(Notes& notes, Bytes area)
 
 /// Notes of every header of table (@p count entries at @p offset) whose type is @p wanted.
 template <typename Header>
-ImageError read_table_notes(Notes& notes, Bytes elf, std::uint64_t offset, std::uint16_t count, std::uint32_t wanted)
+const char* read_table_notes(Notes& notes, Bytes elf, std::uint64_t offset, std::uint16_t count, std::uint32_t wanted)
 {
     for (std::uint16_t i = 0; i < count; ++i) {
         const auto h = load<Header>(elf, offset + i * sizeof(Header));
@@ -142,13 +129,12 @@ ImageError read_table_notes(Notes& notes, Bytes elf, std::uint64_t offset, std::
         else
             size = h.size;
         if (!within(h.offset, size, elf.size())) return ImageError::bad_note;
-        const ImageError error = read_notes(notes, elf.subspan(h.offset, size));
-        if (error != ImageError::none) return error;
+        if (const char* error = read_notes(notes, elf.subspan(h.offset, size))) return error;
     }
     return ImageError::none;
 }
 
-ImageError check_header(Bytes elf, FileHeader& head)
+const char* check_header(Bytes elf, FileHeader& head)
 {
     if (elf.empty()) return ImageError::empty;
     if (elf.size() < sizeof head) return ImageError::truncated;
@@ -163,14 +149,13 @@ ImageError check_header(Bytes elf, FileHeader& head)
     return ImageError::none;
 }
 
-ImageError add_segment(KernelImage& image, const ProgramHeader& ph, std::uint64_t file_size)
+const char* add_segment(KernelImage& image, const ProgramHeader& ph, std::uint64_t file_size)
 {
     if (image.segment_count_ == KernelImage::max_segments) return ImageError::too_many_segments;
     if (!within(ph.offset, ph.filesz, file_size)) return ImageError::segment_outside_file;
     if (ph.filesz > ph.memsz) return ImageError::segment_too_big;
     if (ph.memsz > max_image_bytes) return ImageError::too_large;
-    if (ph.paddr < image.paddr_offset) return ImageError::address_overflow;
-    const Segment segment{ph.paddr - image.paddr_offset, ph.memsz, ph.offset, ph.filesz};
+    const Segment segment{ph.paddr, ph.memsz, ph.offset, ph.filesz};
     if (segment.paddr > ~0ULL - ph.memsz - page_mask) return ImageError::address_overflow;
     const std::uint64_t end = segment.paddr + segment.memsz;
     for (const Segment& other : image.segments())
@@ -193,23 +178,20 @@ bool inside(const KernelImage& image, std::uint64_t va, std::uint64_t length)
     return false;
 }
 
-bool canonical(std::uint64_t va) { return va + (1ULL << 47) < (1ULL << 48); }
-
 /// The list needs an address of its own: not the kernel's, not the hypervisor's, and not beyond either half.
 bool good_init_p2m(const KernelImage& image, std::uint64_t va)
 {
-    if ((va & page_mask) != 0 || !canonical(va)) return false;
-    if (va >= hypervisor_start && va < hypervisor_end) return false;
-    return va < image.va_of(image.paddr_start) || va >= image.va_of(image.paddr_end);
+    return (va & page_mask) == 0 && is_guest_va(va) &&
+           (va < image.va_of(image.paddr_start) || va >= image.va_of(image.paddr_end));
 }
 
-ImageError check_addresses(const KernelImage& image)
+const char* check_addresses(const KernelImage& image)
 {
     const std::uint64_t base = image.virt_base;
     if ((base & page_mask) != 0 || image.paddr_end > ~0ULL - base) return ImageError::bad_virt_base;
     const std::uint64_t first = image.va_of(image.paddr_start), last = image.va_of(image.paddr_end) - 1;
-    if (!canonical(first) || !canonical(last)) return ImageError::bad_virt_base;
-    if (base < hypervisor_end && last >= hypervisor_start) return ImageError::bad_virt_base;
+    if (!is_canonical(first) || !is_canonical(last)) return ImageError::bad_virt_base;
+    if (base < PV_HYPERVISOR_VIRT_END && last >= PV_HYPERVISOR_VIRT_START) return ImageError::bad_virt_base;
     if (!inside(image, image.entry, 1)) return ImageError::entry_outside;
     if (image.hypercall_page &&
         ((*image.hypercall_page & page_mask) != 0 || !inside(image, *image.hypercall_page, page_mask + 1)))
@@ -218,17 +200,16 @@ ImageError check_addresses(const KernelImage& image)
     return ImageError::none;
 }
 
-ImageError collect_notes(Notes& notes, Bytes elf, const FileHeader& head)
+const char* collect_notes(Notes& notes, Bytes elf, const FileHeader& head)
 {
-    ImageError error = read_table_notes<ProgramHeader>(notes, elf, head.phoff, head.phnum, pt_note);
+    const char* error = read_table_notes<ProgramHeader>(notes, elf, head.phoff, head.phnum, pt_note);
     if (error != ImageError::none || notes.seen) return error;
     if (head.shnum != 0) {
         if (head.shentsize != sizeof(SectionHeader)) return ImageError::bad_header;
         if (!within(head.shoff, head.shnum * sizeof(SectionHeader), elf.size())) return ImageError::truncated;
         error = read_table_notes<SectionHeader>(notes, elf, head.shoff, head.shnum, sht_note);
     }
-    if (error == ImageError::none && !notes.seen) error = ImageError::no_xen_notes;
-    return error;
+    return error == ImageError::none && !notes.seen ? ImageError::no_xen_notes : error;
 }
 
 } // namespace
@@ -236,29 +217,25 @@ ImageError collect_notes(Notes& notes, Bytes elf, const FileHeader& head)
 Parsed<KernelImage> parse_elf_kernel(Bytes elf)
 {
     FileHeader head{};
-    ImageError error = check_header(elf, head);
-    if (error != ImageError::none) return error;
+    if (const char* error = check_header(elf, head)) return error;
     Notes notes;
-    error = collect_notes(notes, elf, head);
-    if (error != ImageError::none) return error;
+    if (const char* error = collect_notes(notes, elf, head)) return error;
 
     KernelImage image{};
-    image.entry = notes.entry.value_or(head.entry);
-    image.virt_base = notes.virt_base.value_or(0);
-    image.paddr_offset = notes.paddr_offset.value_or(0);
-    image.init_p2m = notes.init_p2m;
-    image.hypercall_page = notes.hypercall_page;
-    image.hv_start_low = notes.hv_start_low;
-    image.supported_features = static_cast<std::uint32_t>(notes.supported_features);
-    image.mod_start_pfn = notes.mod_start_pfn != 0;
-    for (std::uint16_t i = 0; i < head.phnum && error == ImageError::none; ++i) {
-        const auto ph = load<ProgramHeader>(elf, head.phoff + i * sizeof(ProgramHeader));
-        if (ph.type == pt_load && ph.memsz != 0) error = add_segment(image, ph, elf.size());
+    image.entry = notes.numbers[note_entry].value_or(head.entry);
+    image.virt_base = notes.numbers[note_virt_base].value_or(0);
+    image.init_p2m = notes.numbers[note_init_p2m];
+    image.hypercall_page = notes.numbers[note_hypercall_page];
+    image.mod_start_pfn = notes.numbers[note_mod_start_pfn].value_or(0) != 0;
+    for (std::uint16_t i = 0; i < head.phnum; ++i) {
+        auto ph = load<ProgramHeader>(elf, head.phoff + i * sizeof(ProgramHeader));
+        if (ph.type != pt_load || ph.memsz == 0) continue;
+        if (__builtin_sub_overflow(ph.paddr, notes.numbers[note_paddr_offset].value_or(0), &ph.paddr))
+            return ImageError::address_overflow;
+        if (const char* error = add_segment(image, ph, elf.size())) return error;
     }
-    if (error != ImageError::none) return error;
     if (image.segment_count_ == 0) return ImageError::no_segments;
-    error = check_addresses(image);
-    if (error != ImageError::none) return error;
+    if (const char* error = check_addresses(image)) return error;
     return image;
 }
 

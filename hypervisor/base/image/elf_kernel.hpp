@@ -24,17 +24,14 @@ struct KernelImage {
     /// Where the builder must map guest physical address @p paddr.
     [[nodiscard]] std::uint64_t va_of(std::uint64_t paddr) const { return virt_base + paddr; }
 
-    std::uint64_t entry;     ///< Virtual address of the first instruction.
-    std::uint64_t virt_base; ///< Virtual address of guest physical 0 (VIRT_BASE, PADDR_OFFSET's effect is in
-                             ///< the segments).
-    std::uint64_t paddr_offset;
+    std::uint64_t entry;       ///< Virtual address of the first instruction.
+    std::uint64_t virt_base;   ///< Virtual address of guest physical 0 (VIRT_BASE, PADDR_OFFSET's effect is in
+                               ///< the segments).
     std::uint64_t paddr_start; ///< Occupied range, page-aligned outwards.
     std::uint64_t paddr_end;
     std::optional<std::uint64_t> init_p2m;       ///< Wanted virtual address of the p2m list.
     std::optional<std::uint64_t> hypercall_page; ///< Virtual address, page-aligned, inside the image.
-    std::uint64_t hv_start_low;
-    std::uint32_t supported_features; ///< The SUPPORTED_FEATURES word, 0 if absent.
-    bool mod_start_pfn;               ///< The initrd may be passed as a frame number.
+    bool mod_start_pfn;                          ///< The initrd may be passed as a frame number.
 
     std::array<Segment, max_segments> segment_;
     std::size_t segment_count_;

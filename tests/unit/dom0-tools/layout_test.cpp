@@ -20,7 +20,7 @@ KernelImage image_of(const FakeKernel& kernel = {})
 {
     const auto file = kernel.build();
     const auto parsed = hv::image::parse_elf_kernel(bytes_of(file));
-    EXPECT_TRUE(parsed.ok()) << describe(parsed.error());
+    EXPECT_TRUE(parsed.ok()) << parsed.error();
     return parsed.value();
 }
 

@@ -105,7 +105,7 @@ void load_gdt_window(const GuestCpu& state);
 void load_ldt_window(const GuestCpu& state);
 void load_port_bitmap(const GuestCpu& state);
 void write_debug_register(unsigned index, std::uint64_t v); // 0-3, 6, 7; value already validated
-std::uint64_t read_debug_register(unsigned index);
+std::uint64_t read_debug_status();                          // 6
 void set_task_switched(TaskSwitched ts);
 void write_xcr0(std::uint64_t v); // already validated
 

@@ -100,7 +100,7 @@ Outcome handle_trap(VcpuState& v, std::uint64_t fault_address)
     case general_protection: return on_general_protection(v, error);
     case invalid_opcode: return on_invalid_opcode(v);
     case device_not_available: return on_device_not_available(v);
-    case debug: v.cpu.debug[6] = arch::read_debug_register(6); break;
+    case debug: v.cpu.debug[6] = arch::read_debug_status(); break;
     default: break;
     }
     if (vector >= 32) { // a gate that user code may use: rip is already behind the instruction

@@ -109,7 +109,7 @@ void load_ldt_window(const GuestCpu& s)
 }
 void load_port_bitmap(const GuestCpu& s) { hw().port_bitmap = s.port_bitmap; }
 void write_debug_register(unsigned index, std::uint64_t v) { hw().debug.at(index) = v; }
-std::uint64_t read_debug_register(unsigned index) { return hw().debug.at(index); }
+std::uint64_t read_debug_status() { return hw().debug[6]; }
 void set_task_switched(TaskSwitched ts) { hw().task_switched = ts; }
 void write_xcr0(std::uint64_t v) { hw().xcr0 = v; }
 

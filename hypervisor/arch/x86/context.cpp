@@ -17,16 +17,7 @@ std::array<std::uint64_t, 256> loaded_dr7; // by CPU: most vCPUs have no breakpo
 #define LOAD_SELECTOR(name)                                                                                            \
     void load_##name(std::uint16_t selector)                                                                           \
     {                                                                                                                  \
-        asm volatile("1: mov %k0, %%" #name "\n"                                                                       \
-                     "2:\n"                                                                                            \
-                     ".pushsection .text.fixup, \"ax\"\n"                                                              \
-                     "3: xor %k0, %k0\n"                                                                               \
-                     "   mov %k0, %%" #name "\n"                                                                       \
-                     "   jmp 2b\n"                                                                                     \
-                     ".popsection\n"                                                                                   \
-                     ".pushsection .ex_table, \"a\"\n"                                                                 \
-                     "   .quad 1b, 3b\n"                                                                               \
-                     ".popsection"                                                                                     \
+        asm volatile("1: mov %k0, %%" #name "\n2:\n" ON_FAULT("1b", "xor %k0, %k0\nmov %k0, %%" #name, "2b")           \
                      : "+r"(selector));                                                                                \
     }
 LOAD_SELECTOR(ds)
@@ -37,11 +28,6 @@ LOAD_SELECTOR(gs)
 
 #define STORE_SELECTOR(name, to) asm volatile("mov %%" #name ", %0" : "=r"(to))
 
-void set_xcr0(std::uint64_t v)
-{
-    asm volatile("xsetbv" : : "a"(static_cast<std::uint32_t>(v)), "d"(static_cast<std::uint32_t>(v >> 32)), "c"(0));
-}
-
 void save_fpu(const GuestCpu& s)
 {
     if (s.task_switched == TaskSwitched::set) set_task_switched(TaskSwitched::clear);
@@ -49,41 +35,38 @@ void save_fpu(const GuestCpu& s)
         asm volatile("fxsave64 (%0)" : : "r"(s.fpu) : "memory");
         return;
     }
-    if (s.xcr0 != abilities().xcr0_all) set_xcr0(abilities().xcr0_all);
+    if (s.xcr0 != abilities().xcr0_all) write_xcr0(abilities().xcr0_all);
     if (abilities().xsaveopt)
         asm volatile("xsaveopt64 (%0)" : : "r"(s.fpu), "a"(-1), "d"(-1) : "memory");
     else
         asm volatile("xsave64 (%0)" : : "r"(s.fpu), "a"(-1), "d"(-1) : "memory");
 }
 
-/// Restores every component, not only those the guest enabled: what it never used is reset, never another vCPU's. A
-/// malformed area (it can come from a saved context) faults and becomes the initial state.
+/// False if @p area is malformed (it can come from a saved context).
+bool restore(const std::byte* area)
+{
+    bool failed = false;
+    if (abilities().xsave)
+        asm volatile("1: xrstor64 (%1)\n2:\n" ON_FAULT("1b", "mov $1, %b0", "2b")
+                     : "+q"(failed)
+                     : "r"(area), "a"(-1), "d"(-1)
+                     : "memory");
+    else
+        asm volatile("1: fxrstor64 (%1)\n2:\n" ON_FAULT("1b", "mov $1, %b0", "2b")
+                     : "+q"(failed)
+                     : "r"(area)
+                     : "memory");
+    return !failed;
+}
+
+/// Restores every component, not only those the guest enabled: what it never used is reset, never another vCPU's.
 void load_fpu(const GuestCpu& s)
 {
     set_task_switched(TaskSwitched::clear);
-    bool failed = false;
-    if (abilities().xsave) {
-        set_xcr0(abilities().xcr0_all);
-        asm volatile("1: xrstor64 (%1)\n2:\n"
-                     ".pushsection .text.fixup, \"ax\"\n3: mov $1, %b0\n   jmp 2b\n.popsection\n"
-                     ".pushsection .ex_table, \"a\"\n .quad 1b, 3b\n.popsection"
-                     : "+q"(failed)
-                     : "r"(s.fpu), "a"(-1), "d"(-1)
-                     : "memory");
-    } else {
-        asm volatile("1: fxrstor64 (%1)\n2:\n"
-                     ".pushsection .text.fixup, \"ax\"\n3: mov $1, %b0\n   jmp 2b\n.popsection\n"
-                     ".pushsection .ex_table, \"a\"\n .quad 1b, 3b\n.popsection"
-                     : "+q"(failed)
-                     : "r"(s.fpu)
-                     : "memory");
-    }
-    if (failed) {
+    if (abilities().xsave) write_xcr0(abilities().xcr0_all);
+    if (!restore(s.fpu)) {
         init_fpu_area(s.fpu);
-        if (abilities().xsave)
-            asm volatile("xrstor64 (%0)" : : "r"(s.fpu), "a"(-1), "d"(-1) : "memory");
-        else
-            asm volatile("fxrstor64 (%0)" : : "r"(s.fpu) : "memory");
+        restore(s.fpu);
     }
     if (abilities().xsave && s.xcr0 != abilities().xcr0_all) write_xcr0(s.xcr0);
     if (s.task_switched == TaskSwitched::set) set_task_switched(TaskSwitched::set);
@@ -123,7 +106,7 @@ void save_guest_cpu(GuestCpu& s)
     const std::uint64_t active = read_active_gs_base(), inactive = read_inactive_gs_base();
     s.kernel_gs_base = s.kernel_mode_gs != 0 ? active : inactive;
     s.user_gs_base = s.kernel_mode_gs != 0 ? inactive : active;
-    if ((s.debug[7] & dr7_enables) != 0) s.debug[6] = read_debug_register(6);
+    if ((s.debug[7] & dr7_enables) != 0) s.debug[6] = read_debug_status();
     save_fpu(s);
 }
 
@@ -179,18 +162,10 @@ void write_debug_register(unsigned index, std::uint64_t v)
     }
 }
 
-std::uint64_t read_debug_register(unsigned index)
+std::uint64_t read_debug_status()
 {
     std::uint64_t v = 0;
-    switch (index) {
-    case 0: asm volatile("mov %%dr0, %0" : "=r"(v)); break;
-    case 1: asm volatile("mov %%dr1, %0" : "=r"(v)); break;
-    case 2: asm volatile("mov %%dr2, %0" : "=r"(v)); break;
-    case 3: asm volatile("mov %%dr3, %0" : "=r"(v)); break;
-    case 6: asm volatile("mov %%dr6, %0" : "=r"(v)); break;
-    case 7: asm volatile("mov %%dr7, %0" : "=r"(v)); break;
-    default: break;
-    }
+    asm volatile("mov %%dr6, %0" : "=r"(v));
     return v;
 }
 
@@ -202,6 +177,9 @@ void set_task_switched(TaskSwitched ts)
         asm volatile("clts");
 }
 
-void write_xcr0(std::uint64_t v) { set_xcr0(v); }
+void write_xcr0(std::uint64_t v)
+{
+    asm volatile("xsetbv" : : "a"(static_cast<std::uint32_t>(v)), "d"(static_cast<std::uint32_t>(v >> 32)), "c"(0));
+}
 
 } // namespace hv::arch

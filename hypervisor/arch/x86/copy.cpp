@@ -2,66 +2,44 @@
 //
 // Copies between the hypervisor and the guest under the current root. A fault stops the copy through the exception
 // table; what remains is reported, rounded up to the word at which it stopped. Any CPU, interrupts off.
-#include "arch/arch.hpp"
+#include "arch/x86/cpu.hpp"
 #include "arch/x86/features.hpp"
 
 namespace hv::arch {
 namespace {
+
+#define REST_OF_WORDS "lea (%[tail], %%rcx, 8), %%rcx"
 
 // rep movs: eight bytes an iteration, then the tail. A fault in either lands behind label 3 with rcx = bytes left.
 std::size_t copy(void* dst, const void* src, std::size_t bytes)
 {
     std::size_t left = bytes / 8;
     const std::size_t tail = bytes % 8;
-    if (tail == 0) {
-        asm volatile("1: rep movsq\n"
-                     "2:\n"
-                     ".pushsection .text.fixup, \"ax\"\n"
-                     "3: shl $3, %%rcx\n"
-                     "   jmp 2b\n"
-                     ".popsection\n"
-                     ".pushsection .ex_table, \"a\"\n"
-                     "   .quad 1b, 3b\n"
-                     ".popsection"
+    if (tail == 0)
+        asm volatile("1: rep movsq\n2:\n" ON_FAULT("1b", "shl $3, %%rcx", "2b")
                      : "+c"(left), "+D"(dst), "+S"(src)
                      :
                      : "memory");
-        return left;
-    }
-    asm volatile("1: rep movsq\n"
-                 "   mov %k[tail], %%ecx\n"
-                 "2: rep movsb\n"
-                 "3:\n"
-                 ".pushsection .text.fixup, \"ax\"\n"
-                 "4: lea (%[tail], %%rcx, 8), %%rcx\n"
-                 "   jmp 3b\n"
-                 ".popsection\n"
-                 ".pushsection .ex_table, \"a\"\n"
-                 "   .quad 1b, 4b, 2b, 3b\n"
-                 ".popsection"
-                 : "+c"(left), "+D"(dst), "+S"(src)
-                 : [tail] "r"(tail)
-                 : "memory");
+    else
+        asm volatile("1: rep movsq\n"
+                     "   mov %k[tail], %%ecx\n"
+                     "2: rep movsb\n"
+                     "3:\n" ON_FAULT("1b", REST_OF_WORDS, "3b") EX_TABLE("2b", "3b")
+                     : "+c"(left), "+D"(dst), "+S"(src)
+                     : [tail] "r"(tail)
+                     : "memory");
     return left;
 }
 
 std::size_t fill_zero(void* dst, std::size_t bytes)
 {
     std::size_t left = bytes / 8;
-    const std::size_t tail = bytes % 8;
     asm volatile("1: rep stosq\n"
                  "   mov %k[tail], %%ecx\n"
                  "2: rep stosb\n"
-                 "3:\n"
-                 ".pushsection .text.fixup, \"ax\"\n"
-                 "4: lea (%[tail], %%rcx, 8), %%rcx\n"
-                 "   jmp 3b\n"
-                 ".popsection\n"
-                 ".pushsection .ex_table, \"a\"\n"
-                 "   .quad 1b, 4b, 2b, 3b\n"
-                 ".popsection"
+                 "3:\n" ON_FAULT("1b", REST_OF_WORDS, "3b") EX_TABLE("2b", "3b")
                  : "+c"(left), "+D"(dst)
-                 : [tail] "r"(tail), "a"(0)
+                 : [tail] "r"(bytes % 8), "a"(0)
                  : "memory");
     return left;
 }
@@ -69,14 +47,7 @@ std::size_t fill_zero(void* dst, std::size_t bytes)
 bool copy_words(void* dst, const void* src, std::size_t words)
 {
     const x86::GuestAccess open;
-    asm volatile inline("1: rep movsq\n"
-                        "2:\n"
-                        ".pushsection .ex_table, \"a\"\n"
-                        "   .quad 1b, 2b\n"
-                        ".popsection"
-                        : "+c"(words), "+D"(dst), "+S"(src)
-                        :
-                        : "memory");
+    asm volatile inline("1: rep movsq\n2:\n" EX_TABLE("1b", "2b") : "+c"(words), "+D"(dst), "+S"(src) : : "memory");
     return words == 0;
 }
 
@@ -85,14 +56,7 @@ template <typename T> bool store(std::uint64_t dst, T v)
 {
     bool good = true;
     asm volatile inline("1: mov %[v], (%[dst])\n"
-                        "2:\n"
-                        ".pushsection .text.fixup, \"ax\"\n"
-                        "3: xor %k[good], %k[good]\n"
-                        "   jmp 2b\n"
-                        ".popsection\n"
-                        ".pushsection .ex_table, \"a\"\n"
-                        "   .quad 1b, 3b\n"
-                        ".popsection"
+                        "2:\n" ON_FAULT("1b", "xor %k[good], %k[good]", "2b")
                         : [good] "+r"(good)
                         : [v] "r"(v), [dst] "r"(dst)
                         : "memory", "cc");
@@ -120,14 +84,7 @@ bool load_word(std::uint32_t& v, GuestVa src)
     const x86::GuestAccess open;
     bool good = true;
     asm volatile inline("1: mov (%[src]), %[v]\n"
-                        "2:\n"
-                        ".pushsection .text.fixup, \"ax\"\n"
-                        "3: xor %k[good], %k[good]\n"
-                        "   jmp 2b\n"
-                        ".popsection\n"
-                        ".pushsection .ex_table, \"a\"\n"
-                        "   .quad 1b, 3b\n"
-                        ".popsection"
+                        "2:\n" ON_FAULT("1b", "xor %k[good], %k[good]", "2b")
                         : [good] "+r"(good), [v] "=&r"(v)
                         : [src] "r"(src.raw())
                         : "memory", "cc");

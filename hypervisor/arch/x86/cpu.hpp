@@ -4,6 +4,12 @@
 #pragma once
 #include <cstdint>
 
+/// Assembly text: an instruction at label @p at that faults goes on at label @p to.
+#define EX_TABLE(at, to) ".pushsection .ex_table, \"a\"\n.quad " at ", " to "\n.popsection\n"
+/// Assembly text: if the instruction at label @p at faults, @p fixup runs, and then what follows label @p next.
+#define ON_FAULT(at, fixup, next)                                                                                      \
+    ".pushsection .text.fixup, \"ax\"\n7: " fixup "\njmp " next "\n.popsection\n" EX_TABLE(at, "7b")
+
 namespace hv::arch {
 
 inline constexpr std::uint32_t msr_apic_base = 0x1b, msr_sysenter_cs = 0x174, msr_sysenter_esp = 0x175,

@@ -90,15 +90,7 @@ void x86::identify_cpu()
 Result<std::uint64_t> read_msr(std::uint32_t index)
 {
     std::uint32_t low = 0, high = 0, failed = 0;
-    asm volatile("1: rdmsr\n"
-                 "2:\n"
-                 ".pushsection .text.fixup, \"ax\"\n"
-                 "3: mov $1, %[failed]\n"
-                 "   jmp 2b\n"
-                 ".popsection\n"
-                 ".pushsection .ex_table, \"a\"\n"
-                 "   .quad 1b, 3b\n"
-                 ".popsection"
+    asm volatile("1: rdmsr\n2:\n" ON_FAULT("1b", "mov $1, %[failed]", "2b")
                  : "=a"(low), "=d"(high), [failed] "+r"(failed)
                  : "c"(index));
     if (failed != 0) return Error::einval;

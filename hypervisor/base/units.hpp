@@ -48,6 +48,12 @@ inline constexpr Mfn invalid_mfn{~0ULL};
 constexpr Maddr maddr_of(Mfn m) { return Maddr{m.raw() << page_shift}; }
 constexpr Mfn mfn_of(Maddr a) { return Mfn{a.raw() >> page_shift}; }
 
+/// A piece of machine memory: bytes, end exclusive.
+struct Span {
+    std::uint64_t start, end;
+    bool operator==(const Span&) const = default;
+};
+
 /// The 16 root slots (256..271, 8 TiB) a guest may never fill. Source: pv-abi/types.h, CONTRACT C.1.
 constexpr bool is_hypervisor_va(std::uint64_t va)
 {

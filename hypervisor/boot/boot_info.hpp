@@ -4,11 +4,13 @@
 // runs; strings live in the hypervisor's own image memory, modules stay where the loader put them.
 #pragma once
 #include "base/units.hpp"
+#include "pv-abi/start_info.h"
 #include <array>
 #include <span>
 
 namespace hv::boot {
 
+/// In order of strictness.
 enum class MemoryType : std::uint32_t { ram = 1, reserved = 2, acpi = 3, nvs = 4, unusable = 5 };
 
 struct MemoryRange {
@@ -23,14 +25,6 @@ struct Module {
     const char* command; ///< Without the leading file name; NUL-terminated, never null.
 };
 
-/// Text screen or linear framebuffer the firmware left behind; kind none when nothing is known.
-struct Screen {
-    enum class Kind : std::uint8_t { none, text, linear } kind;
-    std::uint8_t red_position, red_size, green_position, green_size, blue_position, blue_size;
-    std::uint32_t width, height, bytes_per_line, bits_per_pixel; ///< Text: columns and rows.
-    Maddr base;
-};
-
 struct BootInfo {
     std::array<MemoryRange, 128> memory; ///< Sorted, disjoint, as the firmware told (the e820 map).
     std::size_t memory_count;
@@ -38,8 +32,8 @@ struct BootInfo {
     std::size_t module_count;
     const char* command_line; ///< Without the image's file name; never null.
     const char* loader_name;
-    Screen screen;
-    Maddr rsdp; ///< Address of a copy the loader handed over; 0 = none, search the BIOS area.
+    pv_dom0_vga_console_info screen; ///< Text screen or linear framebuffer the firmware left; zero: nothing known.
+    Maddr rsdp;                      ///< Address of a copy the loader handed over; 0 = none, search the BIOS area.
 
     [[nodiscard]] std::span<const MemoryRange> map() const { return {memory.data(), memory_count}; }
     [[nodiscard]] std::span<const Module> module_list() const { return {modules.data(), module_count}; }

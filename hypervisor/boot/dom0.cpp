@@ -33,11 +33,18 @@ template <typename T> T must(Result<T> r, const char* what)
     return std::move(r).take();
 }
 
+/// As must(), for an operation that wants to be called until it is through.
+template <typename F> void must_in_the_end(F&& operation, const char* what)
+{
+    for (Result<> r = Error::restart; !r.ok();)
+        if (r = operation(); r.error() != Error::restart) must(r, what);
+}
+
 image::Bytes bytes_of(const Module& m) { return {arch::frame_address(mfn_of(m.start)), m.bytes}; }
 
 /// The kernel as an ELF file, unpacked if the module is compressed.
 struct KernelFile {
-    std::optional<Unpacked> unpacked;
+    std::optional<Frames> unpacked;
     image::Bytes elf;
 };
 
@@ -126,21 +133,8 @@ void start_vcpu(domain::Domain& dom0, const image::KernelImage& kernel, const Do
     c.kernel_sp = c.user_regs.rsp;
     c.ctrlreg[3] = maddr_of(root).raw();
     domain::Vcpu& v = *dom0.vcpu(VcpuId{0});
-    for (;;) {
-        const auto r = v.initialise(c);
-        if (r.ok()) break;
-        if (r.error() != Error::restart) must(r, "first vCPU");
-    }
+    must_in_the_end([&] { return v.initialise(c); }, "first vCPU");
     must(v.up(), "first vCPU");
-}
-
-void pin_root(domain::Domain& dom0, Mfn root)
-{
-    for (;;) {
-        const auto r = mm::pin(dom0, root, 4);
-        if (r.ok()) return;
-        if (r.error() != Error::restart) must(r, "boot page tables");
-    }
 }
 
 domain::Domain& create_dom0(std::uint64_t pages)
@@ -176,11 +170,8 @@ void build(const BootInfo& info)
     const Dom0Layout l = layout.take();
     domain::Domain& dom0 = create_dom0(pages);
 
-    unsigned order = 0;
-    while ((page_size << order) < pages * sizeof(std::uint64_t))
-        ++order;
-    const Mfn list = must(mm::alloc_frames(order), "room for the p2m list");
-    const std::span p2m{reinterpret_cast<std::uint64_t*>(arch::frame_address(list)), pages};
+    const Frames list = must(Frames::create(pages * sizeof(std::uint64_t)), "room for the p2m list");
+    const std::span p2m{reinterpret_cast<std::uint64_t*>(list.bytes().data()), pages};
     allocate_memory(dom0, p2m);
     clear_bytes(p2m, 0, page_size); // Linux reads the BIOS data area through pfn 0
     load_kernel(p2m, kernel, file.elf);
@@ -189,9 +180,8 @@ void build(const BootInfo& info)
     write_p2m_list(p2m, l);
     const Mfn root = write_page_tables(p2m, l);
     write_start_info(p2m, l, dom0.shared_info_frame(), info.modules[0].command, info.screen);
-    mm::free_frames_at(list);
     set_memory_map(dom0, info);
-    pin_root(dom0, root);
+    must_in_the_end([&] { return mm::pin(dom0, root, 4); }, "boot page tables");
     start_vcpu(dom0, kernel, l, root);
     log::info("dom0: {} MiB, {} vCPU(s), entry {x}, initrd {} KiB", pages >> 8, dom0.vcpu_count(), kernel.entry,
               initrd.bytes >> 10);

@@ -4,7 +4,6 @@
 #include "boot/dom0_tables.hpp"
 #include "base/assert.hpp"
 #include "mm/window.hpp"
-#include "pv-abi/start_info.h"
 
 namespace hv::boot {
 namespace {
@@ -60,27 +59,6 @@ template <typename Fn> void for_each_piece(P2m p2m, std::uint64_t paddr, std::ui
     }
 }
 
-void fill_screen(pv_dom0_vga_console_info& out, const Screen& s)
-{
-    if (s.kind == Screen::Kind::text) {
-        out.video_type = PV_VGATYPE_TEXT_MODE_3;
-        out.u.text_mode_3 = {16, 0, 0, static_cast<std::uint16_t>(s.height), static_cast<std::uint16_t>(s.width)};
-    } else if (s.kind == Screen::Kind::linear) {
-        out.video_type = PV_VGATYPE_VESA_LFB;
-        pv_vga_vesa_lfb& v = out.u.vesa_lfb;
-        v.width = static_cast<std::uint16_t>(s.width);
-        v.height = static_cast<std::uint16_t>(s.height);
-        v.bytes_per_line = static_cast<std::uint16_t>(s.bytes_per_line);
-        v.bits_per_pixel = static_cast<std::uint16_t>(s.bits_per_pixel);
-        v.lfb_base = static_cast<std::uint32_t>(s.base.raw());
-        v.ext_lfb_base = static_cast<std::uint32_t>(s.base.raw() >> 32);
-        v.lfb_size = (s.bytes_per_line * s.height + 0xffff) >> 16;
-        v.red_pos = s.red_position, v.red_size = s.red_size;
-        v.green_pos = s.green_position, v.green_size = s.green_size;
-        v.blue_pos = s.blue_position, v.blue_size = s.blue_size;
-    }
-}
-
 } // namespace
 
 void write_bytes(P2m p2m, std::uint64_t paddr, image::Bytes bytes)
@@ -127,7 +105,8 @@ Mfn write_page_tables(P2m p2m, const Dom0Layout& l)
     return root;
 }
 
-void write_start_info(P2m p2m, const Dom0Layout& l, Mfn shared_info, const char* command, const Screen& screen)
+void write_start_info(P2m p2m, const Dom0Layout& l, Mfn shared_info, const char* command,
+                      const pv_dom0_vga_console_info& screen)
 {
     struct Page {
         pv_start_info info;
@@ -158,7 +137,7 @@ void write_start_info(P2m p2m, const Dom0Layout& l, Mfn shared_info, const char*
     }
     for (std::size_t i = 0; command[i] != 0 && i + 1 < sizeof s.cmd_line; ++i)
         s.cmd_line[i] = command[i];
-    fill_screen(w[0].vga, screen);
+    w[0].vga = screen;
 }
 
 } // namespace hv::boot

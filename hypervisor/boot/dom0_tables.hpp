@@ -17,6 +17,7 @@ void load_kernel(P2m p2m, const image::KernelImage& kernel, image::Bytes elf);
 void write_p2m_list(P2m p2m, const Dom0Layout& layout);
 /// Both mappings (kernel and p2m list); the boot tables themselves appear read-only. Returns the root frame.
 Mfn write_page_tables(P2m p2m, const Dom0Layout& layout);
-void write_start_info(P2m p2m, const Dom0Layout& layout, Mfn shared_info, const char* command, const Screen& screen);
+void write_start_info(P2m p2m, const Dom0Layout& layout, Mfn shared_info, const char* command,
+                      const pv_dom0_vga_console_info& screen);
 
 } // namespace hv::boot

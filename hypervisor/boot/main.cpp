@@ -23,8 +23,6 @@ extern char image_start[], image_end[];
 namespace hv::boot {
 namespace {
 
-using arch::x86::Range;
-
 BootInfo info;
 Spans ram, free_ram; ///< All RAM; what of it nobody uses yet.
 constexpr std::uint64_t first_mib = 1 << 20, text_screen = 0xb8000;
@@ -38,7 +36,7 @@ void start_console()
     options = parse_options(info.command_line, [](const char*, const char*) {});
     log::set_threshold(options.log_level);
     if (options.console_com1) arch::x86::init_serial(options.com1_port, options.com1_baud);
-    if (options.console_vga && info.screen.kind == Screen::Kind::text)
+    if (options.console_vga && info.screen.video_type == PV_VGATYPE_TEXT_MODE_3)
         arch::x86::init_vga(reinterpret_cast<std::byte*>(text_screen));
     log::info("Parapet, a paravirtualizing hypervisor; loaded by {}", info.loader_name);
     log::info("command line: {}", info.command_line);
@@ -77,25 +75,11 @@ void find_memory()
     log::info("memory: {} MiB in {} ranges", bytes >> 20, ram.count);
 }
 
-std::array<Range, 192> spare; ///< free_ram while arch/x86 takes frames from it.
-
-void sync_free_ram()
-{
-    for (std::size_t i = 0; i < free_ram.count; ++i)
-        free_ram.items[i] = {spare[i].start, spare[i].end};
-}
-
 void own_page_tables()
 {
-    static std::array<Range, 192> all;
-    for (std::size_t i = 0; i < ram.count; ++i)
-        all[i] = {ram.items[i].start, ram.items[i].end};
-    for (std::size_t i = 0; i < free_ram.count; ++i)
-        spare[i] = {free_ram.items[i].start, free_ram.items[i].end};
-    const std::uint64_t end = ram.items[ram.count - 1].end;
-    arch::x86::init_paging({all.data(), ram.count}, {spare.data(), free_ram.count}, end);
+    arch::x86::init_paging(ram.all(), {free_ram.items.data(), free_ram.count}, ram.items[ram.count - 1].end);
     const auto screen = arch::x86::map_physical(text_screen, page_size, arch::x86::Cache::uncached);
-    if (options.console_vga && info.screen.kind == Screen::Kind::text && screen.ok())
+    if (options.console_vga && info.screen.video_type == PV_VGATYPE_TEXT_MODE_3 && screen.ok())
         arch::x86::init_vga(screen.take());
 }
 
@@ -141,7 +125,6 @@ void hand_memory_over()
     const std::uint32_t present = arch::x86::acpi().cpu_count == 0 ? 1 : arch::x86::acpi().cpu_count;
     const std::uint32_t cpus = options.maxcpus != 0 && options.maxcpus < present ? options.maxcpus : present;
     arch::x86::init_windows(cpus);
-    sync_free_ram();
     hand_memory_over();
     if (const std::uint64_t page = find_low_page(); page != 0 || cpus == 1)
         arch::x86::start_cpus(cpus, Maddr{page});

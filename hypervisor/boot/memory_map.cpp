@@ -8,18 +8,6 @@ namespace {
 
 constexpr std::uint64_t four_gib = 1ULL << 32;
 
-unsigned strictness(MemoryType t)
-{
-    switch (t) {
-    case MemoryType::ram: return 1;
-    case MemoryType::reserved: return 2;
-    case MemoryType::acpi: return 3;
-    case MemoryType::nvs: return 4;
-    case MemoryType::unusable: return 5;
-    }
-    return 2;
-}
-
 /// The least boundary above @p from, or 0.
 std::uint64_t next_boundary(std::span<const MemoryRange> in, std::uint64_t from)
 {
@@ -34,9 +22,7 @@ const MemoryRange* strictest_at(std::span<const MemoryRange> in, std::uint64_t a
 {
     const MemoryRange* best = nullptr;
     for (const MemoryRange& r : in)
-        if (at >= r.start.raw() && at - r.start.raw() < r.bytes &&
-            (best == nullptr || strictness(r.type) > strictness(best->type)))
-            best = &r;
+        if (at >= r.start.raw() && at - r.start.raw() < r.bytes && (best == nullptr || r.type > best->type)) best = &r;
     return best;
 }
 

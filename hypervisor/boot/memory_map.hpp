@@ -6,10 +6,6 @@
 
 namespace hv::boot {
 
-struct Span {
-    std::uint64_t start, end; ///< Bytes, end exclusive.
-};
-
 template <std::size_t N> struct SpanList {
     std::array<Span, N> items;
     std::size_t count;

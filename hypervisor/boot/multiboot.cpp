@@ -61,27 +61,33 @@ void add_module(BootInfo& info, std::uint32_t start, std::uint32_t end, const ch
     info.modules[info.module_count++] = {Maddr{start}, end - start, command};
 }
 
-/// Common to both: the layout of colours at @p p, by multiboot's framebuffer type.
-void set_screen(BootInfo& info, std::uint8_t type, const std::byte* colours)
+void set_text_screen(BootInfo& info, std::uint32_t rows, std::uint32_t columns)
 {
-    Screen& s = info.screen;
-    s.kind = type == 1 ? Screen::Kind::linear : type == 2 ? Screen::Kind::text : Screen::Kind::none;
-    if (s.kind != Screen::Kind::linear) return;
-    s.red_position = get<std::uint8_t>(colours, 0);
-    s.red_size = get<std::uint8_t>(colours, 1);
-    s.green_position = get<std::uint8_t>(colours, 2);
-    s.green_size = get<std::uint8_t>(colours, 3);
-    s.blue_position = get<std::uint8_t>(colours, 4);
-    s.blue_size = get<std::uint8_t>(colours, 5);
+    info.screen.video_type = PV_VGATYPE_TEXT_MODE_3;
+    info.screen.u.text_mode_3 = {16, 0, 0, static_cast<std::uint16_t>(rows), static_cast<std::uint16_t>(columns)};
 }
 
-void set_text_screen(BootInfo& info)
+/// Common to both: address, pitch, width, height, depth and type at @p p, the layout of colours at @p colours.
+void read_screen(BootInfo& info, const std::byte* p, const std::byte* colours)
 {
+    const auto address = get<std::uint64_t>(p, 0);
+    const auto pitch = get<std::uint32_t>(p, 8), width = get<std::uint32_t>(p, 12), height = get<std::uint32_t>(p, 16);
+    const auto type = get<std::uint8_t>(p, 21);
     info.screen = {};
-    info.screen.kind = Screen::Kind::text;
-    info.screen.width = 80;
-    info.screen.height = 25;
-    info.screen.base = Maddr{0xb8000};
+    if (type == 2) return set_text_screen(info, height, width);
+    if (type != 1) return;
+    info.screen.video_type = PV_VGATYPE_VESA_LFB;
+    pv_vga_vesa_lfb& v = info.screen.u.vesa_lfb;
+    v.width = static_cast<std::uint16_t>(width);
+    v.height = static_cast<std::uint16_t>(height);
+    v.bytes_per_line = static_cast<std::uint16_t>(pitch);
+    v.bits_per_pixel = get<std::uint8_t>(p, 20);
+    v.lfb_base = static_cast<std::uint32_t>(address);
+    v.ext_lfb_base = static_cast<std::uint32_t>(address >> 32);
+    v.lfb_size = (pitch * height + 0xffff) >> 16;
+    v.red_pos = get<std::uint8_t>(colours, 0), v.red_size = get<std::uint8_t>(colours, 1);
+    v.green_pos = get<std::uint8_t>(colours, 2), v.green_size = get<std::uint8_t>(colours, 3);
+    v.blue_pos = get<std::uint8_t>(colours, 4), v.blue_size = get<std::uint8_t>(colours, 5);
 }
 
 bool read_1(const std::byte* p, BootInfo& info)
@@ -104,14 +110,8 @@ bool read_1(const std::byte* p, BootInfo& info)
     const std::byte* end = entry + get<std::uint32_t>(p, 44);
     for (; entry < end; entry += get<std::uint32_t>(entry, 0) + 4)
         add_memory(info, get<std::uint64_t>(entry, 4), get<std::uint64_t>(entry, 12), get<std::uint32_t>(entry, 20));
-    set_text_screen(info); // a BIOS machine, unless told otherwise
-    if ((flags & 1 << 12) == 0) return true;
-    info.screen.base = Maddr{get<std::uint64_t>(p, 88)};
-    info.screen.bytes_per_line = get<std::uint32_t>(p, 96);
-    info.screen.width = get<std::uint32_t>(p, 100);
-    info.screen.height = get<std::uint32_t>(p, 104);
-    info.screen.bits_per_pixel = get<std::uint8_t>(p, 108);
-    set_screen(info, get<std::uint8_t>(p, 109), p + 110);
+    set_text_screen(info, 25, 80); // a BIOS machine, unless told otherwise
+    if ((flags & 1 << 12) != 0) read_screen(info, p + 88, p + 110);
     return true;
 }
 
@@ -121,16 +121,6 @@ void read_2_memory(const std::byte* tag, std::uint32_t size, BootInfo& info)
     for (std::uint32_t at = 16; step >= 24 && at + step <= size; at += step)
         add_memory(info, get<std::uint64_t>(tag, at), get<std::uint64_t>(tag, at + 8),
                    get<std::uint32_t>(tag, at + 16));
-}
-
-void read_2_screen(const std::byte* tag, BootInfo& info)
-{
-    info.screen.base = Maddr{get<std::uint64_t>(tag, 8)};
-    info.screen.bytes_per_line = get<std::uint32_t>(tag, 16);
-    info.screen.width = get<std::uint32_t>(tag, 20);
-    info.screen.height = get<std::uint32_t>(tag, 24);
-    info.screen.bits_per_pixel = get<std::uint8_t>(tag, 28);
-    set_screen(info, get<std::uint8_t>(tag, 29), tag + 32);
 }
 
 void read_2_tag(const std::byte* tag, std::uint32_t type, std::uint32_t size, BootInfo& info)
@@ -143,7 +133,7 @@ void read_2_tag(const std::byte* tag, std::uint32_t type, std::uint32_t size, Bo
         add_module(info, get<std::uint32_t>(tag, 8), get<std::uint32_t>(tag, 12), keep(text + 16, size - 16));
         break;
     case 6: read_2_memory(tag, size, info); break;
-    case 8: read_2_screen(tag, info); break;
+    case 8: read_screen(info, tag + 8, tag + 32); break;
     case 14:
     case 15: // RSDP of ACPI 1 and 2; the newer tag comes later
         if (type == 14 && info.rsdp != Maddr{}) break;

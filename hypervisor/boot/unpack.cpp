@@ -14,30 +14,7 @@ namespace hv::boot {
 namespace {
 
 /// liblzma keeps a dictionary (32 MiB in Debian's kernels) beside its state.
-constexpr unsigned scratch_order = 14; // 64 MiB
-
-class Frames {
-public:
-    static Result<Frames> create(unsigned order)
-    {
-        const Mfn first = TRY(mm::alloc_frames(order));
-        return Frames{first, order};
-    }
-    Frames(Frames&& o) noexcept : first_{o.first_}, order_{o.order_} { o.first_ = invalid_mfn; }
-    Frames& operator=(Frames&&) = delete;
-    ~Frames()
-    {
-        if (first_ != invalid_mfn) mm::free_frames_at(first_);
-    }
-    [[nodiscard]] std::span<std::byte> bytes() const { return {arch::frame_address(first_), page_size << order_}; }
-    /// Hands the frames to another owner.
-    Mfn release() { return std::exchange(first_, invalid_mfn); }
-
-private:
-    Frames(Mfn first, unsigned order) : first_{first}, order_{order} {}
-    Mfn first_;
-    unsigned order_;
-};
+constexpr std::uint64_t scratch_bytes = 64 << 20;
 
 std::span<std::byte> arena; // what malloc hands out from; empty outside of unpack()
 
@@ -95,24 +72,24 @@ Decoder decoder_of(image::Format f)
     }
 }
 
-unsigned order_for(std::uint64_t bytes)
+} // namespace
+
+Result<Frames> Frames::create(std::uint64_t bytes)
 {
     unsigned order = 0;
     while ((page_size << order) < bytes)
         ++order;
-    return order;
+    return Frames{TRY(mm::alloc_frames(order)), page_size << order};
 }
 
-} // namespace
-
-Unpacked::~Unpacked()
+Frames::~Frames()
 {
-    if (bytes_ != 0) mm::free_frames_at(first_);
+    if (first_ != invalid_mfn) mm::free_frames_at(first_);
 }
 
-image::Bytes Unpacked::bytes() const { return {arch::frame_address(first_), bytes_}; }
+std::span<std::byte> Frames::bytes() const { return {arch::frame_address(first_), bytes_}; }
 
-Result<Unpacked> unpack(const image::Payload& payload, const char* name)
+Result<Frames> unpack(const image::Payload& payload, const char* name)
 {
     const Decoder decode = decoder_of(payload.format);
     if (decode == nullptr) {
@@ -124,9 +101,8 @@ Result<Unpacked> unpack(const image::Payload& payload, const char* name)
         log::error("{}: the payload does not tell its unpacked size", name);
         return Error::einval;
     }
-    const unsigned order = order_for(payload.unpacked_bytes);
-    auto scratch = Frames::create(scratch_order);
-    auto target = Frames::create(order);
+    auto scratch = Frames::create(scratch_bytes);
+    auto target = Frames::create(payload.unpacked_bytes);
     if (!scratch.ok() || !target.ok()) {
         log::error("{}: no room to unpack {} bytes", name, payload.unpacked_bytes);
         return Error::enomem;
@@ -144,7 +120,8 @@ Result<Unpacked> unpack(const image::Payload& payload, const char* name)
         log::error("{}: the {} stream is damaged", name, image::name(payload.format));
         return Error::einval;
     }
-    return Unpacked{frames.release(), produced};
+    frames.cut(produced);
+    return frames;
 }
 
 } // namespace hv::boot

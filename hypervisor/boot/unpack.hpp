@@ -9,21 +9,23 @@
 
 namespace hv::boot {
 
-/// Frames of unpacked bytes; given back with the object.
-class Unpacked {
+/// Frames of the boot code's own; given back with the object.
+class Frames {
 public:
-    Unpacked(Mfn first, std::size_t bytes) : first_{first}, bytes_{bytes} {}
-    Unpacked(Unpacked&& o) noexcept : first_{o.first_}, bytes_{o.bytes_} { o.bytes_ = 0; }
-    Unpacked& operator=(Unpacked&&) = delete;
-    ~Unpacked();
-    [[nodiscard]] image::Bytes bytes() const;
+    static Result<Frames> create(std::uint64_t bytes);
+    Frames(Frames&& o) noexcept : first_{std::exchange(o.first_, invalid_mfn)}, bytes_{o.bytes_} {}
+    Frames& operator=(Frames&&) = delete;
+    ~Frames();
+    [[nodiscard]] std::span<std::byte> bytes() const;
+    void cut(std::size_t bytes) { bytes_ = bytes; } ///< Of those that bytes() shows.
 
 private:
+    Frames(Mfn first, std::size_t bytes) : first_{first}, bytes_{bytes} {}
     Mfn first_;
     std::size_t bytes_;
 };
 
 /// On failure logs the reason with @p name (the module's) in it. einval: damaged or unsupported; enomem: no room.
-Result<Unpacked> unpack(const image::Payload& payload, const char* name);
+Result<Frames> unpack(const image::Payload& payload, const char* name);
 
 } // namespace hv::boot

@@ -9,10 +9,6 @@
 
 namespace hv::arch::x86 {
 
-struct Range {
-    std::uint64_t start, end; ///< Bytes, end exclusive.
-};
-
 // ---- boot order ----
 void init_early_cpu_info(); ///< On the early stack: locks and the log work from here.
 void init_serial(std::uint16_t port, std::uint32_t baud);
@@ -22,7 +18,7 @@ void identify_cpu();              ///< CPUID, CR4, PAT.
 void enable_features();           ///< CR4, PAT, XCR0 of a further CPU, as identify_cpu() found them.
 /// Final page tables for @p ram (sorted, disjoint, page-aligned) and the stack and windows of CPU 0. Takes frames from
 /// the end of entries of @p free, which it shrinks. @p ram_end: one past the highest RAM byte.
-void init_paging(std::span<const Range> ram, std::span<Range> free, std::uint64_t ram_end);
+void init_paging(std::span<const Span> ram, std::span<Span> free, std::uint64_t ram_end);
 void init_cpu(std::uint32_t cpu); ///< GDT, IDT, TSS, system call MSRs; needs the window mapped.
 [[noreturn]] void continue_on_cpu_stack(std::uint32_t cpu, void (*next)());
 void init_acpi(std::uint64_t rsdp);

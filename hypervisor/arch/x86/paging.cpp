@@ -24,7 +24,7 @@ constexpr unsigned device_tables = 8; // L1 tables for small device mappings: 16
 
 std::uint64_t root; // physical address of the idle root
 bool direct_map_live;
-std::span<Range> free_ranges;
+std::span<Span> free_ranges;
 std::uint64_t* windows[256];
 std::uint64_t isolated_roots[256];
 std::uint64_t device_next = HV_DEVICES_BASE, device_large_next = HV_DEVICES_BASE + device_tables * large_page;
@@ -41,7 +41,7 @@ std::uint64_t take(std::uint64_t bytes, std::uint64_t align)
 {
     const std::uint64_t limit = direct_map_live ? ~0ULL : four_gib;
     for (std::size_t i = free_ranges.size(); i-- != 0;) {
-        Range& r = free_ranges[i];
+        Span& r = free_ranges[i];
         if (r.end > limit || r.end - r.start < bytes) continue;
         const std::uint64_t at = (r.end - bytes) & ~(align - 1);
         if (at < r.start) continue;
@@ -98,14 +98,14 @@ void map_image()
     section(rodata_end, image_end, map_data);
 }
 
-void map_direct(std::span<const Range> ram)
+void map_direct(std::span<const Span> ram)
 {
     const std::uint64_t hole_start = HV_LOAD_ADDRESS;
     const std::uint64_t hole_end = reinterpret_cast<std::uint64_t>(image_end) - HV_IMAGE_OFFSET;
-    for (const Range& r : ram) {
-        const Range below{r.start, r.end < hole_start ? r.end : hole_start};
-        const Range above{r.start > hole_end ? r.start : hole_end, r.end};
-        for (const Range& part : {below, above})
+    for (const Span& r : ram) {
+        const Span below{r.start, r.end < hole_start ? r.end : hole_start};
+        const Span above{r.start > hole_end ? r.start : hole_end, r.end};
+        for (const Span& part : {below, above})
             if (part.start < part.end) map(HV_DIRECT_BASE + part.start, part.start, part.end - part.start, map_data);
     }
 }
@@ -157,7 +157,7 @@ std::uint64_t build_isolated_root(std::uint32_t cpu)
 
 } // namespace
 
-void x86::init_paging(std::span<const Range> ram, std::span<Range> free, std::uint64_t ram_end)
+void x86::init_paging(std::span<const Span> ram, std::span<Span> free, std::uint64_t ram_end)
 {
     free_ranges = free;
     root = take(page_size, page_size);

@@ -18,7 +18,6 @@ BootInfo map_of(std::initializer_list<MemoryRange> ranges)
         info.memory[info.memory_count++] = r;
     return info;
 }
-bool operator==(const Span& a, const Span& b) { return a.start == b.start && a.end == b.end; }
 
 TEST(MemoryMap, SortsAndMergesNeighboursOfOneType)
 {

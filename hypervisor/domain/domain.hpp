@@ -4,7 +4,6 @@
 // memory goes when the last DomainRef and the last frame somebody else still maps are gone. Life-cycle state changes
 // under the domain's lock; the list has its own. Any CPU.
 #pragma once
-#include "base/list.hpp"
 #include "domain/events.hpp"
 #include "domain/vcpu.hpp"
 #include "mm/heap.hpp"
@@ -35,7 +34,7 @@ struct DomainConfig {
 
 enum class Life : std::uint8_t { alive, dying, dead };
 
-class Domain final : public mm::MemoryOwner, public ListNode<Domain> {
+class Domain final : public mm::MemoryOwner {
 public:
     /// Creates it, lists it, paused once by the controller, without vCPUs.
     static Result<Domain*> create(const DomainConfig& config);
@@ -129,7 +128,7 @@ private:
     Atomic<bool> shut_down_;
     Atomic<Life> life_;
     DomainTimer watchdogs_[2], reaper_;
-    Domain* hash_next_ = nullptr; ///< Guarded by the list's lock.
+    Domain *next_ = nullptr, *hash_next_ = nullptr; ///< Guarded by the list's lock.
 };
 
 /// Keeps a domain's memory from being freed; not the domain from dying.

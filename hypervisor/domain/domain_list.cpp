@@ -9,7 +9,7 @@ namespace hv::domain {
 namespace {
 
 cpu::SpinLock list_lock{cpu::Rank::domain_list};
-List<Domain> domains; ///< All below guarded by list_lock.
+Domain* first; ///< All below guarded by list_lock.
 std::array<Domain*, 256> buckets;
 Domain* hardware;
 std::uint16_t next_id = 1;
@@ -19,6 +19,14 @@ Domain*& bucket_of(DomainId id) { return buckets[id.raw() % buckets.size()]; }
 } // namespace
 
 struct DomainListAccess {
+    /// The link, the list's head or a member's, to the first domain whose id is @p id or more.
+    static Domain*& link_to(DomainId id)
+    {
+        Domain** at = &first;
+        while (*at != nullptr && (*at)->id() < id)
+            at = &(*at)->next_;
+        return *at;
+    }
     static Domain* find(DomainId id)
     {
         Domain* d = bucket_of(id);
@@ -38,20 +46,15 @@ struct DomainListAccess {
     static void link(mm::Box<Domain> box)
     {
         Domain& d = *box;
-        Domain* after = nullptr;
-        for (Domain& other : domains)
-            if (other.id() > d.id()) {
-                after = &other;
-                break;
-            }
-        domains.insert_before(d, after);
+        Domain*& at = link_to(d.id());
+        d.next_ = std::exchange(at, &d);
         d.hash_next_ = std::exchange(bucket_of(d.id()), &d);
         if (d.is_hardware_domain()) hardware = &d;
         d.self_ = std::move(box);
     }
     static mm::Box<Domain> unlink(Domain& d)
     {
-        domains.remove(d);
+        link_to(d.id()) = d.next_;
         Domain** at = &bucket_of(d.id());
         while (*at != &d)
             at = &(*at)->hash_next_;
@@ -118,9 +121,8 @@ Result<DomainRef> resolve(DomainId id, Vcpu& caller)
 DomainRef next_domain(DomainId id)
 {
     const cpu::Guard guard{list_lock};
-    for (Domain& d : domains)
-        if (d.id() >= id) return DomainRef{d};
-    return {};
+    Domain* const d = DomainListAccess::link_to(id);
+    return d == nullptr ? DomainRef{} : DomainRef{*d};
 }
 
 Domain* hardware_domain() { return hardware; }

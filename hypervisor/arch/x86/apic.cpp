@@ -2,7 +2,6 @@
 //
 // Local APIC registers (SDM vol. 3 chapter 10). Each CPU touches its own; the mapping is shared. x2APIC mode is
 // kept where the firmware chose it, and taken where an id needs more than eight bits.
-#include "arch/x86/apic.hpp"
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
 

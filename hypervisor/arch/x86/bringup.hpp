@@ -46,17 +46,22 @@ void handle_ipi();
 bool answer_report(const GuestRegs& regs); ///< In an NMI: another CPU ends the machine or asked where this one is.
 void set_window_page(std::uint32_t cpu, unsigned page, std::uint64_t entry); ///< Writes and invalidates if it changed.
 
+/// The local APIC of this CPU (xAPIC or x2APIC, alike on all CPUs) and its timer, which counts down at a fixed rate.
+void init_local_apic();
+std::uint32_t local_apic_id();
+void start_apic_count(std::uint32_t ticks); ///< One shot; 0 stops.
+std::uint32_t apic_count();
+enum : std::uint32_t { ipi_fixed = 0x4000, ipi_nmi = 0x4400, ipi_init = 0x4500, ipi_startup = 0x4600 };
+/// Interrupt @p command (a kind above, with a vector or start page) to the CPU with this APIC id.
+void send_ipi(std::uint32_t apic_id, std::uint32_t command);
+void eoi();
+
 void set_tsc_warp(std::uint64_t ticks); ///< The largest step back seen between two CPUs.
 void read_wallclock();
-void eoi();
 void handle_timer_interrupt();
 void handle_device_vector(unsigned vector);
 void handle_serial_interrupt();
 enum class VectorUse : std::uint8_t { none, gsi, msi, serial };
-struct VectorBinding {
-    VectorUse use;
-    std::uint32_t number;
-};
 /// Routes ISA interrupt @p isa to the hypervisor for good, unmasked; false without an IOAPIC input for it.
 bool route_own_isa_interrupt(std::uint32_t isa, VectorUse use);
 

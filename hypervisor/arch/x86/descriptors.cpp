@@ -6,7 +6,6 @@
 #include "arch/x86/cpu.hpp"
 #include "arch/x86/features.hpp"
 #include "arch/x86/mitigations.hpp"
-#include "arch/x86/paging.hpp"
 
 extern "C" {
 extern char trap_stubs[], syscall_trampoline[], syscall32_trampoline[], sysenter_trampoline[];

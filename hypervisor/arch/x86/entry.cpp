@@ -30,6 +30,11 @@ struct ExceptionFixup {
 extern const ExceptionFixup ex_table_start[], ex_table_end[];
 }
 
+// Every stack of a CPU, the early one too, lies in an aligned block whose last bytes are CpuInfo.
+static_assert((HV_STACK_BYTES - sizeof(CpuInfo) + offsetof(GuestRegs, es)) % 16 == 0,
+              "the CPU aligns rsp0 before it pushes");
+static_assert(offsetof(CpuInfo, regs) == 0);
+
 namespace {
 
 enum Vector : unsigned { debug = 1, nmi = 2, double_fault = 8, page_fault = 14, machine_check = 18 };
@@ -166,6 +171,15 @@ void entry_isolated_leave()
     leave();
     before_isolated_exit();
 }
+
+CpuInfo& cpu_info()
+{
+    std::uintptr_t sp;
+    asm("mov %%rsp, %0" : "=r"(sp));
+    return *reinterpret_cast<CpuInfo*>((sp | (HV_STACK_BYTES - 1)) + 1 - sizeof(CpuInfo));
+}
+
+void x86::init_early_cpu_info() { cpu_info().percpu = &upcall_percpu(0); }
 
 void x86::enter_idle() { resume(); }
 

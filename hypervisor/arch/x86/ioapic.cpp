@@ -2,7 +2,6 @@
 //
 // IOAPICs, message interrupts and the vectors both use. Level lines are masked at the IOAPIC from delivery to gsi_end,
 // so that other interrupts get in meanwhile. All go to the boot CPU. One lock for all of it; any CPU.
-#include "arch/x86/apic.hpp"
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
 #include "arch/x86/machine_lock.hpp"
@@ -13,7 +12,7 @@ namespace {
 using namespace x86;
 
 constexpr unsigned max_gsis = 256;
-constexpr std::uint32_t rte_low_polarity = 1 << 13, rte_level = 1 << 15, rte_masked = 1 << 16;
+constexpr std::uint32_t rte_vector = 0xff, rte_low_polarity = 1 << 13, rte_level = 1 << 15, rte_masked = 1 << 16;
 
 struct IoApic {
     volatile std::uint32_t* registers;
@@ -33,8 +32,12 @@ struct IoApic {
 };
 
 struct Line {
-    std::uint8_t vector; // 0: not configured
-    bool level, low, masked, awaiting_end, ours;
+    std::uint32_t entry; ///< Low word of its redirection entry; vector 0: not configured.
+    bool awaiting_end, ours;
+};
+struct VectorBinding {
+    VectorUse use;
+    std::uint32_t number;
 };
 
 MachineLock interrupt_lock; ///< Guards all below.
@@ -51,14 +54,18 @@ const IoApic* ioapic_of(unsigned gsi)
     return nullptr;
 }
 
+std::uint32_t wiring(Trigger trigger, Polarity polarity)
+{
+    return (trigger == Trigger::level ? rte_level : 0) | (polarity == Polarity::low ? rte_low_polarity : 0);
+}
+
 void program(unsigned gsi)
 {
     const Line& l = lines[gsi];
     const IoApic& io = *ioapic_of(gsi);
     const std::uint32_t at = 0x10 + 2 * (gsi - io.first_gsi);
-    const bool masked = l.masked || l.awaiting_end;
     io.write(at + 1, boot_cpu_id << 24);
-    io.write(at, l.vector | (l.low ? rte_low_polarity : 0) | (l.level ? rte_level : 0) | (masked ? rte_masked : 0));
+    io.write(at, l.entry | (l.awaiting_end ? rte_masked : 0));
 }
 
 void add_ioapic(const IoApicInfo& info)
@@ -77,16 +84,15 @@ void add_ioapic(const IoApicInfo& info)
 
 void mask_legacy_pic()
 {
-    outb(0x20, 0x11); // initialise both, vectors 0x20..0x2f, so that a stray one is recognised
-    outb(0xa0, 0x11);
-    outb(0x21, 0x20);
-    outb(0xa1, 0x28);
-    outb(0x21, 4);
-    outb(0xa1, 2);
-    outb(0x21, 1);
-    outb(0xa1, 1);
-    outb(0x21, 0xff);
-    outb(0xa1, 0xff);
+    // Initialise both, vectors 0x20..0x2f, so that a stray one is recognised; then mask all.
+    constexpr std::uint8_t command[] = {0x20, 0xa0}, data[] = {0x21, 0xa1};
+    for (unsigned i = 0; i < 2; ++i) {
+        outb(command[i], 0x11);
+        outb(data[i], i == 0 ? 0x20 : 0x28);
+        outb(data[i], i == 0 ? 4 : 2);
+        outb(data[i], 1);
+        outb(data[i], 0xff);
+    }
 }
 
 std::uint32_t gsi_of_isa(std::uint32_t isa) { return acpi().isa[isa].present ? acpi().isa[isa].gsi : isa; }
@@ -108,6 +114,15 @@ unsigned vector_of_msi(unsigned cookie)
     return 0;
 }
 
+Result<> set_mask(unsigned gsi, std::uint32_t mask)
+{
+    const MachineLock::Guard guard{interrupt_lock};
+    if (gsi >= lines_total || lines[gsi].ours || (lines[gsi].entry & rte_vector) == 0) return Error::einval;
+    lines[gsi].entry = (lines[gsi].entry & ~rte_masked) | mask;
+    program(gsi);
+    return Ok{};
+}
+
 } // namespace
 
 void x86::init_interrupts()
@@ -116,7 +131,7 @@ void x86::init_interrupts()
     init_local_apic();
     boot_cpu_id = local_apic_id();
     for (Line& l : lines)
-        l.masked = true;
+        l.entry = rte_masked;
     for (unsigned i = 0; i < acpi().ioapic_count; ++i)
         add_ioapic(acpi().ioapics[i]);
     const std::uint32_t pit = gsi_of_isa(0);
@@ -129,13 +144,7 @@ bool x86::route_own_isa_interrupt(std::uint32_t isa, VectorUse use)
     const std::uint32_t gsi = gsi_of_isa(isa);
     const unsigned vector = ioapic_of(gsi) == nullptr ? 0 : allocate_vector(use, gsi);
     if (vector == 0) return false;
-    const Override& o = acpi().isa[isa];
-    lines[gsi] = {static_cast<std::uint8_t>(vector),
-                  o.present && o.trigger == Trigger::level,
-                  o.present && o.polarity == Polarity::low,
-                  false,
-                  false,
-                  true};
+    lines[gsi] = {vector | wiring(acpi().isa[isa].trigger, acpi().isa[isa].polarity), false, true};
     program(gsi);
     return true;
 }
@@ -146,7 +155,7 @@ void x86::handle_device_vector(unsigned vector)
     {
         const MachineLock::Guard guard{interrupt_lock};
         b = vectors[vector];
-        if (b.use == VectorUse::gsi && lines[b.number].level) {
+        if (b.use == VectorUse::gsi && (lines[b.number].entry & rte_level) != 0) {
             lines[b.number].awaiting_end = true;
             program(b.number);
         }
@@ -167,30 +176,16 @@ Result<> gsi_configure(unsigned gsi, Trigger trigger, Polarity polarity)
 {
     const MachineLock::Guard guard{interrupt_lock};
     if (ioapic_of(gsi) == nullptr || lines[gsi].ours) return Error::einval;
-    Line& l = lines[gsi];
-    if (l.vector == 0) l.vector = static_cast<std::uint8_t>(allocate_vector(VectorUse::gsi, gsi));
-    if (l.vector == 0) return Error::enospc;
-    l = {l.vector, trigger == Trigger::level, polarity == Polarity::low, true, false, false};
+    const unsigned given = lines[gsi].entry & rte_vector;
+    const unsigned vector = given != 0 ? given : allocate_vector(VectorUse::gsi, gsi);
+    if (vector == 0) return Error::enospc;
+    lines[gsi] = {vector | wiring(trigger, polarity) | rte_masked, false, false};
     program(gsi);
     return Ok{};
 }
 
-Result<> gsi_unmask(unsigned gsi)
-{
-    const MachineLock::Guard guard{interrupt_lock};
-    if (gsi >= lines_total || lines[gsi].ours || lines[gsi].vector == 0) return Error::einval;
-    lines[gsi].masked = false;
-    program(gsi);
-    return Ok{};
-}
-
-void gsi_mask(unsigned gsi)
-{
-    const MachineLock::Guard guard{interrupt_lock};
-    if (gsi >= lines_total || lines[gsi].ours || lines[gsi].vector == 0) return;
-    lines[gsi].masked = true;
-    program(gsi);
-}
+Result<> gsi_unmask(unsigned gsi) { return set_mask(gsi, 0); }
+void gsi_mask(unsigned gsi) { static_cast<void>(set_mask(gsi, rte_masked)); }
 
 void gsi_end(unsigned gsi)
 {

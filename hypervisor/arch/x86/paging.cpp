@@ -3,7 +3,6 @@
 // The hypervisor's final page tables: built once on the boot CPU from the memory map, then changed only in the device
 // area (boot CPU, before guests run, and map_device) and in per-CPU windows (by their CPU). W^X throughout: code is
 // mapped once, read-only; the image's frames are absent from the direct map.
-#include "arch/x86/paging.hpp"
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
 #include "arch/x86/mitigations.hpp"

@@ -3,7 +3,6 @@
 // The end of the road: a report with registers and stack words, then a halt or a reset. Uses only what works in any
 // state: the log's sinks and the stack pointer. The first CPU to panic reports, then makes the others report by NMI,
 // one after the other. Interrupts off; never returns.
-#include "arch/x86/apic.hpp"
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
 #include "base/assert.hpp"

@@ -3,7 +3,6 @@
 // Calls between CPUs. A caller owns one slot; its bit in a target's mailbox says that the slot is meant for that
 // target. Whoever waits serves its own mailbox meanwhile, so that two callers, or a caller and a spinner, never wait
 // for each other. Interrupts off throughout; no locks.
-#include "arch/x86/apic.hpp"
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
 

@@ -2,7 +2,6 @@
 //
 // Starts the other CPUs, one at a time (SDM vol. 3 section 9.4: INIT, 10 ms, STARTUP, STARTUP), and compares their TSC
 // with the boot CPU's while both are at it. A started CPU idles until the scheduler gives it something.
-#include "arch/x86/apic.hpp"
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
 #include "arch/x86/features.hpp"

@@ -2,7 +2,6 @@
 //
 // TSC and LAPIC timer rates, measured once against the ACPI PM timer or the HPET, and the one-shot timer. Boot CPU
 // calibrates; each CPU arms its own timer.
-#include "arch/x86/apic.hpp"
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
 #include "base/log.hpp"

@@ -6,7 +6,6 @@
 #include "pv-abi/console.h"
 #include "pv-abi/domctl.h"
 #include "pv-abi/domctl_cmd.h"
-#include "pv-abi/errno.h"
 #include "pv-abi/event.h"
 #include "pv-abi/features.h"
 #include "pv-abi/grant.h"

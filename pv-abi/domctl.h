@@ -7,9 +7,7 @@
 
 #define PV_DOMCTL_INTERFACE_VERSION 0x15
 
-#define PV_DOMCTL_CDF_HVM 0x1
 #define PV_DOMCTL_CDF_XS_DOMAIN 0x10
-#define PV_DOMCTL_CDF_IOMMU 0x20
 #define PV_DOMCTL_GRANT_VERSION_MASK 0xf
 
 #define PV_X86_MISC_FLAGS_MAX 0x1
@@ -25,7 +23,6 @@
 
 #define PV_DOMCTL_PFINFO_LTAB_SHIFT 28
 #define PV_DOMCTL_PFINFO_NOTAB 0
-#define PV_DOMCTL_PFINFO_L4TAB 0x40000000
 #define PV_DOMCTL_PFINFO_LPINTAB 0x80000000
 #define PV_DOMCTL_PFINFO_XTAB 0xf0000000
 
@@ -89,11 +86,6 @@ struct pv_domctl_getpageframeinfo3 {
 };
 PV_CHECK_SIZE(pv_domctl_getpageframeinfo3, 16);
 
-struct pv_domctl_max_mem {
-    uint64_t max_memkb;
-};
-PV_CHECK_SIZE(pv_domctl_max_mem, 8);
-
 struct pv_domctl_vcpucontext {
     uint32_t vcpu;
     uint32_t hole0;
@@ -113,11 +105,6 @@ struct pv_domctl_getvcpuinfo {
 };
 PV_CHECK_SIZE(pv_domctl_getvcpuinfo, 24);
 
-struct pv_domctl_nodeaffinity {
-    struct pv_xenctl_bitmap nodemap;
-};
-PV_CHECK_SIZE(pv_domctl_nodeaffinity, 16);
-
 struct pv_domctl_vcpuaffinity {
     uint32_t vcpu;
     uint32_t flags;
@@ -125,11 +112,6 @@ struct pv_domctl_vcpuaffinity {
     struct pv_xenctl_bitmap cpumap_soft;
 };
 PV_CHECK_SIZE(pv_domctl_vcpuaffinity, 40);
-
-struct pv_domctl_max_vcpus {
-    uint32_t max;
-};
-PV_CHECK_SIZE(pv_domctl_max_vcpus, 4);
 
 struct pv_domctl_sched_credit {
     uint16_t weight;
@@ -179,21 +161,6 @@ struct pv_domctl_ioport_permission {
 };
 PV_CHECK_SIZE(pv_domctl_ioport_permission, 12);
 
-struct pv_domctl_hypercall_init {
-    uint64_t gmfn;
-};
-PV_CHECK_SIZE(pv_domctl_hypercall_init, 8);
-
-struct pv_domctl_settimeoffset {
-    int64_t time_offset_seconds;
-};
-PV_CHECK_SIZE(pv_domctl_settimeoffset, 8);
-
-struct pv_domctl_address_size {
-    uint32_t size;
-};
-PV_CHECK_SIZE(pv_domctl_address_size, 4);
-
 struct pv_domctl_cpu_policy {
     uint32_t nr_leaves;
     uint32_t nr_msrs;
@@ -222,21 +189,21 @@ struct pv_domctl {
         PV_ARM(struct pv_domctl_createdomain, createdomain, 128);
         PV_ARM(struct pv_domctl_getdomaininfo, getdomaininfo, 128);
         PV_ARM(struct pv_domctl_getpageframeinfo3, getpageframeinfo3, 128);
-        PV_ARM(struct pv_domctl_nodeaffinity, nodeaffinity, 128);
+        PV_ARM(struct pv_xenctl_bitmap, nodeaffinity, 128);
         PV_ARM(struct pv_domctl_vcpuaffinity, vcpuaffinity, 128);
-        PV_ARM(struct pv_domctl_max_mem, max_mem, 128);
+        PV_ARM(uint64_t, max_mem, 128);
         PV_ARM(struct pv_domctl_vcpucontext, vcpucontext, 128);
         PV_ARM(struct pv_domctl_getvcpuinfo, getvcpuinfo, 128);
-        PV_ARM(struct pv_domctl_max_vcpus, max_vcpus, 128);
+        PV_ARM(uint32_t, max_vcpus, 128);
         PV_ARM(struct pv_domctl_scheduler_op, scheduler_op, 128);
         PV_ARM(struct pv_domctl_setdomainhandle, setdomainhandle, 128);
         PV_ARM(struct pv_domctl_irq_permission, irq_permission, 128);
         PV_ARM(struct pv_domctl_iomem_permission, iomem_permission, 128);
         PV_ARM(struct pv_domctl_ioport_permission, ioport_permission, 128);
-        PV_ARM(struct pv_domctl_hypercall_init, hypercall_init, 128);
-        PV_ARM(struct pv_domctl_settimeoffset, settimeoffset, 128);
+        PV_ARM(uint64_t, hypercall_init, 128);
+        PV_ARM(int64_t, settimeoffset, 128);
         PV_ARM(struct pv_domctl_tsc_info, tsc_info, 128);
-        PV_ARM(struct pv_domctl_address_size, address_size, 128);
+        PV_ARM(uint32_t, address_size, 128);
         PV_ARM(struct pv_domctl_cpu_policy, cpu_policy, 128);
         uint64_t words[16];
     } u;

@@ -14,9 +14,7 @@
 #define PV_EVTCHNOP_BIND_IPI 7
 #define PV_EVTCHNOP_BIND_VCPU 8
 #define PV_EVTCHNOP_UNMASK 9
-#define PV_EVTCHNOP_RESET 10
 #define PV_EVTCHNOP_INIT_CONTROL 11
-#define PV_EVTCHNOP_EXPAND_ARRAY 12
 
 #define PV_EVTCHNSTAT_CLOSED 0
 #define PV_EVTCHNSTAT_UNBOUND 1
@@ -31,12 +29,8 @@
 #define PV_VIRQ_DEBUG 1
 #define PV_VIRQ_CONSOLE 2
 #define PV_VIRQ_DOM_EXC 3
-#define PV_VIRQ_TBUF 4
 #define PV_VIRQ_XENOPROF 7
-#define PV_VIRQ_CON_RING 8
-#define PV_VIRQ_PCPU_STATE 9
 #define PV_VIRQ_XENPMU 13
-#define PV_VIRQ_ARCH_0 16
 #define PV_NR_VIRQS 24
 
 #define PV_EVTCHN_2L_NR_CHANNELS 4096
@@ -77,15 +71,11 @@ struct pv_evtchn_bind_ipi {
 };
 PV_CHECK_SIZE(pv_evtchn_bind_ipi, 8);
 
-struct pv_evtchn_close {
+// close, send, unmask
+struct pv_evtchn_port {
     uint32_t port;
 };
-PV_CHECK_SIZE(pv_evtchn_close, 4);
-
-struct pv_evtchn_send {
-    uint32_t port;
-};
-PV_CHECK_SIZE(pv_evtchn_send, 4);
+PV_CHECK_SIZE(pv_evtchn_port, 4);
 
 struct pv_evtchn_status {
     uint16_t dom;
@@ -114,29 +104,5 @@ struct pv_evtchn_bind_vcpu {
     uint32_t vcpu;
 };
 PV_CHECK_SIZE(pv_evtchn_bind_vcpu, 8);
-
-struct pv_evtchn_unmask {
-    uint32_t port;
-};
-PV_CHECK_SIZE(pv_evtchn_unmask, 4);
-
-struct pv_evtchn_reset {
-    uint16_t dom;
-};
-PV_CHECK_SIZE(pv_evtchn_reset, 2);
-
-struct pv_evtchn_init_control {
-    uint64_t control_gfn;
-    uint32_t offset;
-    uint32_t vcpu;
-    uint8_t link_bits;
-    uint8_t _pad[7];
-};
-PV_CHECK_SIZE(pv_evtchn_init_control, 24);
-
-struct pv_evtchn_expand_array {
-    uint64_t array_gfn;
-};
-PV_CHECK_SIZE(pv_evtchn_expand_array, 8);
 
 #endif

@@ -11,7 +11,6 @@
 #define PV_XENMEM_MAXIMUM_RESERVATION 4
 #define PV_XENMEM_MACHPHYS_MFN_LIST 5
 #define PV_XENMEM_POPULATE_PHYSMAP 6
-#define PV_XENMEM_ADD_TO_PHYSMAP 7
 #define PV_XENMEM_MEMORY_MAP 9
 #define PV_XENMEM_MACHINE_MEMORY_MAP 10
 #define PV_XENMEM_EXCHANGE 11
@@ -25,15 +24,12 @@
 
 // mem_flags: address width in bits 0-7, node + 1 in bits 8-15.
 #define PV_XENMEMF_ADDRESS_BITS_MASK 0xff
-#define PV_XENMEMF_NODE_SHIFT 8
-#define PV_XENMEMF_EXACT_NODE_REQUEST 0x20000
 
 #define PV_XENMEM_RESOURCE_GRANT_TABLE 1
 #define PV_XENMEM_RESOURCE_GRANT_TABLE_ID_SHARED 0
 
 // Types in the BIOS-style map that memory_map and machine_memory_map return.
 #define PV_E820_RAM 1
-#define PV_E820_RESERVED 2
 
 #ifndef __ASSEMBLER__
 
@@ -74,15 +70,6 @@ struct pv_machphys_mapping {
 };
 PV_CHECK_SIZE(pv_machphys_mapping, 24);
 
-struct pv_add_to_physmap {
-    uint16_t domid;
-    uint16_t size;
-    uint32_t space;
-    uint64_t idx;
-    uint64_t gpfn;
-};
-PV_CHECK_SIZE(pv_add_to_physmap, 24);
-
 struct pv_memory_map {
     uint32_t nr_entries;
     uint32_t hole0;
@@ -103,16 +90,6 @@ struct pv_e820_entry {
     uint32_t type;
 } __attribute__((packed));
 PV_CHECK_SIZE(pv_e820_entry, 20);
-
-struct pv_pod_target {
-    uint64_t target_pages;
-    uint64_t tot_pages;
-    uint64_t pod_cache_pages;
-    uint64_t pod_entries;
-    uint16_t domid;
-    uint16_t hole0[3];
-};
-PV_CHECK_SIZE(pv_pod_target, 40);
 
 struct pv_mem_acquire_resource {
     uint16_t domid;

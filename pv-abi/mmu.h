@@ -10,9 +10,6 @@
 #define PV_MACH2PHYS_VIRT_END 0xffff804000000000
 
 // Low two bits of mmu_update.ptr.
-#define PV_MMU_MACHPHYS_UPDATE 1
-#define PV_MMU_PT_UPDATE_PRESERVE_AD 2
-#define PV_MMU_PT_UPDATE_NO_TRANSLATE 3
 
 #define PV_MMUEXT_PIN_L1_TABLE 0
 #define PV_MMUEXT_PIN_L2_TABLE 1
@@ -36,7 +33,6 @@
 #define PV_MMUEXT_UNMARK_SUPER 20
 
 // With UVMF_MULTI the rest of the flags word points to a bitmap of vcpus.
-#define PV_UVMF_NONE 0
 #define PV_UVMF_TLB_FLUSH 1
 #define PV_UVMF_INVLPG 2
 #define PV_UVMF_FLUSHTYPE_MASK 3

@@ -8,8 +8,6 @@
 #define PV_SIF_INITDOMAIN 0x2
 #define PV_SIF_MOD_START_PFN 0x8
 
-#define PV_MAX_GUEST_CMDLINE 1024
-
 #define PV_VGATYPE_TEXT_MODE_3 0x03
 #define PV_VGATYPE_VESA_LFB 0x23
 
@@ -41,7 +39,7 @@ struct pv_start_info {
     uint64_t mfn_list;
     uint64_t mod_start;
     uint64_t mod_len;
-    char cmd_line[PV_MAX_GUEST_CMDLINE];
+    char cmd_line[1024];
     uint64_t first_p2m_pfn;
     uint64_t nr_p2m_frames;
 };

@@ -29,7 +29,6 @@
 
 #define PV_SYSCTL_SCHEDOP_GETINFO 1
 
-#define PV_SYSCTL_CPU_FEATURESET_PV 2
 #define PV_SYSCTL_CPU_FEATURESET_PV_MAX 4
 
 #define PV_SYSCTL_CPU_POLICY_HOST 1
@@ -69,11 +68,6 @@ struct pv_sysctl_physinfo {
     uint32_t hw_cap[8];
 };
 PV_CHECK_SIZE(pv_sysctl_physinfo, 112);
-
-struct pv_sysctl_sched_id {
-    uint32_t sched_id;
-};
-PV_CHECK_SIZE(pv_sysctl_sched_id, 4);
 
 struct pv_sysctl_getdomaininfolist {
     uint16_t first_domain;
@@ -173,11 +167,6 @@ struct pv_sysctl_scheduler_op {
 };
 PV_CHECK_SIZE(pv_sysctl_scheduler_op, 32);
 
-struct pv_sysctl_cpu_levelling_caps {
-    uint32_t caps;
-};
-PV_CHECK_SIZE(pv_sysctl_cpu_levelling_caps, 4);
-
 struct pv_sysctl_cpu_featureset {
     uint32_t index;
     uint32_t nr_features;
@@ -201,7 +190,7 @@ struct pv_sysctl {
     union {
         PV_ARM(struct pv_sysctl_readconsole, readconsole, 128);
         PV_ARM(struct pv_sysctl_physinfo, physinfo, 128);
-        PV_ARM(struct pv_sysctl_sched_id, sched_id, 128);
+        PV_ARM(uint32_t, sched_id, 128);
         PV_ARM(struct pv_sysctl_getdomaininfolist, getdomaininfolist, 128);
         PV_ARM(struct pv_sysctl_debug_keys, debug_keys, 128);
         PV_ARM(struct pv_sysctl_getcpuinfo, getcpuinfo, 128);
@@ -210,7 +199,7 @@ struct pv_sysctl {
         PV_ARM(struct pv_sysctl_numainfo, numainfo, 128);
         PV_ARM(struct pv_sysctl_cpupool_op, cpupool_op, 128);
         PV_ARM(struct pv_sysctl_scheduler_op, scheduler_op, 128);
-        PV_ARM(struct pv_sysctl_cpu_levelling_caps, cpu_levelling_caps, 128);
+        PV_ARM(uint32_t, cpu_levelling_caps, 128);
         PV_ARM(struct pv_sysctl_cpu_featureset, cpu_featureset, 128);
         PV_ARM(struct pv_sysctl_cpu_policy, cpu_policy, 128);
         uint64_t words[16];

@@ -6,18 +6,14 @@
 #include "pv-abi/types.h"
 
 // Flat ring 3 selectors that the hypervisor keeps in every guest's GDT. A null DS is flat in 64-bit mode.
-#define PV_FLAT_RING3_CS32 0xe023
 #define PV_FLAT_RING3_CS64 0xe033
-#define PV_FLAT_RING3_SS32 0xe02b
 #define PV_FLAT_RING3_SS64 0xe02b
 #define PV_FLAT_KERNEL_CS64 PV_FLAT_RING3_CS64
-#define PV_FLAT_KERNEL_CS PV_FLAT_KERNEL_CS64
 #define PV_FLAT_KERNEL_SS64 PV_FLAT_RING3_SS64
-#define PV_FLAT_KERNEL_SS PV_FLAT_KERNEL_SS64
 #define PV_FLAT_USER_CS64 PV_FLAT_RING3_CS64
-#define PV_FLAT_USER_CS32 PV_FLAT_RING3_CS32
+#define PV_FLAT_USER_CS32 0xe023
 #define PV_FLAT_USER_SS64 PV_FLAT_RING3_SS64
-#define PV_FLAT_USER_SS32 PV_FLAT_RING3_SS32
+#define PV_FLAT_USER_SS32 PV_FLAT_RING3_SS64
 
 #define PV_FIRST_RESERVED_GDT_ENTRY 7168
 
@@ -94,13 +90,8 @@ struct pv_trap_info {
 };
 PV_CHECK_SIZE(pv_trap_info, 16);
 
-struct pv_fpu_ctxt {
-    char x[512];
-};
-PV_CHECK_SIZE(pv_fpu_ctxt, 512);
-
 struct pv_vcpu_guest_context {
-    struct pv_fpu_ctxt fpu_ctxt;
+    char fpu_ctxt[512];
     uint64_t flags;
     struct pv_cpu_user_regs user_regs;
     struct pv_trap_info trap_ctxt[256];
@@ -119,31 +110,18 @@ struct pv_vcpu_guest_context {
 };
 PV_CHECK_SIZE(pv_vcpu_guest_context, 5168);
 
-struct pv_arch_vcpu_info {
-    uint64_t cr2;
-    uint64_t pad;
-};
-PV_CHECK_SIZE(pv_arch_vcpu_info, 16);
-
 struct pv_vcpu_info {
     uint8_t evtchn_upcall_pending;
     uint8_t evtchn_upcall_mask;
     uint8_t hole0[6];
     uint64_t evtchn_pending_sel;
-    struct pv_arch_vcpu_info arch;
+    struct {
+        uint64_t cr2;
+        uint64_t pad;
+    } arch;
     struct pv_vcpu_time_info time;
 };
 PV_CHECK_SIZE(pv_vcpu_info, 64);
-
-struct pv_arch_shared_info {
-    uint64_t max_pfn;
-    uint64_t pfn_to_mfn_frame_list_list;
-    uint64_t nmi_reason;
-    uint64_t p2m_cr3;
-    uint64_t p2m_vaddr;
-    uint64_t p2m_generation;
-};
-PV_CHECK_SIZE(pv_arch_shared_info, 48);
 
 struct pv_shared_info {
     struct pv_vcpu_info vcpu_info[PV_LEGACY_MAX_VCPUS];
@@ -153,7 +131,14 @@ struct pv_shared_info {
     uint32_t wc_sec;
     uint32_t wc_nsec;
     uint32_t wc_sec_hi;
-    struct pv_arch_shared_info arch;
+    struct {
+        uint64_t max_pfn;
+        uint64_t pfn_to_mfn_frame_list_list;
+        uint64_t nmi_reason;
+        uint64_t p2m_cr3;
+        uint64_t p2m_vaddr;
+        uint64_t p2m_generation;
+    } arch;
 };
 PV_CHECK_SIZE(pv_shared_info, 3136);
 
@@ -165,19 +150,11 @@ struct pv_vcpu_runstate_info {
 };
 PV_CHECK_SIZE(pv_vcpu_runstate_info, 48);
 
-struct pv_vcpu_register_runstate_memory_area {
-    union {
-        uint64_t h, v, p;
-    } addr;
+// runstate, time
+struct pv_vcpu_register_memory_area {
+    uint64_t addr;
 };
-PV_CHECK_SIZE(pv_vcpu_register_runstate_memory_area, 8);
-
-struct pv_vcpu_register_time_memory_area {
-    union {
-        uint64_t h, v, p;
-    } addr;
-};
-PV_CHECK_SIZE(pv_vcpu_register_time_memory_area, 8);
+PV_CHECK_SIZE(pv_vcpu_register_memory_area, 8);
 
 struct pv_vcpu_set_periodic_timer {
     uint64_t period_ns;

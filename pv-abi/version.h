@@ -22,19 +22,10 @@
 #define PV_CHANGESET_INFO_LEN 64
 #define PV_COMMANDLINE_LEN 1024
 
-#define PV_CPUID_SIGNATURE_EBX 0x566e6558
-#define PV_CPUID_SIGNATURE_ECX 0x65584d4d
-#define PV_CPUID_SIGNATURE_EDX 0x4d4d566e
-
 // Bytes that ask for the instruction after them (cpuid) to be emulated; for .byte or an initialiser list.
 #define PV_EMULATE_PREFIX 0x0f, 0x0b, 0x78, 0x65, 0x6e
 
 #ifndef __ASSEMBLER__
-
-struct pv_extraversion {
-    char text[PV_EXTRAVERSION_LEN];
-};
-PV_CHECK_SIZE(pv_extraversion, 16);
 
 struct pv_compile_info {
     char compiler[64];
@@ -43,16 +34,6 @@ struct pv_compile_info {
     char compile_date[32];
 };
 PV_CHECK_SIZE(pv_compile_info, 144);
-
-struct pv_capabilities_info {
-    char text[PV_CAPABILITIES_INFO_LEN];
-};
-PV_CHECK_SIZE(pv_capabilities_info, 1024);
-
-struct pv_changeset_info {
-    char text[PV_CHANGESET_INFO_LEN];
-};
-PV_CHECK_SIZE(pv_changeset_info, 64);
 
 struct pv_platform_parameters {
     uint64_t virt_start;
@@ -69,10 +50,5 @@ struct pv_domain_handle {
     uint8_t a[16];
 };
 PV_CHECK_SIZE(pv_domain_handle, 16);
-
-struct pv_commandline {
-    char text[PV_COMMANDLINE_LEN];
-};
-PV_CHECK_SIZE(pv_commandline, 1024);
 
 #endif

@@ -177,14 +177,14 @@ DomainId Hypervisor::create(const DomainHandle& handle, std::uint32_t vcpus)
 void Hypervisor::set_max_vcpus(DomainId domain, std::uint32_t vcpus)
 {
     pv_domctl op = domctl_for(domain, PV_DOMCTL_MAX_VCPUS);
-    op.u.max_vcpus.max = vcpus;
+    op.u.max_vcpus = vcpus;
     domctl(op, "max_vcpus");
 }
 
 void Hypervisor::set_max_memory(DomainId domain, std::uint64_t kib)
 {
     pv_domctl op = domctl_for(domain, PV_DOMCTL_MAX_MEM);
-    op.u.max_mem.max_memkb = kib;
+    op.u.max_mem = kib;
     domctl(op, "max_mem");
 }
 
@@ -218,7 +218,7 @@ void Hypervisor::set_boot_context(DomainId domain, const pv_vcpu_guest_context& 
 void Hypervisor::fill_hypercall_page(DomainId domain, std::uint64_t mfn)
 {
     pv_domctl op = domctl_for(domain, PV_DOMCTL_HYPERCALL_INIT);
-    op.u.hypercall_init.gmfn = mfn;
+    op.u.hypercall_init = mfn;
     domctl(op, "hypercall_init");
 }
 

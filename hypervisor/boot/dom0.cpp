@@ -126,8 +126,8 @@ void start_vcpu(domain::Domain& dom0, const image::KernelImage& kernel, const Do
     c.user_regs.rip = kernel.entry;
     c.user_regs.rsp = l.va_of(l.stack + 1);
     c.user_regs.rsi = l.va_of(l.start_info);
-    c.user_regs.cs = PV_FLAT_KERNEL_CS;
-    c.user_regs.ss = PV_FLAT_KERNEL_SS;
+    c.user_regs.cs = PV_FLAT_KERNEL_CS64;
+    c.user_regs.ss = PV_FLAT_KERNEL_SS64;
     c.user_regs.rflags = 0x202;
     c.kernel_ss = c.user_regs.ss;
     c.kernel_sp = c.user_regs.rsp;

@@ -76,7 +76,7 @@ Result<> permission(std::uint8_t allow) { return allow == 0 ? Result<>{Ok{}} : E
 
 Result<> node_affinity(pv_domctl& op)
 {
-    const pv_xenctl_bitmap& map = op.u.nodeaffinity.nodemap;
+    const pv_xenctl_bitmap& map = op.u.nodeaffinity;
     const CpuSet node_0 = CpuSet::of(CpuId{0});
     if (op.cmd == PV_DOMCTL_GETNODEAFFINITY) return write_set(map, node_0);
     return TRY(read_set(map)).contains(node_0) ? Result<>{Ok{}} : Error::einval;
@@ -96,7 +96,7 @@ Result<> life_op(Vcpu& caller, Domain& d, std::uint32_t cmd)
 Result<> property_op(Domain& d, pv_domctl& op)
 {
     switch (op.cmd) {
-    case PV_DOMCTL_MAX_MEM: d.set_max_pages(op.u.max_mem.max_memkb / (page_size / 1024)); return Ok{};
+    case PV_DOMCTL_MAX_MEM: d.set_max_pages(op.u.max_mem / (page_size / 1024)); return Ok{};
     case PV_DOMCTL_SETNODEAFFINITY:
     case PV_DOMCTL_GETNODEAFFINITY: return node_affinity(op);
     case PV_DOMCTL_SCHEDULER_OP: return scheduler_op(d, op.u.scheduler_op);
@@ -106,15 +106,15 @@ Result<> property_op(Domain& d, pv_domctl& op)
             d.handle[i] = op.u.setdomainhandle.handle[i];
         return Ok{};
     }
-    case PV_DOMCTL_SET_ADDRESS_SIZE: return op.u.address_size.size == 64 ? Result<>{Ok{}} : Error::einval;
-    case PV_DOMCTL_GET_ADDRESS_SIZE: op.u.address_size.size = 64; return Ok{};
+    case PV_DOMCTL_SET_ADDRESS_SIZE: return op.u.address_size == 64 ? Result<>{Ok{}} : Error::einval;
+    case PV_DOMCTL_GET_ADDRESS_SIZE: op.u.address_size = 64; return Ok{};
     case PV_DOMCTL_SETTSCINFO: return set_tsc(op.u.tsc_info);
     case PV_DOMCTL_GETTSCINFO: op.u.tsc_info = {0, arch::tsc_scale().khz, 0, 0, 0}; return Ok{};
     case PV_DOMCTL_SET_CPU_POLICY:
     case PV_DOMCTL_GET_CPU_POLICY: return cpu_policy(op);
     case PV_DOMCTL_GETPAGEFRAMEINFO3: return page_frame_info(d, op.u.getpageframeinfo3);
     case PV_DOMCTL_SETTIMEOFFSET: // wallclocks are alike in all domains
-        return op.u.settimeoffset.time_offset_seconds == 0 ? Result<>{Ok{}} : Error::eopnotsupp;
+        return op.u.settimeoffset == 0 ? Result<>{Ok{}} : Error::eopnotsupp;
     case PV_DOMCTL_IOMEM_PERMISSION: return permission(op.u.iomem_permission.allow_access);
     case PV_DOMCTL_IOPORT_PERMISSION: return permission(op.u.ioport_permission.allow_access);
     case PV_DOMCTL_IRQ_PERMISSION: return permission(op.u.irq_permission.allow_access);

@@ -196,7 +196,7 @@ Result<> run(pv_sysctl& op)
     switch (op.cmd) {
     case PV_SYSCTL_READCONSOLE: return read_console(op.u.readconsole);
     case PV_SYSCTL_PHYSINFO: physical_info(op.u.physinfo); return Ok{};
-    case PV_SYSCTL_SCHED_ID: op.u.sched_id.sched_id = scheduler_id; return Ok{};
+    case PV_SYSCTL_SCHED_ID: op.u.sched_id = scheduler_id; return Ok{};
     case PV_SYSCTL_GETDOMAININFOLIST: return list_domains(op.u.getdomaininfolist);
     case PV_SYSCTL_DEBUG_KEYS: return debug_keys(op.u.debug_keys);
     case PV_SYSCTL_GETCPUINFO: return cpu_times(op.u.getcpuinfo);
@@ -205,7 +205,7 @@ Result<> run(pv_sysctl& op)
     case PV_SYSCTL_NUMAINFO: return numa_info(op.u.numainfo);
     case PV_SYSCTL_CPUPOOL_OP: return cpu_pool(op.u.cpupool_op);
     case PV_SYSCTL_SCHEDULER_OP: return scheduler(op.u.scheduler_op);
-    case PV_SYSCTL_GET_CPU_LEVELLING_CAPS: op.u.cpu_levelling_caps.caps = 0; return Ok{};
+    case PV_SYSCTL_GET_CPU_LEVELLING_CAPS: op.u.cpu_levelling_caps = 0; return Ok{};
     case PV_SYSCTL_GET_CPU_POLICY: return policy(op.u.cpu_policy);
     case PV_SYSCTL_GET_CPU_FEATURESET: return featureset(op.u.cpu_featureset);
     case sysctl_counters: return counters(op);

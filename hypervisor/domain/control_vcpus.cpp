@@ -90,7 +90,7 @@ Result<> control_vcpu(Vcpu& caller, Domain& d, pv_domctl& op)
 {
     const bool own = &d == &caller.domain();
     switch (op.cmd) {
-    case PV_DOMCTL_MAX_VCPUS: return own ? Error::einval : d.create_vcpus(op.u.max_vcpus.max);
+    case PV_DOMCTL_MAX_VCPUS: return own ? Error::einval : d.create_vcpus(op.u.max_vcpus);
     case PV_DOMCTL_SETVCPUCONTEXT: return own ? Error::einval : set_context(d, op.u.vcpucontext);
     case PV_DOMCTL_GETVCPUCONTEXT: return own ? Error::einval : get_context(d, op.u.vcpucontext);
     case PV_DOMCTL_GETVCPUINFO: return get_info(d, op.u.getvcpuinfo);

@@ -45,9 +45,9 @@ void set_fpu(VcpuState& v, const pv_vcpu_guest_context& c)
     std::uint32_t mask, mxcsr;
     __builtin_memcpy(&mask, v.cpu.fpu + mxcsr_mask_at, sizeof mask);
     if (mask == 0) mask = 0xffbf; // SDM volume 1, 11.6.6
-    __builtin_memcpy(&mxcsr, c.fpu_ctxt.x + mxcsr_at, sizeof mxcsr);
+    __builtin_memcpy(&mxcsr, c.fpu_ctxt + mxcsr_at, sizeof mxcsr);
     mxcsr &= mask;
-    __builtin_memcpy(v.cpu.fpu, c.fpu_ctxt.x, sizeof c.fpu_ctxt.x);
+    __builtin_memcpy(v.cpu.fpu, c.fpu_ctxt, sizeof c.fpu_ctxt);
     __builtin_memcpy(v.cpu.fpu + mxcsr_at, &mxcsr, sizeof mxcsr);
     __builtin_memcpy(v.cpu.fpu + mxcsr_mask_at, &mask, sizeof mask);
     if (arch::fpu_area_bytes() > xstate_header) v.cpu.fpu[xstate_header] = std::byte{xmm_and_x87};
@@ -116,7 +116,7 @@ Result<> set_context(VcpuState& v, const pv_vcpu_guest_context& c)
 void get_context(VcpuState& v, pv_vcpu_guest_context& out)
 {
     out = {};
-    __builtin_memcpy(out.fpu_ctxt.x, v.cpu.fpu, sizeof out.fpu_ctxt.x);
+    __builtin_memcpy(out.fpu_ctxt, v.cpu.fpu, sizeof out.fpu_ctxt);
     const Callback event = v.callback(CallbackKind::event), failsafe = v.callback(CallbackKind::failsafe),
                    syscall = v.callback(CallbackKind::syscall);
     out.flags = PV_VGCF_I387_VALID | (v.kernel_mode() ? PV_VGCF_IN_KERNEL : 0U) |

@@ -18,7 +18,7 @@ Return init_page(const pv_domctl& op)
 {
     const domain::DomainRef d = domain::find_domain(DomainId{op.domain});
     if (!d) return Error::esrch;
-    const mm::WritableRef page = TRY(mm::get_writable(Mfn{op.u.hypercall_init.gmfn}, *d));
+    const mm::WritableRef page = TRY(mm::get_writable(Mfn{op.u.hypercall_init}, *d));
     const mm::FrameWindow<std::byte> w{page.mfn()};
     fill_page(w.span());
     return 0;

@@ -104,14 +104,14 @@ Return event_channel_op(Vcpu& v, std::uint32_t cmd, GuestVa arg)
     EventChannels& events = v.domain().events;
     switch (cmd) {
     case PV_EVTCHNOP_SEND: {
-        static_assert(sizeof(pv_evtchn_send) == sizeof(std::uint32_t));
+        static_assert(sizeof(pv_evtchn_port) == sizeof(std::uint32_t));
         TRY(events.send(EventPort{TRY(guest::load_word_from_guest(arg))}));
         return 0;
     }
     case PV_EVTCHNOP_UNMASK:
-        return reading<pv_evtchn_unmask>(arg, [&](auto& op) { return events.unmask(EventPort{op.port}); });
+        return reading<pv_evtchn_port>(arg, [&](auto& op) { return events.unmask(EventPort{op.port}); });
     case PV_EVTCHNOP_CLOSE:
-        return reading<pv_evtchn_close>(arg, [&](auto& op) { return events.close(EventPort{op.port}); });
+        return reading<pv_evtchn_port>(arg, [&](auto& op) { return events.close(EventPort{op.port}); });
     case PV_EVTCHNOP_BIND_VCPU:
         return reading<pv_evtchn_bind_vcpu>(
             arg, [&](auto& op) { return events.bind_vcpu(EventPort{op.port}, VcpuId{op.vcpu}); });

@@ -89,13 +89,13 @@ Return areas(Vcpu& caller, std::uint32_t cmd, Vcpu& target, GuestVa arg)
         return 0;
     case PV_VCPUOP_REGISTER_VCPU_INFO: return register_info(caller, target, arg);
     case PV_VCPUOP_REGISTER_RUNSTATE_MEMORY_AREA: {
-        const auto op = TRY(guest::In<pv_vcpu_register_runstate_memory_area>{arg}.read());
-        TRY(target.register_runstate(GuestVa{op.addr.v}));
+        const auto op = TRY(guest::In<pv_vcpu_register_memory_area>{arg}.read());
+        TRY(target.register_runstate(GuestVa{op.addr}));
         return 0;
     }
     default: { // PV_VCPUOP_REGISTER_VCPU_TIME_MEMORY_AREA
-        const auto op = TRY(guest::In<pv_vcpu_register_time_memory_area>{arg}.read());
-        TRY(target.register_time(GuestVa{op.addr.v}));
+        const auto op = TRY(guest::In<pv_vcpu_register_memory_area>{arg}.read());
+        TRY(target.register_time(GuestVa{op.addr}));
         return 0;
     }
     }

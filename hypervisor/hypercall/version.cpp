@@ -27,6 +27,15 @@ template <typename T> Return answer(GuestVa to, const T& value)
     return 0;
 }
 
+template <std::size_t N> Return answer_text(GuestVa to, const char* s)
+{
+    struct {
+        char text[N];
+    } record{};
+    put(record.text, s);
+    return answer(to, record);
+}
+
 Return features(Vcpu& v, GuestVa arg)
 {
     auto info = TRY(guest::In<pv_feature_info>{arg}.read());
@@ -47,11 +56,7 @@ Return xen_version(Vcpu& v, std::uint32_t cmd, GuestVa arg)
 {
     switch (cmd) {
     case PV_XENVER_VERSION: return abi_version;
-    case PV_XENVER_EXTRAVERSION: {
-        pv_extraversion e{};
-        put(e.text, ".0-parapet");
-        return answer(arg, e);
-    }
+    case PV_XENVER_EXTRAVERSION: return answer_text<PV_EXTRAVERSION_LEN>(arg, ".0-parapet");
     case PV_XENVER_COMPILE_INFO: {
         pv_compile_info c{};
         put(c.compiler, "C++ compiler " __VERSION__);
@@ -60,16 +65,8 @@ Return xen_version(Vcpu& v, std::uint32_t cmd, GuestVa arg)
         put(c.compile_date, "reproducible build");
         return answer(arg, c);
     }
-    case PV_XENVER_CAPABILITIES: {
-        pv_capabilities_info c{};
-        put(c.text, "xen-3.0-x86_64 ");
-        return answer(arg, c);
-    }
-    case PV_XENVER_CHANGESET: {
-        pv_changeset_info c{};
-        put(c.text, "unavailable");
-        return answer(arg, c);
-    }
+    case PV_XENVER_CAPABILITIES: return answer_text<PV_CAPABILITIES_INFO_LEN>(arg, "xen-3.0-x86_64 ");
+    case PV_XENVER_CHANGESET: return answer_text<PV_CHANGESET_INFO_LEN>(arg, "unavailable");
     case PV_XENVER_PLATFORM_PARAMETERS: return answer(arg, pv_platform_parameters{PV_HYPERVISOR_VIRT_START});
     case PV_XENVER_GET_FEATURES: return features(v, arg);
     case PV_XENVER_PAGESIZE: return page_size;
@@ -80,11 +77,8 @@ Return xen_version(Vcpu& v, std::uint32_t cmd, GuestVa arg)
             h.a[i] = v.domain().handle[i];
         return answer(arg, h);
     }
-    case PV_XENVER_COMMANDLINE: {
-        pv_commandline c{};
-        if (v.domain().is_hardware_domain()) put(c.text, options.command_line);
-        return answer(arg, c);
-    }
+    case PV_XENVER_COMMANDLINE:
+        return answer_text<PV_COMMANDLINE_LEN>(arg, v.domain().is_hardware_domain() ? options.command_line : "");
     case PV_XENVER_BUILD_ID: return Error::enodata; // images carry none
     default: return Error::enosys;
     }

@@ -71,7 +71,7 @@ void check_port_mask()
     expect_eq(upcalls, 0, "a masked port gives no upcall");
     expect(port_pending(port), "but is pending");
     expect_eq(vcpu_info().evtchn_upcall_pending, 0, "and upcall_pending stays clear");
-    pv_evtchn_unmask request = {.port = port};
+    pv_evtchn_port request = {.port = port};
     expect_rc(event_op(PV_EVTCHNOP_UNMASK, &request), 0, "unmask");
     expect_eq(upcalls, 1, "unmask delivers what was pending");
     expect_rc(event_op(PV_EVTCHNOP_UNMASK, &request), 0, "unmask again");

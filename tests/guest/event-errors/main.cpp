@@ -16,7 +16,7 @@ void check_ports()
     for (u32 port : kBadPorts) {
         bool ok = expect_rc(send(port), -22, "send");
         ok &= expect_rc(close_port(port), -22, "close");
-        pv_evtchn_unmask unmask = {.port = port};
+        pv_evtchn_port unmask = {.port = port};
         ok &= expect_rc(event_op(PV_EVTCHNOP_UNMASK, &unmask), port == 0 ? by_hypervisor(0, -22) : -22, "unmask");
         pv_evtchn_bind_vcpu move = {.port = port, .vcpu = 0};
         ok &= expect_rc(event_op(PV_EVTCHNOP_BIND_VCPU, &move), -22, "bind_vcpu");

@@ -48,13 +48,13 @@ void acknowledge_upcall()
 
 long send(u32 port)
 {
-    pv_evtchn_send request = {.port = port};
+    pv_evtchn_port request = {.port = port};
     return event_op(PV_EVTCHNOP_SEND, &request);
 }
 
 long close_port(u32 port)
 {
-    pv_evtchn_close request = {.port = port};
+    pv_evtchn_port request = {.port = port};
     return event_op(PV_EVTCHNOP_CLOSE, &request);
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "pv-abi/all.h"
+#include "tests/abi.h"
 
 namespace guest {
 

@@ -28,8 +28,8 @@ void test_main()
     expect_eq(static_cast<u64>(first.state), PV_RUNSTATE_RUNNING, "running");
     expect(first.time[0] > 0, "for some time");
     step("registration");
-    pv_vcpu_register_runstate_memory_area request = {};
-    request.addr.v = addr(const_cast<pv_vcpu_runstate_info*>(&area));
+    pv_vcpu_register_memory_area request = {};
+    request.addr = addr(const_cast<pv_vcpu_runstate_info*>(&area));
     area.state_entry_time = 0;
     expect_rc(vcpu_op(PV_VCPUOP_REGISTER_RUNSTATE_MEMORY_AREA, 0, &request), 0, "register");
     expect_eq(static_cast<u64>(area.state), PV_RUNSTATE_RUNNING, "filled at once");
@@ -52,14 +52,14 @@ void test_main()
     sleep_ns(5000000);
     expect_eq(area.state_entry_time & PV_RUNSTATE_UPDATE, 0, "the flag is clear when the guest runs");
     step("a bad area does no harm");
-    request.addr.v = 0xffff830000000000;
+    request.addr = 0xffff830000000000;
     long rc = vcpu_op(PV_VCPUOP_REGISTER_RUNSTATE_MEMORY_AREA, 0, &request);
     expect(rc == 0 || rc == -14, "accepted and skipped, or refused");
     sleep_ns(2000000);
-    request.addr.v = 0;
+    request.addr = 0;
     rc = vcpu_op(PV_VCPUOP_REGISTER_RUNSTATE_MEMORY_AREA, 0, &request);
     expect(rc == 0 || rc == -14, "null");
-    request.addr.v = 0x7000;
+    request.addr = 0x7000;
     rc = vcpu_op(PV_VCPUOP_REGISTER_RUNSTATE_MEMORY_AREA, 0, &request);
     expect(rc == 0 || rc == -14, "unmapped");
     sleep_ns(2000000);

@@ -70,10 +70,10 @@ TEST_F(Control, AWholeLife)
     EXPECT_EQ(info(id).max_vcpu_id, PV_INVALID_MAX_VCPU_ID);
     EXPECT_EQ(info(id).flags, unsigned{PV_DOMINF_PAUSED});
     pv_domctl op{};
-    op.u.max_vcpus.max = 1;
+    op.u.max_vcpus = 1;
     ok(domctl(PV_DOMCTL_MAX_VCPUS, id, op));
     EXPECT_EQ(info(id).max_vcpu_id, 0u);
-    op.u.max_mem.max_memkb = 256;
+    op.u.max_mem = 256;
     ok(domctl(PV_DOMCTL_MAX_MEM, id, op));
     EXPECT_EQ(info(id).max_pages, 64u);
 
@@ -224,18 +224,17 @@ TEST_F(Control, SmallProperties)
         const Result<std::uint64_t> r = domctl(cmd, id, op);
         return r.ok() ? Error{} : r.error();
     };
-    EXPECT_EQ(with(PV_DOMCTL_SET_ADDRESS_SIZE, [](auto& o) { o.u.address_size.size = 64; }), Error{});
-    EXPECT_EQ(with(PV_DOMCTL_SET_ADDRESS_SIZE, [](auto& o) { o.u.address_size.size = 32; }), Error::einval);
+    EXPECT_EQ(with(PV_DOMCTL_SET_ADDRESS_SIZE, [](auto& o) { o.u.address_size = 64; }), Error{});
+    EXPECT_EQ(with(PV_DOMCTL_SET_ADDRESS_SIZE, [](auto& o) { o.u.address_size = 32; }), Error::einval);
     EXPECT_EQ(with(PV_DOMCTL_SETTSCINFO, [](auto& o) { o.u.tsc_info.tsc_mode = 0; }), Error{});
     EXPECT_EQ(with(PV_DOMCTL_SETTSCINFO, [](auto& o) { o.u.tsc_info.tsc_mode = 1; }), Error::eopnotsupp);
     EXPECT_EQ(with(PV_DOMCTL_IOPORT_PERMISSION, [](auto& o) { o.u.ioport_permission.allow_access = 1; }),
               Error::eopnotsupp);
     EXPECT_EQ(with(PV_DOMCTL_IOMEM_PERMISSION, [](auto& o) { o.u.iomem_permission.allow_access = 0; }), Error{});
-    EXPECT_EQ(with(PV_DOMCTL_SETTIMEOFFSET, [](auto& o) { o.u.settimeoffset.time_offset_seconds = 3600; }),
-              Error::eopnotsupp);
+    EXPECT_EQ(with(PV_DOMCTL_SETTIMEOFFSET, [](auto& o) { o.u.settimeoffset = 3600; }), Error::eopnotsupp);
     pv_domctl op{};
     ok(domctl(PV_DOMCTL_GET_ADDRESS_SIZE, id, op));
-    EXPECT_EQ(op.u.address_size.size, 64u);
+    EXPECT_EQ(op.u.address_size, 64u);
     op = {};
     op.u.scheduler_op = {PV_SCHEDULER_CREDIT, PV_DOMCTL_SCHEDOP_PUTINFO, {}};
     op.u.scheduler_op.u.credit = {512, 25};

@@ -11,6 +11,7 @@
 #include "mm/allocator.hpp"
 #include "mm/init.hpp"
 #include "mm/window.hpp"
+#include "tests/abi.h"
 #include <gtest/gtest.h>
 
 namespace hv::domain::test {

@@ -4,7 +4,6 @@
 #pragma once
 #include "guest/guest_ptr.hpp"
 #include "hypercall/dispatch.hpp"
-#include "pv-abi/errno.h"
 #include "pv-abi/hypercall.h"
 #include "tests/unit/domain/world.hpp"
 

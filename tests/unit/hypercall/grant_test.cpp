@@ -154,11 +154,11 @@ TEST_F(GrantCalls, HypercallInitFillsTheDomainsPage)
 {
     const domain::test::Guest g = domain::test::start_guest();
     pv_domctl op{PV_DOMCTL_HYPERCALL_INIT, PV_DOMCTL_INTERFACE_VERSION, g.domain->id().raw(), {}, {}};
-    op.u.hypercall_init.gmfn = g.data.raw();
+    op.u.hypercall_init = g.data.raw();
     put(0, op);
     EXPECT_EQ(call(PV_HYPERCALL_DOMCTL, data_va), 0);
     EXPECT_EQ(g.at<std::uint8_t>(32 + 3), 0xb8);
-    op.u.hypercall_init.gmfn = g.root.raw();
+    op.u.hypercall_init = g.root.raw();
     put(0, op);
     EXPECT_EQ(call(PV_HYPERCALL_DOMCTL, data_va), -PV_EINVAL) << "a page table";
 }

@@ -137,6 +137,12 @@ struct TscScale {
     std::uint32_t mul;
     std::int8_t shift;
     std::uint32_t khz;
+
+    [[nodiscard]] std::uint64_t nanoseconds(std::uint64_t ticks) const
+    {
+        const std::uint64_t shifted = shift < 0 ? ticks >> -shift : ticks << shift;
+        return static_cast<std::uint64_t>((static_cast<unsigned __int128>(shifted) * mul) >> 32);
+    }
 };
 TscScale tsc_scale();
 /// One-shot: upcall_timer() happens no earlier than @p ns from now. Replaces an earlier deadline.

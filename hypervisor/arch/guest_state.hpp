@@ -21,8 +21,8 @@ struct VcpuHot {
     std::uint64_t syscall_entry; ///< CALLBACKTYPE_syscall; 0 = not registered.
     pv_vcpu_info* info;          ///< Hypervisor mapping of the registered vcpu_info, never null.
     std::uint8_t kernel_mode;    ///< 1 in guest kernel mode, 0 in guest user mode. Both are ring 3.
-    std::uint8_t syscall_masks;  ///< The callback was registered with CALLBACKF_mask_events.
     std::uint8_t fast_paths;     ///< 0 with `fastpath=off`: assembly must decline.
+    std::uint8_t syscall_masks;  ///< The callback was registered with CALLBACKF_mask_events.
     std::uint8_t pad[5];
     std::uint64_t recent_calls = ~0ULL; ///< Numbers of the last eight hypercalls, the last in the low byte.
     pv_trap_info* traps;                ///< 256 entries, index = vector; address 0 = no handler.

@@ -15,10 +15,7 @@ struct Text {
 
     [[nodiscard]] bool is(const char* s) const
     {
-        std::size_t i = 0;
-        for (; i < size && s[i] != 0; ++i)
-            if (s[i] != data[i]) return false;
-        return i == size && s[i] == 0;
+        return __builtin_strlen(s) == size && __builtin_memcmp(s, data, size) == 0;
     }
     /// Cuts off and returns everything before the first @p separator (all of it if there is none).
     Text cut(char separator)
@@ -190,9 +187,7 @@ Options parse_options(const char* line, void (*complain)(const char*, const char
 {
     Options o;
     o.command_line = line;
-    Text rest{line, 0};
-    while (line[rest.size] != 0)
-        ++rest.size;
+    Text rest{line, __builtin_strlen(line)};
     while (rest.size != 0) {
         const Text word = rest.cut(' ');
         if (word.size == 0) continue;

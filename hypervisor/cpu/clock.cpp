@@ -16,12 +16,7 @@ void start_clock()
     origin = arch::read_tsc();
 }
 
-Nanoseconds time_of_tsc(std::uint64_t tsc)
-{
-    const std::uint64_t ticks = tsc - origin;
-    const std::uint64_t shifted = scale.shift < 0 ? ticks >> -scale.shift : ticks << scale.shift;
-    return static_cast<Nanoseconds>((static_cast<unsigned __int128>(shifted) * scale.mul) >> 32);
-}
+Nanoseconds time_of_tsc(std::uint64_t tsc) { return scale.nanoseconds(tsc - origin); }
 
 Nanoseconds now() { return time_of_tsc(arch::read_tsc()); }
 

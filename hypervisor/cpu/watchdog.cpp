@@ -21,15 +21,6 @@ struct Watch {
 std::array<Watch, max_cpus> watches; // by CPU
 Nanoseconds limit;
 
-CpuId next_cpu(CpuId cpu)
-{
-    CpuId next{0};
-    arch::online_cpus().for_each([&](CpuId c) {
-        if (c > cpu && (next == CpuId{0} || c < next)) next = c;
-    });
-    return next;
-}
-
 void beat(Timer& t)
 {
     const CpuId self = this_cpu().id;
@@ -38,7 +29,7 @@ void beat(Timer& t)
     if (mine.reported.exchange(false, Order::relaxed)) log::warning("CPU {} is back", self);
     mine.alive.store(time, Order::relaxed);
     t.start(this_cpu().timers, time + second);
-    const CpuId other = next_cpu(self);
+    const CpuId other{(self.raw() + 1) % arch::online_cpu_count()};
     Watch& theirs = watches[other.raw()];
     const Nanoseconds seen = theirs.alive.load(Order::relaxed);
     if (time < seen + limit || theirs.reported.exchange(true, Order::relaxed)) return;

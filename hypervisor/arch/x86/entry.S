@@ -125,10 +125,10 @@ guest_iret: // rsp -> rip cs rflags rsp ss; a fault here is the guest's: entry_f
     .globl syscall32_entry, sysenter_entry
     .balign 16
 syscall32_entry:
-    slow_entry HV_VECTOR_SYSCALL32, entry_compat
+    slow_entry HV_VECTOR_SYSCALL32
     .balign 16
 sysenter_entry:
-    slow_entry HV_VECTOR_SYSENTER, entry_compat
+    slow_entry HV_VECTOR_SYSENTER
 
 // ---- small helpers ------------------------------------------------------------------------------------------
 // void run_on_stack(void* top, void (*fn)()): never comes back.

@@ -14,8 +14,7 @@ using namespace x86;
 extern "C" {
 void entry_from_guest(GuestRegs* regs);
 void entry_from_hypervisor(GuestRegs* regs);
-void entry_syscall(GuestRegs* regs);
-void entry_compat(GuestRegs* regs);
+void entry_call(GuestRegs* regs);
 void entry_leave();
 void entry_preempted(GuestRegs* regs);
 void entry_isolated(GuestRegs* regs);
@@ -142,25 +141,20 @@ void entry_preempted(GuestRegs* regs)
     leave();
 }
 
-void entry_syscall(GuestRegs* regs)
+void entry_call(GuestRegs* regs)
 {
-    upcall_syscall(*regs);
-    leave();
-}
-
-void entry_compat(GuestRegs* regs)
-{
-    const bool sysenter = regs->entry_vector == HV_VECTOR_SYSENTER;
-    upcall_compat_syscall(*regs, sysenter ? CompatEntry::sysenter : CompatEntry::syscall32);
+    if (regs->entry_vector == HV_VECTOR_SYSCALL)
+        upcall_syscall(*regs);
+    else
+        upcall_compat_syscall(*regs, regs->entry_vector == HV_VECTOR_SYSENTER ? CompatEntry::sysenter
+                                                                              : CompatEntry::syscall32);
     leave();
 }
 
 void entry_isolated(GuestRegs* regs)
 {
-    if (regs->entry_vector == HV_VECTOR_SYSCALL)
-        entry_syscall(regs);
-    else if (regs->entry_vector > HV_VECTOR_SYSCALL)
-        entry_compat(regs);
+    if (regs->entry_vector >= HV_VECTOR_SYSCALL)
+        entry_call(regs);
     else
         entry_from_guest(regs);
     before_isolated_exit();

@@ -64,13 +64,13 @@
     .endm
 
     // rsp -> rip cs rflags rsp, from a trampoline: completes the frame, calls C++ and leaves. ss is filled in here.
-    .macro slow_entry vector, upcall
+    .macro slow_entry vector
     movq $HV_SEL_GUEST_DS, 32(%rsp)
     pushq $0
     movl $\vector, 4(%rsp)
     save_registers
     mov %rsp, %rdi
     sub $8, %rsp
-    call \upcall
+    call entry_call
     jmp resume_guest
     .endm

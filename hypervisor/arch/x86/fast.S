@@ -20,7 +20,8 @@
 #define T_SS 32
 #define T_HOT (INFO_HOT - REGS_RIP)
 
-#define FAST_USER 0x00010100 /* kernel_mode 0, syscall_masks 1, fast_paths 1 */
+#define FAST_USER 0x00010100 /* kernel_mode 0, fast_paths 1, syscall_masks 1 */
+#define FAST_KERNEL 0x0101   /* kernel_mode 1, fast_paths 1 */
 #define FLAGS_BOUNCE ~0x74500 /* TF DF NT RF VM AC */
 #define FLAGS_TRAP ~0x74100   /* TF NT RF VM AC */
 #define FLAGS_LOADABLE 0x254dd5
@@ -55,10 +56,8 @@ syscall_entry:
     je fast_syscall
     cmp $HYPERCALL_IRET, %rax
     je fast_iret
-    cmpb $0, HOT_FAST_PATHS(%rcx)
-    je syscall_decline
-    cmpb $0, HOT_KERNEL_MODE(%rcx)
-    je syscall_decline
+    cmpw $FAST_KERNEL, HOT_KERNEL_MODE(%rcx)
+    jne syscall_decline
     cmp $HYPERCALLS, %rax
     jae syscall_decline
     lea hypercall_table(%rip), %r11
@@ -67,7 +66,7 @@ syscall_entry:
     mov T_RFLAGS(%rsp), %r11
 syscall_decline:
     mov T_RIP(%rsp), %rcx
-    slow_entry HV_VECTOR_SYSCALL, entry_syscall
+    slow_entry HV_VECTOR_SYSCALL
 
 #define S 16 /* bytes pushed below T: rax rdx */
 fast_syscall:
@@ -123,23 +122,10 @@ fast_hypercall:
     shlq $8, HOT_RECENT_CALLS(%rcx)
     movb %al, HOT_RECENT_CALLS(%rcx)
     mov 8+T_RIP(%rsp), %rcx
-    push %rdi
-    push %rsi
-    push %rdx
-    push %rcx
-    push %rax
-    push %r8
-    push %r9
-    push %r10
+    save_registers
     mov (%r11, %rax, 8), %rax
-    mov REGS_RFLAGS-REGS_R10(%rsp), %r11
-    push %r11
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    mov REGS_RFLAGS(%rsp), %r11
+    mov %r11, REGS_R11(%rsp)
     sub $8, %rsp // C++ wants rsp 16-aligned at a call
     mov %r8, %r9
     mov %r10, %r8

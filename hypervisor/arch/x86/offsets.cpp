@@ -8,13 +8,12 @@ namespace hv::arch {
 #define EMIT(name, value) asm volatile("->" #name " %c0" : : "i"(static_cast<long>(value)))
 
 // fast.S tests these three bytes, and a zero after them, as one word.
-static_assert(offsetof(VcpuHot, syscall_masks) == offsetof(VcpuHot, kernel_mode) + 1 &&
-              offsetof(VcpuHot, fast_paths) == offsetof(VcpuHot, kernel_mode) + 2);
+static_assert(offsetof(VcpuHot, fast_paths) == offsetof(VcpuHot, kernel_mode) + 1 &&
+              offsetof(VcpuHot, syscall_masks) == offsetof(VcpuHot, kernel_mode) + 2);
 
 void emit_offsets();
 void emit_offsets()
 {
-    EMIT(REGS_SIZE, sizeof(GuestRegs));
     EMIT(REGS_RAX, offsetof(GuestRegs, rax));
     EMIT(REGS_RCX, offsetof(GuestRegs, rcx));
     EMIT(REGS_R11, offsetof(GuestRegs, r11));
@@ -25,12 +24,10 @@ void emit_offsets()
     EMIT(REGS_R9, offsetof(GuestRegs, r9));
     EMIT(REGS_R10, offsetof(GuestRegs, r10));
     EMIT(REGS_ERROR, offsetof(GuestRegs, error_code));
-    EMIT(REGS_VECTOR, offsetof(GuestRegs, entry_vector));
     EMIT(REGS_RIP, offsetof(GuestRegs, rip));
     EMIT(REGS_CS, offsetof(GuestRegs, cs));
     EMIT(REGS_RFLAGS, offsetof(GuestRegs, rflags));
     EMIT(REGS_RSP, offsetof(GuestRegs, rsp));
-    EMIT(REGS_SS, offsetof(GuestRegs, ss));
     EMIT(REGS_END, offsetof(GuestRegs, es)); // one past ss: what the CPU's own frame ends at
     EMIT(INFO_SIZE, sizeof(CpuInfo));
     EMIT(INFO_HOT, offsetof(CpuInfo, hot));
@@ -45,7 +42,6 @@ void emit_offsets()
     EMIT(HOT_SYSCALL_ENTRY, offsetof(VcpuHot, syscall_entry));
     EMIT(HOT_INFO, offsetof(VcpuHot, info));
     EMIT(HOT_KERNEL_MODE, offsetof(VcpuHot, kernel_mode));
-    EMIT(HOT_SYSCALL_MASKS, offsetof(VcpuHot, syscall_masks));
     EMIT(HOT_FAST_PATHS, offsetof(VcpuHot, fast_paths));
     EMIT(HOT_RECENT_CALLS, offsetof(VcpuHot, recent_calls));
     EMIT(HOT_TRAPS, offsetof(VcpuHot, traps));

@@ -29,12 +29,6 @@ Atomic<std::uint32_t> arrived;   // number of the CPU that is up last
 Atomic<std::uint32_t> warp_turn; // even: the boot CPU's
 Atomic<std::uint64_t> last_tsc, worst_warp;
 
-void wait_ns(std::uint64_t ns)
-{
-    for (const std::uint64_t end = read_tsc() + ns * tsc_scale().khz / millisecond; read_tsc() < end;)
-        relax();
-}
-
 template <typename Condition> bool wait_until(std::uint64_t ns, Condition&& met)
 {
     for (const std::uint64_t end = read_tsc() + ns * tsc_scale().khz / millisecond; read_tsc() < end; relax())
@@ -62,7 +56,7 @@ bool start(std::uint32_t cpu, Maddr page)
     warp_turn.store(0, Order::relaxed);
     last_tsc.store(0, Order::relaxed);
     send_ipi(names[cpu].apic_id, ipi_init);
-    wait_ns(10 * millisecond);
+    wait_until(10 * millisecond, [] { return false; });
     const auto up = [cpu] { return arrived.load(Order::acquire) == cpu; };
     for (unsigned attempt = 0; attempt < 2; ++attempt) {
         send_ipi(names[cpu].apic_id, ipi_startup | vector);

@@ -100,12 +100,6 @@ std::uint64_t scaled(std::uint64_t ns, std::uint64_t per_ns)
     return product >> 62 != 0 ? 1ULL << 62 : static_cast<std::uint64_t>(product);
 }
 
-std::uint64_t nanoseconds(std::uint64_t ticks)
-{
-    const std::uint64_t shifted = scale.shift < 0 ? ticks >> -scale.shift : ticks << scale.shift;
-    return static_cast<std::uint64_t>(static_cast<unsigned __int128>(shifted) * scale.mul >> 32);
-}
-
 void count_down(std::uint64_t ns)
 {
     const std::uint64_t ticks = scaled(ns, apic_per_ns) + 1;
@@ -151,7 +145,7 @@ void x86::handle_timer_interrupt()
     std::uint64_t& deadline = deadlines[cpu_info().cpu];
     if (deadline == 0) return;
     const std::uint64_t now = read_tsc();
-    if (now < deadline) return count_down(nanoseconds(deadline - now));
+    if (now < deadline) return count_down(scale.nanoseconds(deadline - now));
     deadline = 0;
     upcall_timer();
 }

@@ -2,7 +2,7 @@
 //
 // CPU state of the fake machine: roots, segment bases, debug registers, identification. A "load" is a copy into the
 // calling thread's hardware() record; a TLB operation is a line in flushes().
-#include "arch/host/state.hpp"
+#include "arch/host/machine.hpp"
 #include <cstring>
 #include <thread>
 
@@ -21,7 +21,7 @@ constexpr std::size_t fpu_bytes = 576;
 static void record(Flush f)
 {
     if (!state().recording) return;
-    if (state().look) state().look();
+    if (state().before_flush) state().before_flush();
     state().flushes.push_back(f);
 }
 void load_root(Maddr root_pa)
@@ -37,10 +37,7 @@ void flush_tlb_local() { record({Flush::Kind::local, 0}); }
 CpuName cpu_name(CpuId cpu) { return {cpu.raw() * 2, cpu.raw() + 1}; }
 const CpuSet& online_cpus() { return state().online; }
 unsigned online_cpu_count() { return state().online.count(); }
-void kick_cpu(CpuId cpu)
-{
-    if (state().recording) state().kicked.add(cpu);
-}
+void kick_cpu(CpuId) {}
 void report_cpu(CpuId) {}
 void relax()
 {

@@ -2,8 +2,7 @@
 //
 // Devices of the fake machine: 24 interrupt lines, message interrupts, ports, PCI registers, console, power. Lines 0
 // (timer) and 4 (console) are the hypervisor's.
-#include "arch/host/state.hpp"
-#include <memory>
+#include "arch/host/machine.hpp"
 
 namespace hv::arch {
 using host::state;
@@ -92,7 +91,7 @@ ConsoleInput console_read()
 {
     if (state().typed.empty()) return {};
     const char c = state().typed.front();
-    state().typed.pop_front();
+    state().typed.erase(0, 1);
     return {true, c};
 }
 Result<> acpi_sleep(const AcpiSleep& request)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Guest memory of the fake machine: a page walk of the loaded root in fake RAM with the checks hardware makes for a
-// ring 3 guest, or the flat buffer while no root is loaded.
-#include "arch/host/state.hpp"
+// ring 3 guest.
+#include "arch/host/machine.hpp"
 #include <algorithm>
 #include <cstring>
 
@@ -13,20 +13,11 @@ namespace {
 
 enum class Access : std::uint8_t { read, write };
 
-std::byte* translate_flat(std::uint64_t va, std::size_t& span)
-{
-    auto& flat = state().flat;
-    if (va < host::flat_guest_base || va - host::flat_guest_base >= flat.size()) return nullptr;
-    const std::size_t offset = va - host::flat_guest_base;
-    span = std::min(span, flat.size() - offset);
-    return flat.data() + offset;
-}
-
 std::byte* translate(std::uint64_t va, Access access, std::size_t& span)
 {
     if (!is_canonical(va)) return nullptr;
     const Maddr root = thread_state().root;
-    if (root == Maddr{}) return translate_flat(va, span);
+    if (root == Maddr{}) return nullptr;
     Mfn table = mfn_of(root);
     for (unsigned shift = 39;; shift -= 9) {
         if (table.raw() >= state().frames) return nullptr;
@@ -49,13 +40,11 @@ template <typename Move> std::size_t for_each_piece(std::uint64_t va, std::size_
 {
     std::size_t done = 0;
     while (done < bytes) {
-        std::size_t span = std::min(bytes - done, state().fault_budget);
-        if (span == 0) break;
+        std::size_t span = bytes - done;
         std::byte* at = translate(va + done, access, span);
         if (at == nullptr) break;
         move(at, done, span);
         done += span;
-        if (state().fault_budget != host::no_fault) state().fault_budget -= span;
     }
     return bytes - done;
 }

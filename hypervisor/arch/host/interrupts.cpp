@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The fake machine's interrupts: with live.cpp, the only file of arch/host that makes upcalls into the core.
-#include "arch/host/state.hpp"
+#include "arch/host/machine.hpp"
 
 namespace hv::arch::host {
 
@@ -15,14 +15,14 @@ void advance(std::uint64_t ns)
 }
 void raise_gsi(unsigned gsi)
 {
-    GsiState& g = gsi_state(gsi);
+    GsiState& g = state().gsis.at(gsi);
     if (g.masked || g.awaiting_end) return;
     g.awaiting_end = g.trigger == Trigger::level;
     upcall_gsi(gsi);
 }
 void raise_msi(unsigned cookie)
 {
-    if (msi_bound(cookie)) upcall_msi(cookie);
+    if (state().msis.at(cookie)) upcall_msi(cookie);
 }
 
 } // namespace hv::arch::host
@@ -33,7 +33,6 @@ void wait_for_interrupt()
 {
     host::State& s = host::state();
     if (s.live) return host::wait_live();
-    ++s.waits;
     if (s.deadline > s.now)
         host::advance(s.deadline - s.now);
     else

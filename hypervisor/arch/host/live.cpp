@@ -2,13 +2,19 @@
 //
 // The fake machine with a thread for each CPU. A CPU takes the calls of others where the real one takes interrupts:
 // while it waits, and when it serves them on the way back to a guest.
-#include "arch/host/state.hpp"
+#include "arch/host/machine.hpp"
+#include <atomic>
 #include <chrono>
 #include <thread>
 
 namespace hv::arch::host {
 namespace {
 
+struct CrossCall {
+    void (*fn)(void*);
+    void* arg;
+    std::atomic<unsigned> left;
+};
 std::array<std::atomic<CrossCall*>, max_live_cpus> mailboxes; // by CPU
 std::atomic<bool> stopping;
 
@@ -17,7 +23,7 @@ std::atomic<bool> stopping;
 void go_live(unsigned cpus)
 {
     set_online(cpus);
-    record_flushes(false);
+    state().recording = false;
     state().live = true;
 }
 void stop_when_idle() { stopping = true; }

@@ -2,7 +2,7 @@
 //
 // The fake machine's controls and memory. Different on purpose from x86: RAM starts at an arbitrary host address and
 // hypervisor root entries are recognisable patterns, so that a core that assumes a layout fails its tests.
-#include "arch/host/state.hpp"
+#include "arch/host/machine.hpp"
 #include "base/assert.hpp"
 #include <cstdlib>
 #include <cstring>
@@ -38,7 +38,6 @@ void reset(std::size_t ram_frames)
     s.ram = zero_pages(ram_frames * page_size);
     s.frame_table = zero_pages(ram_frames * 16);
     s.m2p = zero_pages(ram_frames * 8);
-    s.flat.resize(1 << 20);
     s.now = 1'000'000'000;
     for (GsiState& g : s.gsis)
         g.masked = true;
@@ -49,35 +48,18 @@ void reset(std::size_t ram_frames)
     t.info.current = nullptr;
 }
 
-std::size_t ram_frames() { return state().frames; }
 void become_cpu(std::uint32_t cpu)
 {
     CpuInfo& info = thread_state().info;
     info.cpu = cpu;
     info.percpu = &upcall_percpu(cpu);
 }
-std::vector<std::byte>& flat_guest_memory() { return state().flat; }
-void fault_after(std::size_t bytes) { state().fault_budget = bytes; }
-std::uint64_t armed_deadline() { return state().deadline; }
-std::vector<Flush>& flushes() { return state().flushes; }
-void on_flush(std::function<void()> look) { state().look = std::move(look); }
-void record_flushes(bool on) { state().recording = on; }
 void set_online(unsigned count)
 {
     state().online = CpuSet{};
     for (unsigned i = 0; i < count; ++i)
         state().online.add(CpuId{i});
 }
-CpuSet take_kicks() { return std::exchange(state().kicked, CpuSet{}); }
-GsiState& gsi_state(unsigned gsi) { return state().gsis.at(gsi); }
-bool msi_bound(unsigned cookie) { return state().msis.at(cookie); }
-std::vector<PortAccess>& port_accesses() { return state().ports; }
-void plant_port(std::uint16_t port, std::uint32_t value) { state().planted_ports[port] = value; }
-void plant_msr(std::uint32_t index, std::uint64_t value) { state().planted_msrs[index] = value; }
-GuestCpu& hardware() { return thread_state().hardware; }
-std::uint64_t active_gs_base() { return read_active_gs_base(); }
-void type_on_console(const std::string& text) { state().typed.insert(state().typed.end(), text.begin(), text.end()); }
-std::size_t waits() { return state().waits; }
 
 } // namespace hv::arch::host
 

@@ -61,17 +61,6 @@ TEST(HostMemory, AccessedAndDirtyAreSetAsHardwareDoes)
     EXPECT_EQ(table(4)[page_va >> 12 & 511] & 0x60, 0x60U);
 }
 
-TEST(HostMemory, AFaultCanBePlantedAnywhere)
-{
-    host::reset(1);
-    char c[16] = {};
-    host::fault_after(5);
-    EXPECT_EQ(copy_to_guest(GuestVa{host::flat_guest_base}, c, 16), 11U);
-    EXPECT_EQ(copy_to_guest(GuestVa{host::flat_guest_base}, c, 1), 1U);
-    host::fault_after(host::no_fault);
-    EXPECT_EQ(copy_to_guest(GuestVa{host::flat_guest_base}, c, 16), 0U);
-}
-
 TEST(HostCpu, GsBasesSwap)
 {
     host::reset(1);

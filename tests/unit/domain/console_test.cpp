@@ -29,7 +29,7 @@ protected:
     }
     static void type(const std::string& text)
     {
-        arch::host::type_on_console(text);
+        arch::host::state().typed += text;
         console_typed();
     }
     static std::string ring()

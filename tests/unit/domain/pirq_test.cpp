@@ -51,20 +51,20 @@ TEST_F(Pirqs, ALevelLineStaysBlockedUntilItsEnd)
     EXPECT_EQ(setup_gsi(11, arch::Trigger::level, arch::Polarity::low).error(), Error::eexist);
     const Pirq p = ok(map_gsi(d0(), 11));
     EXPECT_EQ(p.raw(), 11u);
-    EXPECT_TRUE(arch::host::gsi_state(11).masked);
+    EXPECT_TRUE(arch::host::state().gsis[11].masked);
     const EventPort port = ok(d0().events.bind_pirq(p, Sharing::shared));
-    EXPECT_FALSE(arch::host::gsi_state(11).masked);
+    EXPECT_FALSE(arch::host::state().gsis[11].masked);
     EXPECT_EQ(ok(pirq_status(p)), unsigned{PV_XENIRQSTAT_NEEDS_EOI});
     arch::host::raise_gsi(11);
     EXPECT_TRUE(pending(port));
-    EXPECT_TRUE(arch::host::gsi_state(11).awaiting_end);
+    EXPECT_TRUE(arch::host::state().gsis[11].awaiting_end);
     ok(pirq_eoi(p));
-    EXPECT_FALSE(arch::host::gsi_state(11).awaiting_end);
+    EXPECT_FALSE(arch::host::state().gsis[11].awaiting_end);
     EXPECT_EQ(unmap_pirq(d0(), p).error(), Error::ebusy);
     arch::host::raise_gsi(11);
     ok(d0().events.close(port));
-    EXPECT_TRUE(arch::host::gsi_state(11).masked);
-    EXPECT_FALSE(arch::host::gsi_state(11).awaiting_end) << "closing ends the service";
+    EXPECT_TRUE(arch::host::state().gsis[11].masked);
+    EXPECT_FALSE(arch::host::state().gsis[11].awaiting_end) << "closing ends the service";
     ok(unmap_msi(d0(), p));
 }
 
@@ -87,9 +87,9 @@ TEST_F(Pirqs, LinesTheHypervisorKeepsOrNobodyHas)
 {
     const Pirq console = ok(map_gsi(d0(), 4));
     EXPECT_EQ(d0().events.bind_pirq(console, Sharing::shared).error(), Error::ebusy);
-    arch::host::gsi_state(4).masked = false; // as the hypervisor has it
+    arch::host::state().gsis[4].masked = false; // as the hypervisor has it
     ok(unmap_pirq(d0(), console));
-    EXPECT_FALSE(arch::host::gsi_state(4).masked);
+    EXPECT_FALSE(arch::host::state().gsis[4].masked);
     EXPECT_TRUE(setup_gsi(4, arch::Trigger::edge, arch::Polarity::high).ok()); // set up already, by us
     EXPECT_EQ(map_gsi(d0(), 24).error(), Error::einval);
     EXPECT_EQ(unmap_pirq(d0(), Pirq{3}).error(), Error::einval);
@@ -121,7 +121,7 @@ TEST_F(Pirqs, PlainMsi)
     EXPECT_TRUE(pending(port));
     ok(d0().events.close(port));
     ok(unmap_msi(d0(), p));
-    EXPECT_FALSE(arch::host::msi_bound(p.raw()));
+    EXPECT_FALSE(arch::host::state().msis[p.raw()]);
     EXPECT_EQ(config(0x60) & 1, 1u) << "masked";
     unplug();
 }

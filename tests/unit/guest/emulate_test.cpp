@@ -43,7 +43,7 @@ TEST_F(Emulate, SegmentBasesThroughMsrs)
 {
     msr(0xc0000101, 0xffff'ffff'8304'4000);
     EXPECT_TRUE(emulates(wrmsr));
-    EXPECT_EQ(arch::host::active_gs_base(), 0xffff'ffff'8304'4000u);
+    EXPECT_EQ(arch::read_active_gs_base(), 0xffff'ffff'8304'4000u);
     msr(0xc0000102, 0x5000);
     EXPECT_TRUE(emulates(wrmsr));
     EXPECT_EQ(v->base(PV_SEGBASE_GS_USER), 0x5000u);
@@ -72,7 +72,7 @@ TEST_F(Emulate, MsrsOfTheAllowList)
         EXPECT_TRUE(emulates(rdmsr)) << inert;
         EXPECT_EQ(edx_eax(), 0u) << inert;
     }
-    arch::host::plant_msr(0x8b, 0x6500000065);
+    arch::host::state().planted_msrs[0x8b] = 0x6500000065;
     regs().rcx = 0x8b;
     EXPECT_TRUE(emulates(rdmsr));
     EXPECT_EQ(edx_eax(), 0x6500000065u);
@@ -80,7 +80,7 @@ TEST_F(Emulate, MsrsOfTheAllowList)
 
 TEST_F(Emulate, OtherMsrsFault)
 {
-    arch::host::plant_msr(0x38d, 1);
+    arch::host::state().planted_msrs[0x38d] = 1;
     for (const std::uint32_t index :
          {0x38dU, 0x48U, 0x49U, 0x10aU, 0x6e0U, 0xc0000081U, 0xc0000082U, 0x174U, 0x40000000U, 0x480U}) {
         const auto saved = regs();

@@ -48,12 +48,12 @@ protected:
         regs().rax = value;
         EXPECT_TRUE(run({0xef}));
     }
-    static std::size_t touched() { return arch::host::port_accesses().size(); }
+    static std::size_t touched() { return arch::host::state().ports.size(); }
 };
 
 TEST_F(Ports, HardwareIsReachedWithItsWidth)
 {
-    arch::host::plant_port(0x60, 0xabcd1234);
+    arch::host::state().planted_ports[0x60] = 0xabcd1234;
     regs().rax = 0xffff'ffff'ffff'ffff;
     regs().rdx = 0x60;
     EXPECT_TRUE(run({0x66, 0xed}));
@@ -62,7 +62,7 @@ TEST_F(Ports, HardwareIsReachedWithItsWidth)
     EXPECT_EQ(regs().rax, 0xabcd1234u);
     regs().rax = 0x11223344;
     EXPECT_TRUE(run({0xe7, 0x80}));
-    const auto last = arch::host::port_accesses().back();
+    const auto last = arch::host::state().ports.back();
     EXPECT_EQ(last.port, 0x80);
     EXPECT_EQ(last.width, IoWidth::dword);
     EXPECT_TRUE(last.write);
@@ -99,19 +99,19 @@ TEST_F(Ports, PitChannel2Only)
     outb(0x42, 0x11);
     outb(0x61, 0x01);
     ASSERT_EQ(touched(), 4u);
-    EXPECT_EQ(arch::host::port_accesses()[0].value, 0xb0u);
-    EXPECT_EQ(arch::host::port_accesses()[1].value, 0xc8u);
+    EXPECT_EQ(arch::host::state().ports[0].value, 0xb0u);
+    EXPECT_EQ(arch::host::state().ports[1].value, 0xc8u);
 }
 
 TEST_F(Ports, CmosIndexIsTheDomainsOwn)
 {
     outb(0x70, 0x8a); // with the NMI bit
     EXPECT_EQ(touched(), 0u);
-    arch::host::plant_port(0x71, 0x26);
+    arch::host::state().planted_ports[0x71] = 0x26;
     EXPECT_EQ(inb(0x71), 0x26);
     ASSERT_EQ(touched(), 2u);
-    EXPECT_EQ(arch::host::port_accesses()[0].port, 0x70);
-    EXPECT_EQ(arch::host::port_accesses()[0].value, 0x0au);
+    EXPECT_EQ(arch::host::state().ports[0].port, 0x70);
+    EXPECT_EQ(arch::host::state().ports[0].value, 0x0au);
 }
 
 TEST_F(Ports, PciConfigurationThroughTheLatch)
@@ -134,7 +134,7 @@ TEST_F(Ports, PciConfigurationThroughTheLatch)
 
 TEST_F(Ports, WideAccessesAreSplitAroundWhatIsKept)
 {
-    arch::host::plant_port(0x22, 0x77);
+    arch::host::state().planted_ports[0x22] = 0x77;
     outb(0x21, 0xfb);
     regs().rdx = 0x20;
     EXPECT_TRUE(run({0xed}));
@@ -144,7 +144,7 @@ TEST_F(Ports, WideAccessesAreSplitAroundWhatIsKept)
 TEST_F(Ports, OtherDomainsFindNothing)
 {
     policy.hardware_domain = false;
-    arch::host::plant_port(0x60, 0);
+    arch::host::state().planted_ports[0x60] = 0;
     EXPECT_EQ(inb(0x60), 0xff);
     EXPECT_EQ(inl(0xcf8), ~0U);
     EXPECT_EQ(inb(0x21), 0xff);
@@ -192,7 +192,7 @@ TEST_F(Ports, UserWithIopl3)
 
 TEST_F(Ports, StringsMoveMemory)
 {
-    arch::host::plant_port(0x1f0, 0xbeef);
+    arch::host::state().planted_ports[0x1f0] = 0xbeef;
     regs().rdx = 0x1f0;
     regs().rdi = stack_va + 0x10;
     regs().rcx = 3;
@@ -205,7 +205,7 @@ TEST_F(Ports, StringsMoveMemory)
     regs().rflags |= 0x400;
     EXPECT_TRUE(run({0xf3, 0x66, 0x6f}));
     EXPECT_EQ(regs().rsi, stack_va + 0x10);
-    EXPECT_EQ(arch::host::port_accesses().back().value, 0xbeefu);
+    EXPECT_EQ(arch::host::state().ports.back().value, 0xbeefu);
 }
 
 TEST_F(Ports, LongStringsAreResumed)

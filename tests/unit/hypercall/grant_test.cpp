@@ -52,9 +52,9 @@ TEST_F(GrantCalls, BatchesRunInSlicesAndUnmapWithOneFlushEach)
         put(i * sizeof(pv_gnttab_unmap_grant_ref),
             pv_gnttab_unmap_grant_ref{data_va + (i + 1) * page_size, 0, handles[i], 99, 0});
     put(5 * sizeof(pv_gnttab_unmap_grant_ref), pv_gnttab_unmap_grant_ref{data_va + page_size, 0, 12345, 99, 0});
-    arch::host::flushes().clear();
+    arch::host::state().flushes.clear();
     EXPECT_EQ(grant(PV_GNTTABOP_UNMAP_GRANT_REF, data_va, count), 0);
-    EXPECT_EQ(arch::host::flushes().size(), 3u);
+    EXPECT_EQ(arch::host::state().flushes.size(), 3u);
     for (std::uint32_t i = 0; i < count; ++i)
         EXPECT_EQ(at<pv_gnttab_unmap_grant_ref>(i * sizeof(pv_gnttab_unmap_grant_ref)).status,
                   i == 5 ? PV_GNTST_BAD_HANDLE : PV_GNTST_OKAY);

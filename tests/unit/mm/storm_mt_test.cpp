@@ -17,7 +17,7 @@ protected:
     StormMt()
     {
         arch::host::set_online(2);
-        arch::host::record_flushes(false); // the fake machine's list of flushes is not for several threads
+        arch::host::state().recording = false; // the fake machine's list of flushes is not for several threads
     }
     std::vector<Mfn> pool_;
 

@@ -22,13 +22,13 @@ protected:
         EXPECT_TRUE(pin_all(domu(), tree_.l4, 4).ok());
         forget();
     }
-    ~Tlb() override { arch::host::on_flush({}); }
-    static void forget() { arch::host::flushes().clear(); }
+    ~Tlb() override { arch::host::state().before_flush = {}; }
+    static void forget() { arch::host::state().flushes.clear(); }
     /// Other CPUs asked to flush since forget(), and whether this one did.
     static std::uint64_t remote()
     {
         std::uint64_t mask = 0;
-        for (const Flush& f : arch::host::flushes())
+        for (const Flush& f : arch::host::state().flushes)
             if (f.kind == Flush::Kind::remote) mask |= f.value;
         return mask;
     }
@@ -42,20 +42,20 @@ TEST_F(Tlb, AWrittenFrameBecomesATableAfterItsOwnersCpusFlushed)
     const Mfn m = page(domu());
     map(m, rw);
     unmap();
-    EXPECT_TRUE(arch::host::flushes().empty()) << "nothing is owed yet";
+    EXPECT_TRUE(arch::host::state().flushes.empty()) << "nothing is owed yet";
     unsigned looks = 0;
-    arch::host::on_flush([&] {
+    arch::host::state().before_flush = [&] {
         ++looks;
         EXPECT_EQ(frame(m).current().progress, Progress::validating) << "claimed, and not valid before the flush";
-    });
+    };
     ASSERT_TRUE(pin_all(domu(), m, 1).ok());
     EXPECT_GT(looks, 0U);
     EXPECT_EQ(remote(), 0b100U) << "the owner's CPUs, no others";
     ASSERT_TRUE(unpin(domu(), m).ok());
     forget();
-    arch::host::on_flush({});
+    arch::host::state().before_flush = {};
     ASSERT_TRUE(pin_all(domu(), m, 1).ok());
-    EXPECT_TRUE(arch::host::flushes().empty()) << "nobody could write it in between";
+    EXPECT_TRUE(arch::host::state().flushes.empty()) << "nobody could write it in between";
 }
 
 TEST_F(Tlb, AWholeTreeCostsOneFlush)
@@ -68,7 +68,7 @@ TEST_F(Tlb, AWholeTreeCostsOneFlush)
     }
     forget();
     ASSERT_TRUE(pin_all(domu(), other.l4, 4).ok());
-    EXPECT_EQ(arch::host::flushes().size(), 3U) << "here, the call, and what it does there";
+    EXPECT_EQ(arch::host::state().flushes.size(), 3U) << "here, the call, and what it does there";
 }
 
 TEST_F(Tlb, AFlushTheGuestMadeMeanwhileCounts)
@@ -81,7 +81,7 @@ TEST_F(Tlb, AFlushTheGuestMadeMeanwhileCounts)
     debt.settle(domu());
     forget();
     ASSERT_TRUE(pin_all(domu(), m, 1).ok());
-    EXPECT_TRUE(arch::host::flushes().empty());
+    EXPECT_TRUE(arch::host::state().flushes.empty());
 }
 
 TEST_F(Tlb, AFlushOfSomeOfItsCpusDoesNotCount)
@@ -110,7 +110,7 @@ TEST_F(Tlb, ARootLoadCountsForADomainThatRunsNowhereElse)
     note_root_loaded(domu());
     forget();
     ASSERT_TRUE(pin_all(domu(), m, 1).ok());
-    EXPECT_TRUE(arch::host::flushes().empty());
+    EXPECT_TRUE(arch::host::state().flushes.empty());
 }
 
 TEST_F(Tlb, WhatAnotherDomainHadMappedIsFlushedEverywhere)
@@ -133,7 +133,7 @@ TEST_F(Tlb, WhatAnotherDomainHadMappedIsFlushedEverywhere)
     flush_cpus(arch::online_cpus(), domu());
     forget();
     ASSERT_TRUE(pin_all(domu(), second, 1).ok());
-    EXPECT_TRUE(arch::host::flushes().empty());
+    EXPECT_TRUE(arch::host::state().flushes.empty());
 }
 
 TEST_F(Tlb, AFrameIsFreeOnlyAfterTheFlush)
@@ -144,12 +144,12 @@ TEST_F(Tlb, AFrameIsFreeOnlyAfterTheFlush)
         unmap();
         forget();
         unsigned looks = 0;
-        arch::host::on_flush([&] {
+        arch::host::state().before_flush = [&] {
             ++looks;
             EXPECT_EQ(frame(m).details().owner, domu().id()) << "not on the free lists yet";
-        });
+        };
         ASSERT_TRUE(release_domain_frame(domu(), m).ok());
-        arch::host::on_flush({});
+        arch::host::state().before_flush = {};
         EXPECT_GT(looks, 0U);
         EXPECT_EQ(remote(), 0b100U);
         EXPECT_EQ(frame(m).details().owner, free_id);
@@ -160,7 +160,7 @@ TEST_F(Tlb, NothingIsOwedForWhatNobodyMapped)
 {
     const Mfn m = page(domu());
     ASSERT_TRUE(release_domain_frame(domu(), m).ok());
-    EXPECT_TRUE(arch::host::flushes().empty());
+    EXPECT_TRUE(arch::host::state().flushes.empty());
 }
 
 TEST_F(Tlb, ADomainThatRunsNowhereOwesNobody)

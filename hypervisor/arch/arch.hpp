@@ -85,20 +85,24 @@ std::size_t clear_guest(GuestVa dst, std::size_t bytes);
 // ---- guest CPU state that lives in hardware ---------------------------------------------------------------------
 /// Size of a GuestCpu's extended-state area in bytes (at most one page), 64-aligned.
 std::size_t fpu_area_bytes();
-/// Resets @p fpu (fpu_area_bytes()) to the architectural initial state.
-void init_fpu_area(std::byte* fpu);
+/// Resets @p fpu (fpu_area_bytes()) to the architectural initial state: control word and MXCSR.
+inline void init_fpu_area(std::byte* fpu)
+{
+    constexpr std::uint16_t control = 0x37f;
+    constexpr std::uint32_t mxcsr = 0x1f80;
+    __builtin_memset(fpu, 0, fpu_area_bytes());
+    __builtin_memcpy(fpu, &control, sizeof control);
+    __builtin_memcpy(fpu + 24, &mxcsr, sizeof mxcsr);
+}
 /// Saves / loads segment selectors and bases, debug registers, FPU, XCR0, TS, GDT and LDT windows, port bitmap.
 void save_guest_cpu(GuestCpu& state);
 void load_guest_cpu(const GuestCpu& state);
 /// Exchanges the active and the inactive GS base (the step between guest kernel and guest user).
 void swap_gs();
 /// Immediate effect on the running vCPU (state is also kept in GuestCpu by the caller).
-void write_fs_base(std::uint64_t v);
-void write_active_gs_base(std::uint64_t v);
-void write_inactive_gs_base(std::uint64_t v);
-std::uint64_t read_fs_base();
-std::uint64_t read_active_gs_base();
-std::uint64_t read_inactive_gs_base();
+enum class Base : std::uint8_t { fs, active_gs, inactive_gs };
+void write_base(Base which, std::uint64_t v);
+std::uint64_t read_base(Base which);
 /// Loads a user GS selector: inactive base becomes the descriptor's (0 for a null or unusable selector).
 void load_user_gs_selector(std::uint16_t selector);
 void load_gdt_window(const GuestCpu& state);
@@ -127,6 +131,10 @@ Result<std::uint64_t> read_msr(std::uint32_t index);
 
 // ---- port I/O for the hardware domain -----------------------------------------------------------------------------
 enum class IoWidth : std::uint8_t { byte = 1, word = 2, dword = 4 };
+constexpr std::uint32_t all_ones(IoWidth w)
+{
+    return w == IoWidth::dword ? ~0U : (1U << 8 * static_cast<unsigned>(w)) - 1;
+}
 std::uint32_t port_in(std::uint16_t port, IoWidth width);
 void port_out(std::uint16_t port, IoWidth width, std::uint32_t value);
 
@@ -172,7 +180,7 @@ struct MsiMessage {
 };
 Result<MsiMessage> msi_allocate(unsigned cookie);
 void msi_free(unsigned cookie);
-/// PCI configuration space, by MCFG or ports cf8/cfc (whose latch the guest's view does not share).
+/// PCI configuration space of segment 0 by ports cf8/cfc, whose latch the guest's view does not share.
 std::uint32_t pci_read(std::uint32_t sbdf, unsigned offset, IoWidth width);
 void pci_write(std::uint32_t sbdf, unsigned offset, IoWidth width, std::uint32_t value);
 /// Maps @p bytes of device memory at @p pa uncached into the hypervisor; a few pages per device, never unmapped.

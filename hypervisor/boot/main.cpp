@@ -117,7 +117,6 @@ void hand_memory_over()
     arch::x86::init_acpi(info.rsdp.raw());
     reserve_interrupt_controllers();
     arch::x86::init_interrupts();
-    arch::x86::init_pci();
     arch::x86::init_time();
     cpu::start_clock();
     domain::start_wallclock();

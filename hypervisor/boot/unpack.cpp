@@ -21,8 +21,8 @@ std::span<std::byte> arena; // what malloc hands out from; empty outside of unpa
 /// Code built for user space finds its stack-protector value at %fs:0x28.
 class ThreadBlock {
 public:
-    ThreadBlock() { arch::write_fs_base(reinterpret_cast<std::uintptr_t>(block_)); }
-    ~ThreadBlock() { arch::write_fs_base(0); }
+    ThreadBlock() { arch::write_base(arch::Base::fs, reinterpret_cast<std::uintptr_t>(block_)); }
+    ~ThreadBlock() { arch::write_base(arch::Base::fs, 0); }
     ThreadBlock(const ThreadBlock&) = delete;
     ThreadBlock& operator=(const ThreadBlock&) = delete;
 

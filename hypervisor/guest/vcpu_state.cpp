@@ -128,12 +128,12 @@ void VcpuState::set_base(std::uint32_t which, std::uint64_t value)
     switch (which) {
     case PV_SEGBASE_FS:
         cpu.fs_base = value;
-        if (loaded()) arch::write_fs_base(value);
+        if (loaded()) arch::write_base(arch::Base::fs, value);
         break;
     case PV_SEGBASE_GS_USER:
     case PV_SEGBASE_GS_KERNEL:
         (which == PV_SEGBASE_GS_USER ? cpu.user_gs_base : cpu.kernel_gs_base) = value;
-        if (loaded()) active ? arch::write_active_gs_base(value) : arch::write_inactive_gs_base(value);
+        if (loaded()) arch::write_base(active ? arch::Base::active_gs : arch::Base::inactive_gs, value);
         break;
     default: ASSERT(false);
     }
@@ -141,10 +141,10 @@ void VcpuState::set_base(std::uint32_t which, std::uint64_t value)
 
 std::uint64_t VcpuState::base(std::uint32_t which) const
 {
-    if (which == PV_SEGBASE_FS) return loaded() ? arch::read_fs_base() : cpu.fs_base;
+    if (which == PV_SEGBASE_FS) return loaded() ? arch::read_base(arch::Base::fs) : cpu.fs_base;
     const bool kernel = which == PV_SEGBASE_GS_KERNEL;
     if (!loaded()) return kernel ? cpu.kernel_gs_base : cpu.user_gs_base;
-    return kernel == kernel_mode() ? arch::read_active_gs_base() : arch::read_inactive_gs_base();
+    return arch::read_base(kernel == kernel_mode() ? arch::Base::active_gs : arch::Base::inactive_gs);
 }
 
 Result<> VcpuState::set_debug_register(unsigned index, std::uint64_t value)

@@ -13,8 +13,11 @@ using host::thread_state;
 
 namespace {
 GuestCpu& hw() { return thread_state().hardware; }
-std::uint64_t& active_gs() { return hw().kernel_mode_gs != 0 ? hw().kernel_gs_base : hw().user_gs_base; }
-std::uint64_t& inactive_gs() { return hw().kernel_mode_gs != 0 ? hw().user_gs_base : hw().kernel_gs_base; }
+std::uint64_t& base(Base which)
+{
+    if (which == Base::fs) return hw().fs_base;
+    return (which == Base::active_gs) == (hw().kernel_mode_gs != 0) ? hw().kernel_gs_base : hw().user_gs_base;
+}
 constexpr std::size_t fpu_bytes = 576;
 } // namespace
 
@@ -61,15 +64,6 @@ void call_on_cpus(const CpuSet& cpus, void (*fn)(void*), void* arg)
 }
 
 std::size_t fpu_area_bytes() { return fpu_bytes; }
-void init_fpu_area(std::byte* fpu)
-{
-    std::memset(fpu, 0, fpu_bytes);
-    const std::uint16_t control = 0x37f;
-    const std::uint32_t mxcsr = 0x1f80;
-    std::memcpy(fpu, &control, sizeof control);
-    std::memcpy(fpu + 24, &mxcsr, sizeof mxcsr);
-}
-
 void save_guest_cpu(GuestCpu& s)
 {
     s.fs_base = hw().fs_base;
@@ -83,16 +77,12 @@ void save_guest_cpu(GuestCpu& s)
 }
 void load_guest_cpu(const GuestCpu& s) { hw() = s; }
 void swap_gs() { hw().kernel_mode_gs ^= 1; }
-void write_fs_base(std::uint64_t v) { hw().fs_base = v; }
-void write_active_gs_base(std::uint64_t v) { active_gs() = v; }
-void write_inactive_gs_base(std::uint64_t v) { inactive_gs() = v; }
-std::uint64_t read_fs_base() { return hw().fs_base; }
-std::uint64_t read_active_gs_base() { return active_gs(); }
-std::uint64_t read_inactive_gs_base() { return inactive_gs(); }
+void write_base(Base which, std::uint64_t v) { base(which) = v; }
+std::uint64_t read_base(Base which) { return base(which); }
 void load_user_gs_selector(std::uint16_t selector)
 {
     hw().gs = selector;
-    inactive_gs() = 0;
+    base(Base::inactive_gs) = 0;
 }
 void load_gdt_window(const GuestCpu& s)
 {

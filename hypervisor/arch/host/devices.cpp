@@ -7,23 +7,16 @@
 namespace hv::arch {
 using host::state;
 
-namespace {
-constexpr std::uint32_t width_mask(IoWidth w)
-{
-    return w == IoWidth::dword ? ~0U : (1U << (8 * static_cast<unsigned>(w))) - 1;
-}
-} // namespace
-
 std::uint32_t port_in(std::uint16_t port, IoWidth width)
 {
     const auto it = state().planted_ports.find(port);
-    const std::uint32_t value = (it == state().planted_ports.end() ? ~0U : it->second) & width_mask(width);
+    const std::uint32_t value = (it == state().planted_ports.end() ? ~0U : it->second) & all_ones(width);
     state().ports.push_back({port, width, false, value});
     return value;
 }
 void port_out(std::uint16_t port, IoWidth width, std::uint32_t value)
 {
-    state().ports.push_back({port, width, true, value & width_mask(width)});
+    state().ports.push_back({port, width, true, value & all_ones(width)});
 }
 
 unsigned gsi_count() { return 24; }
@@ -69,14 +62,14 @@ std::uint32_t pci_read(std::uint32_t sbdf, unsigned offset, IoWidth width)
     const std::uint64_t key = static_cast<std::uint64_t>(sbdf) << 12 | (offset & ~3U);
     const auto it = state().pci.find(key);
     const std::uint32_t word = it == state().pci.end() ? ~0U : it->second;
-    return (word >> (8 * (offset & 3))) & width_mask(width);
+    return (word >> (8 * (offset & 3))) & all_ones(width);
 }
 void pci_write(std::uint32_t sbdf, unsigned offset, IoWidth width, std::uint32_t value)
 {
     const std::uint64_t key = static_cast<std::uint64_t>(sbdf) << 12 | (offset & ~3U);
     const unsigned shift = 8 * (offset & 3);
     std::uint32_t& word = state().pci[key];
-    word = (word & ~(width_mask(width) << shift)) | ((value & width_mask(width)) << shift);
+    word = (word & ~(all_ones(width) << shift)) | ((value & all_ones(width)) << shift);
 }
 Result<volatile std::uint32_t*> map_device(std::uint64_t pa, std::size_t bytes)
 {

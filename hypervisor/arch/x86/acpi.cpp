@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Reads the static ACPI tables the hypervisor needs (RSDP, RSDT/XSDT, MADT, FADT, HPET, MCFG; ACPI 6 section 5.2). Boot
+// Reads the static ACPI tables the hypervisor needs (RSDP, RSDT/XSDT, MADT, FADT, HPET; ACPI 6 section 5.2). Boot
 // CPU, once. The firmware is trusted, yet lengths are checked: a broken table is reported and skipped, never followed.
 #include "arch/x86/bringup.hpp"
 #include "base/log.hpp"
@@ -127,15 +127,6 @@ void read_fadt(const Table& t)
     tables.reset_value = t.get<std::uint8_t>(128);
 }
 
-void read_mcfg(const Table& t)
-{
-    if (t.length < 60) return;
-    tables.ecam_address = t.get<std::uint64_t>(44);
-    tables.ecam_segment = t.get<std::uint16_t>(52);
-    tables.ecam_first_bus = t.get<std::uint8_t>(54);
-    tables.ecam_last_bus = t.get<std::uint8_t>(55);
-}
-
 void read_table(std::uint64_t pa)
 {
     const Table t = open_table(pa);
@@ -143,7 +134,6 @@ void read_table(std::uint64_t pa)
     if (t.is("APIC")) read_madt(t);
     if (t.is("FACP")) read_fadt(t);
     if (t.is("HPET")) tables.hpet_address = t.get<std::uint64_t>(44);
-    if (t.is("MCFG")) read_mcfg(t);
 }
 
 } // namespace
@@ -165,8 +155,8 @@ void x86::init_acpi(std::uint64_t rsdp)
     const std::uint32_t step = extended ? 8 : 4;
     for (std::uint32_t at = header_bytes; at + step <= root.length; at += step)
         read_table(extended ? root.get<std::uint64_t>(at) : root.get<std::uint32_t>(at));
-    log::info("ACPI: {} CPUs, {} IOAPICs, PM timer {x}, HPET {x}, MCFG {x}", tables.cpu_count, tables.ioapic_count,
-              tables.pm_timer, tables.hpet_address, tables.ecam_address);
+    log::info("ACPI: {} CPUs, {} IOAPICs, PM timer {x}, HPET {x}", tables.cpu_count, tables.ioapic_count,
+              tables.pm_timer, tables.hpet_address);
 }
 
 } // namespace hv::arch

@@ -25,7 +25,6 @@ void init_acpi(std::uint64_t rsdp);
 void init_windows(std::uint32_t cpus); ///< Stacks and windows of CPUs 1..cpus-1; takes frames as init_paging() does.
 void init_interrupts();                ///< PIC off, LAPIC, IOAPICs.
 void init_time();                      ///< TSC and LAPIC timer rates, wall clock.
-void init_pci();
 void init_serial_interrupt();
 /// Starts CPUs 1..cpus-1 one by one by way of the free page @p low_page below 1 MiB, whose contents it restores. They
 /// idle on return. A CPU that does not answer is reported and left out.
@@ -86,9 +85,6 @@ struct Acpi {
     unsigned cpu_count;
     std::array<Override, 16> isa; ///< Where each ISA interrupt went.
     std::uint64_t hpet_address;
-    std::uint64_t ecam_address;
-    std::uint16_t ecam_segment;
-    std::uint8_t ecam_first_bus, ecam_last_bus;
     std::uint16_t pm1a_control, pm1b_control, pm_timer;
     std::uint8_t reset_space, reset_value; ///< space 0 memory, 1 I/O, 2 PCI; 0xff = no register
     std::uint64_t reset_address;

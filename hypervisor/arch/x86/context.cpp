@@ -14,6 +14,8 @@ using namespace x86;
 constexpr std::uint64_t dr7_idle = 0x400, dr7_enables = 0xff;
 std::array<std::uint64_t, 256> loaded_dr7; // by CPU: most vCPUs have no breakpoints, then nothing is written
 
+std::uint32_t msr_of(Base which) { return msr_fs_base + static_cast<std::uint32_t>(which); }
+
 #define LOAD_SELECTOR(name)                                                                                            \
     void load_##name(std::uint16_t selector)                                                                           \
     {                                                                                                                  \
@@ -87,23 +89,14 @@ void load_debug_registers(const GuestCpu& s)
 
 std::size_t fpu_area_bytes() { return abilities().fpu_bytes; }
 
-void init_fpu_area(std::byte* fpu)
-{
-    constexpr std::uint16_t control = 0x37f;
-    constexpr std::uint32_t mxcsr = 0x1f80;
-    __builtin_memset(fpu, 0, fpu_area_bytes());
-    __builtin_memcpy(fpu, &control, sizeof control);
-    __builtin_memcpy(fpu + 24, &mxcsr, sizeof mxcsr);
-}
-
 void save_guest_cpu(GuestCpu& s)
 {
     STORE_SELECTOR(ds, s.ds);
     STORE_SELECTOR(es, s.es);
     STORE_SELECTOR(fs, s.fs);
     STORE_SELECTOR(gs, s.gs);
-    s.fs_base = read_fs_base();
-    const std::uint64_t active = read_active_gs_base(), inactive = read_inactive_gs_base();
+    s.fs_base = read_base(Base::fs);
+    const std::uint64_t active = read_base(Base::active_gs), inactive = read_base(Base::inactive_gs);
     s.kernel_gs_base = s.kernel_mode_gs != 0 ? active : inactive;
     s.user_gs_base = s.kernel_mode_gs != 0 ? inactive : active;
     if ((s.debug[7] & dr7_enables) != 0) s.debug[6] = read_debug_status();
@@ -120,9 +113,9 @@ void load_guest_cpu(const GuestCpu& s)
     load_es(s.es);
     load_fs(s.fs);
     load_gs(s.gs);
-    write_fs_base(s.fs_base);
-    write_active_gs_base(s.kernel_mode_gs != 0 ? s.kernel_gs_base : s.user_gs_base);
-    write_inactive_gs_base(s.kernel_mode_gs != 0 ? s.user_gs_base : s.kernel_gs_base);
+    write_base(Base::fs, s.fs_base);
+    write_base(Base::active_gs, s.kernel_mode_gs != 0 ? s.kernel_gs_base : s.user_gs_base);
+    write_base(Base::inactive_gs, s.kernel_mode_gs != 0 ? s.user_gs_base : s.kernel_gs_base);
     load_debug_registers(s);
     load_port_bitmap(s);
     load_fpu(s);
@@ -130,18 +123,13 @@ void load_guest_cpu(const GuestCpu& s)
 
 void swap_gs() { asm volatile("swapgs" : : : "memory"); }
 // A base that is not canonical faults; a core that lets one through loses it here rather than the machine.
-static void write_base(std::uint32_t index, std::uint64_t v) { wrmsr(index, is_canonical(v) ? v : 0); }
-void write_fs_base(std::uint64_t v) { write_base(msr_fs_base, v); }
-void write_active_gs_base(std::uint64_t v) { write_base(msr_gs_base, v); }
-void write_inactive_gs_base(std::uint64_t v) { write_base(msr_kernel_gs_base, v); }
-std::uint64_t read_fs_base() { return rdmsr(msr_fs_base); }
-std::uint64_t read_active_gs_base() { return rdmsr(msr_gs_base); }
-std::uint64_t read_inactive_gs_base() { return rdmsr(msr_kernel_gs_base); }
+void write_base(Base which, std::uint64_t v) { wrmsr(msr_of(which), is_canonical(v) ? v : 0); }
+std::uint64_t read_base(Base which) { return rdmsr(msr_of(which)); }
 
 void load_user_gs_selector(std::uint16_t selector)
 {
     swap_gs();
-    write_active_gs_base(0); // AMD leaves the base alone when it loads a null selector
+    write_base(Base::active_gs, 0); // AMD leaves the base alone when it loads a null selector
     load_gs(selector);
     swap_gs();
 }

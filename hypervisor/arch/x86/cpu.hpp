@@ -15,7 +15,7 @@ namespace hv::arch {
 inline constexpr std::uint32_t msr_apic_base = 0x1b, msr_sysenter_cs = 0x174, msr_sysenter_esp = 0x175,
                                msr_sysenter_eip = 0x176, msr_pat = 0x277, msr_efer = 0xc0000080, msr_star = 0xc0000081,
                                msr_lstar = 0xc0000082, msr_cstar = 0xc0000083, msr_fmask = 0xc0000084,
-                               msr_fs_base = 0xc0000100, msr_gs_base = 0xc0000101, msr_kernel_gs_base = 0xc0000102;
+                               msr_fs_base = 0xc0000100; // then those of GS, active and inactive
 inline constexpr std::uint64_t cr4_pae = 1 << 5, cr4_mce = 1 << 6, cr4_osfxsr = 1 << 9, cr4_osxmmexcpt = 1 << 10,
                                cr4_osxsave = 1 << 18, cr4_smep = 1 << 20, cr4_smap = 1 << 21;
 inline constexpr std::uint64_t cr0_ts = 1 << 3;
@@ -43,24 +43,15 @@ inline void wrmsr(std::uint32_t index, std::uint64_t v)
 {
     asm volatile("wrmsr" : : "c"(index), "a"(static_cast<std::uint32_t>(v)), "d"(static_cast<std::uint32_t>(v >> 32)));
 }
-inline std::uint8_t inb(std::uint16_t port)
+template <typename T> T in(std::uint16_t port)
 {
-    std::uint8_t v;
-    asm volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+    T v;
+    asm volatile("in %1, %0" : "=a"(v) : "Nd"(port));
     return v;
 }
-inline std::uint16_t inw(std::uint16_t port)
-{
-    std::uint16_t v;
-    asm volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
-    return v;
-}
-inline std::uint32_t inl(std::uint16_t port)
-{
-    std::uint32_t v;
-    asm volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
-    return v;
-}
+inline std::uint8_t inb(std::uint16_t port) { return in<std::uint8_t>(port); }
+inline std::uint16_t inw(std::uint16_t port) { return in<std::uint16_t>(port); }
+inline std::uint32_t inl(std::uint16_t port) { return in<std::uint32_t>(port); }
 inline void outb(std::uint16_t port, std::uint8_t v) { asm volatile("outb %0, %1" : : "a"(v), "Nd"(port)); }
 inline void outw(std::uint16_t port, std::uint16_t v) { asm volatile("outw %0, %1" : : "a"(v), "Nd"(port)); }
 inline void outl(std::uint16_t port, std::uint32_t v) { asm volatile("outl %0, %1" : : "a"(v), "Nd"(port)); }

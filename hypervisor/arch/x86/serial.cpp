@@ -10,14 +10,7 @@ namespace hv::arch {
 namespace {
 
 constexpr unsigned fifo_bytes = 16;
-enum Register : std::uint16_t {
-    data = 0,
-    interrupt_enable = 1,
-    fifo_control = 2,
-    line_control = 3,
-    modem_control = 4,
-    line_status = 5
-};
+enum Register : std::uint16_t { data, interrupt_enable, fifo_control, line_control, modem_control, line_status };
 constexpr std::uint8_t has_input = 1, transmitter_empty = 0x20;
 
 std::uint16_t base; // 0: no serial console

@@ -69,10 +69,10 @@ TEST(HostCpu, GsBasesSwap)
     state.user_gs_base = 0x2000;
     state.kernel_mode_gs = 1;
     load_guest_cpu(state);
-    EXPECT_EQ(read_active_gs_base(), 0x1000U);
+    EXPECT_EQ(read_base(Base::active_gs), 0x1000U);
     swap_gs();
-    EXPECT_EQ(read_active_gs_base(), 0x2000U);
-    write_inactive_gs_base(0x3000);
+    EXPECT_EQ(read_base(Base::active_gs), 0x2000U);
+    write_base(Base::inactive_gs, 0x3000);
     save_guest_cpu(state);
     EXPECT_EQ(state.kernel_gs_base, 0x3000U);
     EXPECT_EQ(state.user_gs_base, 0x2000U);

@@ -43,7 +43,7 @@ TEST_F(Emulate, SegmentBasesThroughMsrs)
 {
     msr(0xc0000101, 0xffff'ffff'8304'4000);
     EXPECT_TRUE(emulates(wrmsr));
-    EXPECT_EQ(arch::read_active_gs_base(), 0xffff'ffff'8304'4000u);
+    EXPECT_EQ(arch::read_base(arch::Base::active_gs), 0xffff'ffff'8304'4000u);
     msr(0xc0000102, 0x5000);
     EXPECT_TRUE(emulates(wrmsr));
     EXPECT_EQ(v->base(PV_SEGBASE_GS_USER), 0x5000u);

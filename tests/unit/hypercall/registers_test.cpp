@@ -12,11 +12,11 @@ TEST_F(Segments, BasesGoToTheHardware)
     EXPECT_EQ(call(PV_HYPERCALL_SET_SEGMENT_BASE, PV_SEGBASE_FS, 0x1000), 0);
     EXPECT_EQ(call(PV_HYPERCALL_SET_SEGMENT_BASE, PV_SEGBASE_GS_USER, 0x2000), 0);
     EXPECT_EQ(call(PV_HYPERCALL_SET_SEGMENT_BASE, PV_SEGBASE_GS_KERNEL, 0xffff'8880'0000'0000), 0);
-    EXPECT_EQ(arch::read_fs_base(), 0x1000u);
-    EXPECT_EQ(arch::read_inactive_gs_base(), 0x2000u);
-    EXPECT_EQ(arch::read_active_gs_base(), 0xffff'8880'0000'0000u);
+    EXPECT_EQ(arch::read_base(arch::Base::fs), 0x1000u);
+    EXPECT_EQ(arch::read_base(arch::Base::inactive_gs), 0x2000u);
+    EXPECT_EQ(arch::read_base(arch::Base::active_gs), 0xffff'8880'0000'0000u);
     EXPECT_EQ(call(PV_HYPERCALL_SET_SEGMENT_BASE, PV_SEGBASE_GS_USER_SEL, 0), 0);
-    EXPECT_EQ(arch::read_inactive_gs_base(), 0u);
+    EXPECT_EQ(arch::read_base(arch::Base::inactive_gs), 0u);
     for (const std::uint64_t which : {0, 1, 2})
         EXPECT_EQ(call(PV_HYPERCALL_SET_SEGMENT_BASE, which, 1ULL << 63), -PV_EINVAL);
     EXPECT_EQ(call(PV_HYPERCALL_SET_SEGMENT_BASE, 4, 0), -PV_EINVAL);

@@ -2,12 +2,9 @@
 //
 // The whole ABI: guest calls, toolstack control, shared rings.
 #pragma once
-#include "pv-abi/callback.h"
 #include "pv-abi/console.h"
 #include "pv-abi/domctl.h"
-#include "pv-abi/domctl_cmd.h"
 #include "pv-abi/event.h"
-#include "pv-abi/features.h"
 #include "pv-abi/grant.h"
 #include "pv-abi/hypercall.h"
 #include "pv-abi/memory.h"
@@ -17,7 +14,6 @@
 #include "pv-abi/sched.h"
 #include "pv-abi/start_info.h"
 #include "pv-abi/sysctl.h"
-#include "pv-abi/time.h"
 #include "pv-abi/types.h"
 #include "pv-abi/vcpu.h"
 #include "pv-abi/version.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A virtual CPU as the guest sees it: selectors, registers, traps, first context, vcpu_op, shared info page.
+// A virtual CPU as the guest sees it: selectors, registers, traps, first context, vcpu_op,
+// callback_op, clock, shared info page.
 #pragma once
-#include "pv-abi/time.h"
 #include "pv-abi/types.h"
 
 // Flat ring 3 selectors that the hypervisor keeps in every guest's GDT. A null DS is flat in 64-bit mode.
@@ -55,6 +55,21 @@
 #define PV_RUNSTATE_BLOCKED 2
 #define PV_RUNSTATE_OFFLINE 3
 #define PV_RUNSTATE_UPDATE 0x8000000000000000
+
+// callback_op: where the hypervisor enters the guest kernel.
+#define PV_CALLBACKOP_REGISTER 0
+#define PV_CALLBACKOP_UNREGISTER 1
+
+#define PV_CALLBACKTYPE_EVENT 0
+#define PV_CALLBACKTYPE_FAILSAFE 1
+#define PV_CALLBACKTYPE_SYSCALL 2
+#define PV_CALLBACKTYPE_NMI 4
+#define PV_CALLBACKTYPE_SYSENTER 5
+#define PV_CALLBACKTYPE_SYSCALL32 7
+
+#define PV_CALLBACKF_MASK_EVENTS 0x1
+
+#define PV_PVCLOCK_TSC_STABLE_BIT 0x1
 
 #ifndef __ASSEMBLER__
 
@@ -109,6 +124,19 @@ struct pv_vcpu_guest_context {
     uint64_t gs_base_user;
 };
 PV_CHECK_SIZE(pv_vcpu_guest_context, 5168);
+
+// The per-vcpu clock. Version is odd while the hypervisor writes; readers retry.
+struct pv_vcpu_time_info {
+    uint32_t version;
+    uint32_t pad0;
+    uint64_t tsc_timestamp;
+    uint64_t system_time;
+    uint32_t tsc_to_system_mul;
+    int8_t tsc_shift;
+    uint8_t flags;
+    uint8_t pad1[2];
+};
+PV_CHECK_SIZE(pv_vcpu_time_info, 32);
 
 struct pv_vcpu_info {
     uint8_t evtchn_upcall_pending;
@@ -174,5 +202,19 @@ struct pv_vcpu_register_vcpu_info {
     uint32_t rsvd;
 };
 PV_CHECK_SIZE(pv_vcpu_register_vcpu_info, 16);
+
+struct pv_callback_register {
+    uint16_t type;
+    uint16_t flags;
+    uint32_t hole0;
+    uint64_t address;
+};
+PV_CHECK_SIZE(pv_callback_register, 16);
+
+struct pv_callback_unregister {
+    uint16_t type;
+    uint16_t _unused;
+};
+PV_CHECK_SIZE(pv_callback_unregister, 4);
 
 #endif

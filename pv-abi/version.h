@@ -2,7 +2,6 @@
 //
 // xen_version: who the hypervisor is and what it can do; and the CPUID leaves that say the same.
 #pragma once
-#include "pv-abi/features.h"
 #include "pv-abi/types.h"
 
 #define PV_XENVER_VERSION 0
@@ -21,6 +20,16 @@
 #define PV_CAPABILITIES_INFO_LEN 1024
 #define PV_CHANGESET_INFO_LEN 64
 #define PV_COMMANDLINE_LEN 1024
+
+// Feature bits: promised through xen_version, asked for by a kernel through its ELF notes.
+#define PV_XENFEAT_PAE_PGDIR_ABOVE_4GB 4
+#define PV_XENFEAT_MMU_PT_UPDATE_PRESERVE_AD 5
+#define PV_XENFEAT_HIGHMEM_ASSIST 6
+#define PV_XENFEAT_GNTTAB_MAP_AVAIL_BITS 7
+#define PV_XENFEAT_DOM0 11
+#define PV_XENFEAT_MEMORY_OP_VNODE_SUPPORTED 13
+#define PV_XENFEAT_DIRECT_MAPPED 17
+#define PV_XENFEAT_NR_SUBMAPS 1
 
 // Bytes that ask for the instruction after them (cpuid) to be emulated; for .byte or an initialiser list.
 #define PV_EMULATE_PREFIX 0x0f, 0x0b, 0x78, 0x65, 0x6e

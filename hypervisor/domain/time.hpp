@@ -5,7 +5,6 @@
 #pragma once
 #include "base/result.hpp"
 #include "base/units.hpp"
-#include "pv-abi/time.h"
 #include "pv-abi/vcpu.h"
 
 namespace hv::domain {

@@ -7,7 +7,6 @@
 #include "mm/frame.hpp"
 #include "mm/heap.hpp"
 #include "mm/owner.hpp"
-#include "pv-abi/callback.h"
 #include "pv-abi/hypercall.h"
 #include "pv-abi/vcpu.h"
 #include <array>

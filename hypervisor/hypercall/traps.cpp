@@ -5,7 +5,7 @@
 #include "guest/bounce.hpp"
 #include "guest/guest_ptr.hpp"
 #include "hypercall/handlers.hpp"
-#include "pv-abi/callback.h"
+#include "pv-abi/vcpu.h"
 #include <optional>
 
 namespace hv::hypercall {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // set_trap_table, callback_op, set_callbacks, iret.
-#include "pv-abi/callback.h"
+#include "pv-abi/vcpu.h"
 #include "tests/unit/hypercall/calls.hpp"
 
 namespace hv::hypercall::test {

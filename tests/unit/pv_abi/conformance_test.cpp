@@ -40,13 +40,10 @@ struct Row {
     ROW(#ours "." #member, "size", sizeof(((struct ours*)nullptr)->member), sizeof(xen))
 
 constexpr Row table[] = {
-#include "tests/unit/pv_abi/rows/callback.inc"
 #include "tests/unit/pv_abi/rows/console.inc"
 #include "tests/unit/pv_abi/rows/domctl.inc"
-#include "tests/unit/pv_abi/rows/domctl_cmd.inc"
 #include "tests/unit/pv_abi/rows/errno.inc"
 #include "tests/unit/pv_abi/rows/event.inc"
-#include "tests/unit/pv_abi/rows/features.inc"
 #include "tests/unit/pv_abi/rows/grant.inc"
 #include "tests/unit/pv_abi/rows/hypercall.inc"
 #include "tests/unit/pv_abi/rows/memory.inc"
@@ -56,7 +53,6 @@ constexpr Row table[] = {
 #include "tests/unit/pv_abi/rows/sched.inc"
 #include "tests/unit/pv_abi/rows/start_info.inc"
 #include "tests/unit/pv_abi/rows/sysctl.inc"
-#include "tests/unit/pv_abi/rows/time.inc"
 #include "tests/unit/pv_abi/rows/types.inc"
 #include "tests/unit/pv_abi/rows/vcpu.inc"
 #include "tests/unit/pv_abi/rows/version.inc"

@@ -40,11 +40,6 @@ struct Arg {
 std::size_t format_args(std::span<char> out, const char* pattern, std::span<const Arg> args);
 void write_line(Level level, const char* pattern, std::span<const Arg> args);
 
-template <typename... A> std::size_t format(std::span<char> out, const char* pattern, A... a)
-{
-    const Arg args[sizeof...(A) + 1] = {Arg{a}..., Arg{0U}};
-    return format_args(out, pattern, {args, sizeof...(A)});
-}
 template <typename... A> void line(Level level, const char* pattern, A... a)
 {
     const Arg args[sizeof...(A) + 1] = {Arg{a}..., Arg{0U}};

@@ -6,8 +6,8 @@
 
 namespace hv::boot {
 
-template <std::size_t N> struct SpanList {
-    std::array<Span, N> items;
+struct Spans {
+    std::array<Span, 192> items;
     std::size_t count;
 
     void add(Span s)
@@ -16,7 +16,6 @@ template <std::size_t N> struct SpanList {
     }
     [[nodiscard]] std::span<const Span> all() const { return {items.data(), count}; }
 };
-using Spans = SpanList<192>;
 
 /// Appends @p range while there is room.
 void add_range(BootInfo& info, MemoryRange range);

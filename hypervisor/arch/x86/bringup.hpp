@@ -43,7 +43,7 @@ std::uint64_t idle_root();
 [[noreturn]] void enter_idle();
 void handle_ipi();
 bool answer_report(const GuestRegs& regs); ///< In an NMI: another CPU ends the machine or asked where this one is.
-void set_window_page(std::uint32_t cpu, unsigned page, std::uint64_t entry); ///< Writes and invalidates if it changed.
+void set_window_frame(std::uint32_t cpu, unsigned page, Mfn frame); ///< Writes and invalidates if it changed.
 
 /// The local APIC of this CPU (xAPIC or x2APIC, alike on all CPUs) and its timer, which counts down at a fixed rate.
 void init_local_apic();

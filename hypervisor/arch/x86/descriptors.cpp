@@ -152,7 +152,7 @@ void load_gdt_window(const GuestCpu& state)
     const unsigned pages = (state.gdt_entries + 511) / 512, before = gdt_pages[cpu];
     for (unsigned i = 0; i < pages || i < before; ++i) {
         const Mfn frame = i < pages ? state.gdt_frames[i] : invalid_mfn;
-        set_window_page(cpu, i, frame == invalid_mfn ? 0 : maddr_of(frame).raw() | map_data);
+        set_window_frame(cpu, i, frame);
     }
     gdt_pages[cpu] = static_cast<std::uint8_t>(pages);
 }
@@ -164,11 +164,8 @@ void load_ldt_window(const GuestCpu& state)
         asm volatile("lldt %w0" : : "r"(0));
         return;
     }
-    for (unsigned i = 0; i < state.ldt_frames.size(); ++i) {
-        const Mfn frame = state.ldt_frames[i];
-        set_window_page(cpu, HV_WINDOW_LDT / page_size + i,
-                        frame == invalid_mfn ? 0 : maddr_of(frame).raw() | map_data);
-    }
+    for (unsigned i = 0; i < state.ldt_frames.size(); ++i)
+        set_window_frame(cpu, HV_WINDOW_LDT / page_size + i, state.ldt_frames[i]);
     set_system_descriptor(cpu, HV_SEL_LDT, window_base(cpu) + HV_WINDOW_LDT, state.ldt_entries * 8 - 1, 2);
     asm volatile("lldt %w0" : : "r"(HV_SEL_LDT));
 }

@@ -69,12 +69,11 @@ void x86::identify_cpu()
     const std::uint32_t extended_max = cpuid(0x80000000, 0).eax;
     features.tcg = runs_on_tcg();
     found.amd = vendor.ebx == 0x68747541 || vendor.ebx == 0x6f677948; // "Auth"enticAMD, "Hygo"nGenuine
-    found.syscall32 = found.amd;
-    found.sysenter = bit(basic.edx, 11) && !found.amd; // AMD has it outside long mode only
+    found.sysenter = bit(basic.edx, 11) && !found.amd;                // AMD has it outside long mode only
     found.xsave = bit(basic.ecx, 26) && vendor.eax >= 0xd;
     found.smep = bit(structured.ebx, 7);
     found.smap = bit(structured.ebx, 20) && !features.tcg;
-    found.rdtscp = features.rdtscp = bit(extended.edx, 27);
+    features.rdtscp = bit(extended.edx, 27);
     features.physical_bits = extended_max >= 0x80000008 ? cpuid(0x80000008, 0).eax & 0xff : 36;
     features.invariant_tsc = extended_max >= 0x80000007 && bit(cpuid(0x80000007, 0).edx, 8);
     find_fpu();

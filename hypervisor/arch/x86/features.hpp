@@ -7,7 +7,7 @@
 namespace hv::arch::x86 {
 
 struct Abilities {
-    bool xsave, xsaveopt, smep, smap, amd, syscall32, sysenter, rdtscp;
+    bool xsave, xsaveopt, smep, smap, amd, sysenter;
     std::uint64_t xcr0_all; ///< Components saved and restored for every vCPU.
     std::uint32_t fpu_bytes;
 };

@@ -116,7 +116,7 @@ unsigned vector_of_msi(unsigned cookie)
 
 Result<> set_mask(unsigned gsi, std::uint32_t mask)
 {
-    const MachineLock::Guard guard{interrupt_lock};
+    const MachineGuard guard{interrupt_lock};
     if (gsi >= lines_total || lines[gsi].ours || (lines[gsi].entry & rte_vector) == 0) return Error::einval;
     lines[gsi].entry = (lines[gsi].entry & ~rte_masked) | mask;
     program(gsi);
@@ -153,7 +153,7 @@ void x86::handle_device_vector(unsigned vector)
 {
     VectorBinding b{};
     {
-        const MachineLock::Guard guard{interrupt_lock};
+        const MachineGuard guard{interrupt_lock};
         b = vectors[vector];
         if (b.use == VectorUse::gsi && (lines[b.number].entry & rte_level) != 0) {
             lines[b.number].awaiting_end = true;
@@ -174,7 +174,7 @@ bool gsi_is_ours(unsigned gsi) { return gsi >= lines_total || lines[gsi].ours; }
 
 Result<> gsi_configure(unsigned gsi, Trigger trigger, Polarity polarity)
 {
-    const MachineLock::Guard guard{interrupt_lock};
+    const MachineGuard guard{interrupt_lock};
     if (ioapic_of(gsi) == nullptr || lines[gsi].ours) return Error::einval;
     const unsigned given = lines[gsi].entry & rte_vector;
     const unsigned vector = given != 0 ? given : allocate_vector(VectorUse::gsi, gsi);
@@ -189,7 +189,7 @@ void gsi_mask(unsigned gsi) { static_cast<void>(set_mask(gsi, rte_masked)); }
 
 void gsi_end(unsigned gsi)
 {
-    const MachineLock::Guard guard{interrupt_lock};
+    const MachineGuard guard{interrupt_lock};
     if (gsi >= lines_total || !lines[gsi].awaiting_end) return;
     lines[gsi].awaiting_end = false;
     program(gsi);
@@ -197,7 +197,7 @@ void gsi_end(unsigned gsi)
 
 Result<std::uint32_t> ioapic_read(std::uint64_t base, std::uint32_t reg)
 {
-    const MachineLock::Guard guard{interrupt_lock};
+    const MachineGuard guard{interrupt_lock};
     for (unsigned i = 0; i < ioapic_count; ++i)
         if (ioapics[i].address == base && reg < 0x10 + 2 * ioapics[i].lines) return ioapics[i].read(reg);
     return Error::einval;
@@ -205,7 +205,7 @@ Result<std::uint32_t> ioapic_read(std::uint64_t base, std::uint32_t reg)
 
 Result<MsiMessage> msi_allocate(unsigned cookie)
 {
-    const MachineLock::Guard guard{interrupt_lock};
+    const MachineGuard guard{interrupt_lock};
     if (vector_of_msi(cookie) != 0) return Error::ebusy;
     const unsigned vector = allocate_vector(VectorUse::msi, cookie);
     if (vector == 0) return Error::enospc;
@@ -214,7 +214,7 @@ Result<MsiMessage> msi_allocate(unsigned cookie)
 
 void msi_free(unsigned cookie)
 {
-    const MachineLock::Guard guard{interrupt_lock};
+    const MachineGuard guard{interrupt_lock};
     if (const unsigned vector = vector_of_msi(cookie); vector != 0) vectors[vector] = {};
 }
 

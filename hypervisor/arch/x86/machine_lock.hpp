@@ -7,25 +7,21 @@
 
 namespace hv::arch::x86 {
 
-class MachineLock {
-public:
-    class [[nodiscard]] Guard {
-    public:
-        explicit Guard(MachineLock& lock) : taken_{lock.taken_}
-        {
-            while (taken_.exchange(1, Order::acquire) != 0)
-                relax();
-        }
-        ~Guard() { taken_.store(0, Order::release); }
-        Guard(const Guard&) = delete;
-        Guard& operator=(const Guard&) = delete;
+using MachineLock = Atomic<std::uint8_t>;
 
-    private:
-        Atomic<std::uint8_t>& taken_;
-    };
+class [[nodiscard]] MachineGuard {
+public:
+    explicit MachineGuard(MachineLock& lock) : lock_{lock}
+    {
+        while (lock_.exchange(1, Order::acquire) != 0)
+            relax();
+    }
+    ~MachineGuard() { lock_.store(0, Order::release); }
+    MachineGuard(const MachineGuard&) = delete;
+    MachineGuard& operator=(const MachineGuard&) = delete;
 
 private:
-    Atomic<std::uint8_t> taken_;
+    MachineLock& lock_;
 };
 
 } // namespace hv::arch::x86

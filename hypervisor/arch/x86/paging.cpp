@@ -188,9 +188,9 @@ std::uint64_t x86::idle_root() { return root; }
 std::uint64_t x86::isolated_root(std::uint32_t cpu) { return isolated_roots[cpu]; }
 std::uint64_t x86::window_base(std::uint32_t cpu) { return HV_WINDOWS_BASE + cpu * std::uint64_t{HV_WINDOW_BYTES}; }
 
-void x86::set_window_page(std::uint32_t cpu, unsigned page, std::uint64_t entry)
+void x86::set_window_frame(std::uint32_t cpu, unsigned page, Mfn frame)
 {
-    entry = entry == 0 ? zero_page_entry : entry;
+    const std::uint64_t entry = frame == invalid_mfn ? zero_page_entry : maddr_of(frame).raw() | map_data;
     if (((windows[cpu][page] ^ entry) & ~(pte_accessed | pte_dirty)) == 0) return;
     windows[cpu][page] = entry;
     invalidate_page(window_base(cpu) + page * page_size);

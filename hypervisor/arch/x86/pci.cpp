@@ -43,14 +43,14 @@ void port_out(std::uint16_t port, IoWidth width, std::uint32_t value)
 std::uint32_t pci_read(std::uint32_t sbdf, unsigned offset, IoWidth width)
 {
     if (!reachable(sbdf, offset)) return all_ones(width);
-    const MachineLock::Guard guard{ports_lock};
+    const MachineGuard guard{ports_lock};
     return port_in(select(sbdf, offset), width);
 }
 
 void pci_write(std::uint32_t sbdf, unsigned offset, IoWidth width, std::uint32_t value)
 {
     if (!reachable(sbdf, offset)) return;
-    const MachineLock::Guard guard{ports_lock};
+    const MachineGuard guard{ports_lock};
     port_out(select(sbdf, offset), width, value);
 }
 

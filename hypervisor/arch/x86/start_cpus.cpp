@@ -4,7 +4,6 @@
 // with the boot CPU's while both are at it. A started CPU idles until the scheduler gives it something.
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
-#include "arch/x86/features.hpp"
 #include "arch/x86/mitigations.hpp"
 #include "base/assert.hpp"
 #include "base/log.hpp"

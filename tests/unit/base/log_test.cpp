@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <limits>
 #include <string>
+#include <vector>
 
 using namespace hv;
 
@@ -14,7 +15,7 @@ namespace {
 template <typename... A> std::string text(const char* p, A... a)
 {
     char buffer[64];
-    const std::size_t n = log::format(buffer, p, a...);
+    const std::size_t n = log::format_args(buffer, p, std::vector<log::Arg>{a...});
     EXPECT_EQ(buffer[n], 0);
     return {buffer, n};
 }
@@ -37,7 +38,7 @@ TEST(Log, LeavesBracesWithoutArgumentsAlone)
 TEST(Log, CutsAtTheBufferAndTerminates)
 {
     char small[4];
-    EXPECT_EQ(log::format(small, "abcdef"), 3U);
+    EXPECT_EQ(log::format_args(small, "abcdef", {}), 3U);
     EXPECT_STREQ(small, "abc");
 }
 

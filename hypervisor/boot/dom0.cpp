@@ -42,20 +42,14 @@ template <typename F> void must_in_the_end(F&& operation, const char* what)
 
 image::Bytes bytes_of(const Module& m) { return {arch::frame_address(mfn_of(m.start)), m.bytes}; }
 
-/// The kernel as an ELF file, unpacked if the module is compressed.
-struct KernelFile {
-    std::optional<Frames> unpacked;
-    image::Bytes elf;
-};
-
-void open_kernel(const Module& module, KernelFile& file)
+/// The kernel as an ELF file; if the module is compressed, @p unpacked keeps its bytes.
+image::Bytes open_kernel(const Module& module, std::optional<Frames>& unpacked)
 {
     const auto payload = image::find_payload(bytes_of(module));
     if (!payload.ok()) refuse("kernel module", payload.error());
-    file.elf = payload.value().bytes;
-    if (payload.value().format == image::Format::elf) return;
-    file.unpacked.emplace(must(unpack(payload.value(), "kernel module"), "kernel module"));
-    file.elf = file.unpacked->bytes();
+    if (payload.value().format == image::Format::elf) return payload.value().bytes;
+    unpacked.emplace(must(unpack(payload.value(), "kernel module"), "kernel module"));
+    return unpacked->bytes();
 }
 
 /// What the machine can spare: all but a sixteenth (32 to 128 MiB), which is left for other domains' bookkeeping.
@@ -153,9 +147,9 @@ domain::Domain& create_dom0(std::uint64_t pages)
 /// Everything that reads the modules; afterwards their memory can go.
 void build(const BootInfo& info)
 {
-    KernelFile file;
-    open_kernel(info.modules[0], file);
-    const auto parsed = image::parse_elf_kernel(file.elf);
+    std::optional<Frames> unpacked;
+    const image::Bytes elf = open_kernel(info.modules[0], unpacked);
+    const auto parsed = image::parse_elf_kernel(elf);
     if (!parsed.ok()) refuse("kernel module", parsed.error());
     const image::KernelImage& kernel = parsed.value();
     const Module initrd = info.module_count > 1 ? info.modules[1] : Module{Maddr{0}, 0, ""};
@@ -174,7 +168,7 @@ void build(const BootInfo& info)
     const std::span p2m{reinterpret_cast<std::uint64_t*>(list.bytes().data()), pages};
     allocate_memory(dom0, p2m);
     clear_bytes(p2m, 0, page_size); // Linux reads the BIOS data area through pfn 0
-    load_kernel(p2m, kernel, file.elf);
+    load_kernel(p2m, kernel, elf);
     if (initrd.bytes != 0) write_bytes(p2m, l.initrd.raw() * page_size, bytes_of(initrd));
     fill_hypercall_page(p2m, kernel);
     write_p2m_list(p2m, l);

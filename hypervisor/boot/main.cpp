@@ -77,7 +77,9 @@ void find_memory()
 
 void own_page_tables()
 {
-    arch::x86::init_paging(ram.all(), {free_ram.items.data(), free_ram.count}, ram.items[ram.count - 1].end);
+    Spans direct = ram;
+    subtract(direct, {physical(image_start), physical(image_end)});
+    arch::x86::init_paging(direct.all(), {free_ram.items.data(), free_ram.count}, ram.items[ram.count - 1].end);
     const auto screen = arch::x86::map_physical(text_screen, page_size, arch::x86::Cache::uncached);
     if (options.console_vga && info.screen.video_type == PV_VGATYPE_TEXT_MODE_3 && screen.ok())
         arch::x86::init_vga(screen.take());

@@ -16,8 +16,8 @@ void init_vga(std::byte* screen); ///< 80x25 text cells; again when their mappin
 void release_vga();               ///< The hardware domain owns the screen from now on.
 void identify_cpu();              ///< CPUID, CR4, PAT.
 void enable_features();           ///< CR4, PAT, XCR0 of a further CPU, as identify_cpu() found them.
-/// Final page tables for @p ram (sorted, disjoint, page-aligned) and the stack and windows of CPU 0. Takes frames from
-/// the end of entries of @p free, which it shrinks. @p ram_end: one past the highest RAM byte.
+/// Final page tables for @p ram (sorted, disjoint, page-aligned, without the image) and the stack and windows of CPU 0.
+/// Takes frames from the end of entries of @p free, which it shrinks. @p ram_end: one past the highest RAM byte.
 void init_paging(std::span<const Span> ram, std::span<Span> free, std::uint64_t ram_end);
 void init_cpu(std::uint32_t cpu); ///< GDT, IDT, TSS, system call MSRs; needs the window mapped.
 [[noreturn]] void continue_on_cpu_stack(std::uint32_t cpu, void (*next)());

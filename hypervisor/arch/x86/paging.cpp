@@ -97,18 +97,6 @@ void map_image()
     section(rodata_end, image_end, map_data);
 }
 
-void map_direct(std::span<const Span> ram)
-{
-    const std::uint64_t hole_start = HV_LOAD_ADDRESS;
-    const std::uint64_t hole_end = reinterpret_cast<std::uint64_t>(image_end) - HV_IMAGE_OFFSET;
-    for (const Span& r : ram) {
-        const Span below{r.start, r.end < hole_start ? r.end : hole_start};
-        const Span above{r.start > hole_end ? r.start : hole_end, r.end};
-        for (const Span& part : {below, above})
-            if (part.start < part.end) map(HV_DIRECT_BASE + part.start, part.start, part.end - part.start, map_data);
-    }
-}
-
 /// Guard pages stay absent; see layout.h for the order of the pages.
 void map_window(std::uint32_t cpu)
 {
@@ -161,7 +149,8 @@ void x86::init_paging(std::span<const Span> ram, std::span<Span> free, std::uint
     free_ranges = free;
     root = take(page_size, page_size);
     map_image();
-    map_direct(ram);
+    for (const Span& r : ram)
+        map(HV_DIRECT_BASE + r.start, r.start, r.end - r.start, map_data);
     for (unsigned i = 0; i < device_tables; ++i) // their L1 tables exist from now on; the first page maps nothing
         map_one(HV_DEVICES_BASE + i * large_page, 0, 0, false);
     zero_page_entry = take(page_size, page_size) | map_constant;

@@ -1,9 +1,23 @@
 // SPDX-License-Identifier: MIT
 //
-// What of the ABI only tests name: operations that Parapet refuses, flags it never sets, numbers its own code has in
-// another form. Held against Xen's headers as pv-abi/ is.
+// The whole ABI for tests: pv-abi/, and what only they name: operations that Parapet refuses, flags it never sets,
+// numbers its own code has in another form. Held against Xen's headers alike.
 #pragma once
+#include "pv-abi/console.h"
+#include "pv-abi/domctl.h"
+#include "pv-abi/event.h"
+#include "pv-abi/grant.h"
+#include "pv-abi/hypercall.h"
+#include "pv-abi/memory.h"
+#include "pv-abi/mmu.h"
+#include "pv-abi/physdev.h"
+#include "pv-abi/platform.h"
+#include "pv-abi/sched.h"
+#include "pv-abi/start_info.h"
+#include "pv-abi/sysctl.h"
 #include "pv-abi/types.h"
+#include "pv-abi/vcpu.h"
+#include "pv-abi/version.h"
 
 #define PV_DOMCTL_CDF_HVM 0x1
 #define PV_DOMCTL_CDF_IOMMU 0x20

@@ -3,7 +3,7 @@
 // dom0's end of a guest's console ring. The guest is hostile: its indexes are read once and checked, ours are kept
 // privately and only published, so that nothing it writes makes us read or write outside of the ring.
 #pragma once
-#include "pv-abi/all.h"
+#include "pv-abi/console.h"
 #include <cstddef>
 #include <span>
 #include <string>

@@ -5,7 +5,16 @@
 #pragma once
 #include "libparapet/cpu_list.hpp"
 #include "libparapet/error.hpp"
-#include "pv-abi/all.h"
+#include "pv-abi/domctl.h"
+#include "pv-abi/event.h"
+#include "pv-abi/grant.h"
+#include "pv-abi/hypercall.h"
+#include "pv-abi/memory.h"
+#include "pv-abi/mmu.h"
+#include "pv-abi/sched.h"
+#include "pv-abi/sysctl.h"
+#include "pv-abi/vcpu.h"
+#include "pv-abi/version.h"
 #include <array>
 #include <memory>
 #include <optional>

@@ -4,7 +4,8 @@
 // tables, p2m list and start_info say. Pure: no hypervisor, no memory of a guest; tests give it plain vectors.
 #pragma once
 #include "base/image/elf_kernel.hpp"
-#include "pv-abi/all.h"
+#include "pv-abi/start_info.h"
+#include "pv-abi/vcpu.h"
 #include <cstdint>
 #include <functional>
 #include <span>

@@ -5,7 +5,6 @@
 
 #include <stdint.h>
 
-#include "pv-abi/all.h"
 #include "tests/abi.h"
 
 namespace guest {

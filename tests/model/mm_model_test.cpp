@@ -166,6 +166,8 @@ protected:
             const std::vector<Mfn> held = root && *root ? std::vector{root->mfn()} : std::vector<Mfn>{};
             ASSERT_EQ(differences({}, held), 0U) << "step " << step << " seed " << seed;
         }
+        root.reset();
+        destroy(dom0_); // first, as its tables may map the other's frames
     }
     bool decrease_and_populate(MemoryOwner& o, Mfn m)
     {

@@ -53,6 +53,7 @@ TEST_F(Run, ASleeperLeavesACpuItMayNoLongerRunOnAtOnce)
     enter_and_leave();
     ASSERT_EQ(&current(), &dom0().vcpu());
     EXPECT_EQ(g.vcpu(0).cpu_number.load(Order::relaxed), 1U) << "once it has left";
+    arch::host::set_online(1);
 }
 
 TEST_F(Run, RegistersFollowTheVcpu)

@@ -17,8 +17,8 @@ void Timer::start(TimerQueue& queue, Nanoseconds deadline)
         const Guard guard{queue.lock_};
         TimerQueue* none = nullptr;
         if (!queue_.compare_exchange(none, &queue, Order::acq_rel)) continue; // somebody else was quicker
-        deadline_ = deadline;
-        last_ = &queue;
+        deadline_.store(deadline, Order::relaxed);
+        last_.store(&queue, Order::relaxed);
         queue.heap_.insert(*this);
         if (queue.heap_.first() == this) queue.mark_stale();
         return;
@@ -41,7 +41,8 @@ void Timer::finish()
 {
     do {
         stop();
-        while (last_ != nullptr && last_->firing_.load(Order::acquire) == this)
+        const TimerQueue* const last = last_.load(Order::relaxed);
+        while (last != nullptr && last->firing_.load(Order::acquire) == this)
             arch::relax();
     } while (active()); // the callback started it again
 }
@@ -56,7 +57,7 @@ Timer* TimerQueue::take_due(Nanoseconds now)
 {
     const Guard guard{lock_};
     Timer* const due = heap_.first();
-    if (due == nullptr || due->deadline_ > now) return nullptr;
+    if (due == nullptr || due->deadline() > now) return nullptr;
     heap_.remove(*due);
     mark_stale();
     firing_.store(due, Order::relaxed);
@@ -75,7 +76,7 @@ void TimerQueue::run(Nanoseconds now)
 Nanoseconds TimerQueue::earliest()
 {
     const Guard guard{lock_};
-    return heap_.first() == nullptr ? none : heap_.first()->deadline_;
+    return heap_.first() == nullptr ? none : heap_.first()->deadline();
 }
 
 void TimerQueue::program(Nanoseconds now)

@@ -28,15 +28,15 @@ public:
     /// As stop(), and no callback is under way on return. Not from the callback; no lock held that it takes.
     void finish();
     [[nodiscard]] bool active() const { return queue_.load(Order::acquire) != nullptr; }
-    [[nodiscard]] Nanoseconds deadline() const { return deadline_; } ///< Meaningful to whoever starts it.
-    [[nodiscard]] bool before(const Timer& other) const { return deadline_ < other.deadline_; }
+    [[nodiscard]] Nanoseconds deadline() const { return deadline_.load(Order::relaxed); } ///< As started last.
+    [[nodiscard]] bool before(const Timer& other) const { return deadline() < other.deadline(); }
 
 private:
     friend class TimerQueue;
     Callback fn_;
-    Atomic<TimerQueue*> queue_;  ///< Changes under the queue's lock; null: not active.
-    TimerQueue* last_ = nullptr; ///< Where it was started last.
-    Nanoseconds deadline_ = 0;
+    Atomic<TimerQueue*> queue_; ///< Changes under the queue's lock, as the next two; null: not active.
+    Atomic<TimerQueue*> last_;  ///< Where it was started last.
+    Atomic<Nanoseconds> deadline_;
 };
 
 struct PerCpu;

@@ -95,6 +95,7 @@ protected:
     }
     void TearDown() override
     {
+        arch::host::set_online(1);
         dom0().vcpu().wake();
         for (DomainRef d = next_domain(DomainId{1}); d;
              d = next_domain(DomainId{static_cast<std::uint16_t>(d->id().raw() + 1)}))

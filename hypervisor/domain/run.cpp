@@ -24,12 +24,8 @@ void load_kernel_root(Vcpu& v)
     arch::load_root(maddr_of(v.kernel_root()));
 }
 
-void leave(Vcpu& v, Nanoseconds now)
+void leave(Vcpu& v)
 {
-    {
-        const RunLock run{v};
-        if (v.runstate.state() == Runstate::running) v.runstate.change(Runstate::runnable, now);
-    }
     if (v.has_runstate_area()) {
         if (!v.kernel_mode()) load_kernel_root(v);
         v.publish_runstate();
@@ -53,9 +49,9 @@ void reschedule()
 {
     const Nanoseconds now = cpu::now();
     Vcpu* const previous = loaded_vcpu();
-    Vcpu* const next = choose_next(now);
+    Vcpu* const next = choose_next(previous, now);
     if (next == previous) return;
-    if (previous != nullptr) leave(*previous, now);
+    if (previous != nullptr) leave(*previous);
     if (next != nullptr)
         enter(*next);
     else

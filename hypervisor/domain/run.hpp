@@ -53,7 +53,7 @@ Nanoseconds idle_time(CpuId cpu);
 
 // ---- for the run loop, on its own CPU ----
 /// Whom this CPU runs from @p now on; null: nobody. Takes work from other CPUs rather than idle, and gives some away.
-Vcpu* choose_next(Nanoseconds now);
+Vcpu* choose_next(Vcpu* previous, Nanoseconds now);
 /// @p v was running here until now; the CPU is on another root.
 void finish_leaving(Vcpu& v);
 

@@ -12,7 +12,8 @@ namespace hv::domain {
 
 /// One CPU's scheduling state.
 struct CpuRun {
-    CpuRun() : slice{[](cpu::Timer&) { cpu::raise(cpu::Softirq::reschedule); }} {} // not constexpr: stays out of .data
+    CpuRun() : slice{&on_slice} {} // not constexpr: stays out of .data
+    static void on_slice(cpu::Timer& t);
     cpu::SpinLock lock{cpu::Rank::scheduler};
     FairQueue queue; ///< Guarded by lock, as the next.
     cpu::Timer slice;
@@ -164,11 +165,13 @@ void give_away(CpuRun& c, Nanoseconds now)
     if (Vcpu* const v = take_from(here(), to, now); v != nullptr) give_to(*v, to, now);
 }
 
-Vcpu* pick(CpuRun& c, Nanoseconds now)
+/// @p previous is still loaded here, so its state is under this CPU's lock.
+Vcpu* pick(CpuRun& c, Vcpu* previous, Nanoseconds now)
 {
     const cpu::Guard guard{c.lock};
     auto* const next = static_cast<Vcpu*>(c.queue.pick(now));
-    c.slice.stop();
+    if (previous != nullptr && previous != next && previous->runstate.state() == Runstate::running)
+        previous->runstate.change(Runstate::runnable, now);
     reschedule_at(here(), c, c.queue.deadline(), now);
     c.load.store(c.queue.load(), Order::relaxed);
     if (next == nullptr) return nullptr;
@@ -196,6 +199,14 @@ void note_idle(CpuRun& c, bool idle, Nanoseconds now)
 }
 
 } // namespace
+
+/// It may be earlier than need be: a switch leaves it as it is.
+void CpuRun::on_slice(cpu::Timer&)
+{
+    CpuRun& c = run_of(here());
+    const cpu::Guard guard{c.lock};
+    reschedule_at(here(), c, c.queue.deadline(), cpu::now());
+}
 
 RunLock::RunLock(Vcpu& v) : vcpu_{v}, run_{&lock_run_of(v)} {}
 RunLock::~RunLock()
@@ -289,15 +300,15 @@ Nanoseconds idle_time(CpuId cpu)
     return c.idle_total.load(Order::relaxed) + (since != 0 ? cpu::now() - since : 0);
 }
 
-Vcpu* choose_next(Nanoseconds now)
+Vcpu* choose_next(Vcpu* previous, Nanoseconds now)
 {
     CpuRun& c = run_of(here());
     give_away(c, now);
-    Vcpu* next = pick(c, now);
+    Vcpu* next = pick(c, previous, now);
     if (c.load.load(Order::relaxed) > 1) wake_an_idle_cpu(); // a capped one may have come back to wait here
     if (next == nullptr) {
         idle_cpus.add(here(), Order::seq_cst); // from here on others may give it work
-        if (steal(now)) next = pick(c, now);
+        if (steal(now)) next = pick(c, previous, now);
     }
     if (next != nullptr) idle_cpus.remove(here(), Order::relaxed);
     note_idle(c, next == nullptr, now);

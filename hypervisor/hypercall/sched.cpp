@@ -13,8 +13,14 @@ constexpr std::uint32_t max_polled_ports = 128;
 
 Return poll(Vcpu& v, GuestVa arg)
 {
-    const auto op = TRY(guest::In<pv_sched_poll>{arg}.read());
+    pv_sched_poll op;
+    TRY(guest::load_from_guest(std::span{&op, 1}, arg));
     if (op.nr_ports > max_polled_ports) return Error::einval;
+    if (op.nr_ports == 1) { // Linux's: without clearing a long list
+        const EventPort port{TRY(guest::load_word_from_guest(GuestVa{op.ports}))};
+        TRY(v.poll(std::span{&port, 1}, op.timeout));
+        return 0;
+    }
     std::array<std::uint32_t, max_polled_ports> raw;
     TRY(guest::In<std::uint32_t>{GuestVa{op.ports}}.read_array(std::span{raw}.first(op.nr_ports)));
     std::array<EventPort, max_polled_ports> ports;

@@ -12,12 +12,7 @@
 #define PV_PHYSDEVOP_EOI 12
 #define PV_PHYSDEVOP_MAP_PIRQ 13
 #define PV_PHYSDEVOP_UNMAP_PIRQ 14
-#define PV_PHYSDEVOP_MANAGE_PCI_ADD 15
-#define PV_PHYSDEVOP_MANAGE_PCI_REMOVE 16
-#define PV_PHYSDEVOP_PIRQ_EOI_GMFN_V1 17
-#define PV_PHYSDEVOP_MANAGE_PCI_ADD_EXT 20
 #define PV_PHYSDEVOP_SETUP_GSI 21
-#define PV_PHYSDEVOP_GET_FREE_PIRQ 23
 #define PV_PHYSDEVOP_PCI_MMCFG_RESERVED 24
 #define PV_PHYSDEVOP_PCI_DEVICE_ADD 25
 #define PV_PHYSDEVOP_PCI_DEVICE_REMOVE 26
@@ -96,26 +91,6 @@ struct pv_physdev_unmap_pirq {
 };
 PV_CHECK_SIZE(pv_physdev_unmap_pirq, 8);
 
-struct pv_physdev_manage_pci {
-    uint8_t bus;
-    uint8_t devfn;
-};
-PV_CHECK_SIZE(pv_physdev_manage_pci, 2);
-
-struct pv_physdev_manage_pci_ext {
-    uint8_t bus;
-    uint8_t devfn;
-    uint16_t hole0;
-    uint32_t is_extfn;
-    uint32_t is_virtfn;
-    struct {
-        uint8_t bus;
-        uint8_t devfn;
-    } physfn;
-    uint16_t hole1;
-};
-PV_CHECK_SIZE(pv_physdev_manage_pci_ext, 16);
-
 struct pv_physdev_setup_gsi {
     int32_t gsi;
     uint8_t triggering;
@@ -123,12 +98,6 @@ struct pv_physdev_setup_gsi {
     uint16_t hole0;
 };
 PV_CHECK_SIZE(pv_physdev_setup_gsi, 8);
-
-struct pv_physdev_get_free_pirq {
-    int32_t type;
-    uint32_t pirq;
-};
-PV_CHECK_SIZE(pv_physdev_get_free_pirq, 8);
 
 struct pv_physdev_pci_mmcfg_reserved {
     uint64_t address;

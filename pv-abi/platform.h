@@ -6,29 +6,17 @@
 
 #define PV_XENPF_INTERFACE_VERSION 0x03000001
 
-#define PV_XENPF_SETTIME32 17
-#define PV_XENPF_GET_CPU_VERSION 48
 #define PV_XENPF_FIRMWARE_INFO 50
 #define PV_XENPF_ENTER_ACPI_SLEEP 51
 #define PV_XENPF_GET_CPUINFO 55
 #define PV_XENPF_SETTIME64 62
 
 #define PV_FW_DISK_INFO 1
-#define PV_FW_DISK_MBR_SIGNATURE 2
-#define PV_FW_VBEDDC_INFO 3
-#define PV_FW_KBD_SHIFT_FLAGS 5
 
 #define PV_PCPU_FLAGS_ONLINE 0x1
 #define PV_PCPU_FLAGS_INVALID 0x2
 
 #ifndef __ASSEMBLER__
-
-struct pv_xenpf_settime32 {
-    uint32_t secs;
-    uint32_t nsecs;
-    uint64_t system_time;
-};
-PV_CHECK_SIZE(pv_xenpf_settime32, 16);
 
 struct pv_xenpf_settime64 {
     uint64_t secs;
@@ -65,26 +53,14 @@ struct pv_xenpf_pcpuinfo {
 };
 PV_CHECK_SIZE(pv_xenpf_pcpuinfo, 20);
 
-struct pv_xenpf_pcpu_version {
-    uint32_t xen_cpuid;
-    uint32_t max_present;
-    char vendor_id[12];
-    uint32_t family;
-    uint32_t model;
-    uint32_t stepping;
-};
-PV_CHECK_SIZE(pv_xenpf_pcpu_version, 32);
-
 struct pv_platform_op {
     uint32_t cmd;
     uint32_t interface_version;
     union {
-        PV_ARM(struct pv_xenpf_settime32, settime32, 128);
         PV_ARM(struct pv_xenpf_settime64, settime64, 128);
         PV_ARM(struct pv_xenpf_firmware_info, firmware_info, 128);
         PV_ARM(struct pv_xenpf_enter_acpi_sleep, enter_acpi_sleep, 128);
         PV_ARM(struct pv_xenpf_pcpuinfo, pcpu_info, 128);
-        PV_ARM(struct pv_xenpf_pcpu_version, pcpu_version, 128);
         uint64_t words[16];
     } u;
 };

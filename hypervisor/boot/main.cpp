@@ -122,7 +122,6 @@ void hand_memory_over()
     arch::x86::init_time();
     cpu::start_clock();
     domain::start_wallclock();
-    domain::set_after_crash(options.noreboot ? domain::AfterCrash::halt : domain::AfterCrash::reset);
     const std::uint32_t present = arch::x86::acpi().cpu_count == 0 ? 1 : arch::x86::acpi().cpu_count;
     const std::uint32_t cpus = options.maxcpus != 0 && options.maxcpus < present ? options.maxcpus : present;
     arch::x86::init_windows(cpus);

@@ -4,15 +4,9 @@
 #include "domain/audit.hpp"
 #include "cpu/park.hpp"
 #include "domain/grants.hpp"
-#include "domain/pirq.hpp"
 
 namespace hv::domain {
 namespace {
-
-void name_root(mm::Audit& a, std::uint64_t root)
-{
-    if (root != 0) a.type_ref(mfn_of(Maddr{root}));
-}
 
 template <std::size_t N> void name_frames(mm::Audit& a, const std::array<Mfn, N>& frames, std::uint32_t entries)
 {
@@ -22,8 +16,8 @@ template <std::size_t N> void name_frames(mm::Audit& a, const std::array<Mfn, N>
 
 void name_vcpu(mm::Audit& a, Vcpu& v)
 {
-    name_root(a, v.hot.kernel_root);
-    name_root(a, v.hot.user_root);
+    for (const std::uint64_t root : {v.hot.kernel_root, v.hot.user_root})
+        if (root != 0) a.type_ref(mfn_of(Maddr{root}));
     name_frames(a, v.cpu.gdt_frames, v.cpu.gdt_entries);
     name_frames(a, v.cpu.ldt_frames, v.cpu.ldt_entries);
     if (v.has_info_page()) a.type_ref(arch::frame_of_address(v.hot.info));
@@ -55,7 +49,6 @@ Result<mm::AuditReport, false> audit_machine()
         for (std::uint32_t i = 0; i < d.vcpu_count(); ++i)
             name_vcpu(a, *d.vcpu(VcpuId{i}));
     });
-    if (const Mfn eoi = eoi_frame(); eoi != invalid_mfn) a.type_ref(eoi);
     return a.finish();
 }
 

@@ -4,7 +4,6 @@
 // input goes to the hardware domain until CTRL-a is typed three times, then to the hypervisor's keys, and back the
 // same way. Input state under a lock of rank console.
 #pragma once
-#include "base/units.hpp"
 #include <span>
 
 namespace hv::domain {

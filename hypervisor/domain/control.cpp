@@ -1,16 +1,54 @@
 // SPDX-License-Identifier: MIT
 //
-// domctl: finding the domain, and the operations that are one step each.
+// domctl: finding the domain, creating and describing one, and the operations that are one step each.
 #include "domain/control.hpp"
-#include "domain/cpu_policy.hpp"
+#include "domain/run.hpp"
 #include "guest/guest_ptr.hpp"
 #include "mm/frame.hpp"
 
 namespace hv::domain {
 namespace {
 
+constexpr std::uint32_t default_grant_frames = 64, default_maptrack_frames = 1024;
+constexpr std::uint32_t most_grant_frames = 1024, most_maptrack_frames = 4096;
+constexpr std::uint32_t allowed_flags = PV_DOMCTL_CDF_XS_DOMAIN;
+
 constexpr std::uint32_t most_bitmap_bytes = 512;
 constexpr std::uint64_t most_frames_asked = 1024;
+
+/// Only 64-bit PV domains without devices of their own.
+Result<> check(const pv_domctl_createdomain& c)
+{
+    if ((c.flags & ~allowed_flags) != 0 || c.iommu_opts != 0 || c.vmtrace_size != 0) return Error::einval;
+    if (c.max_vcpus == 0 || c.max_vcpus > max_vcpus_per_domain) return Error::einval;
+    if (c.arch.emulation_flags != 0 || (c.arch.misc_flags & ~PV_X86_MISC_FLAGS_MAX) != 0) return Error::einval;
+    const std::uint32_t grant_version = c.grant_opts & PV_DOMCTL_GRANT_VERSION_MASK; // the highest it may use
+    if (grant_version == 0 || c.grant_opts > PV_DOMCTL_GRANT_VERSION_MASK) return Error::einval;
+    if (c.cpupool_id != 0) return Error::enoent;
+    return Ok{};
+}
+
+/// -1 asks for the default.
+std::uint32_t limit(std::int32_t asked, std::uint32_t usual, std::uint32_t most)
+{
+    const std::uint32_t n = asked < 0 ? usual : static_cast<std::uint32_t>(asked);
+    return n < most ? n : most;
+}
+
+Result<> create_domain(pv_domctl& op)
+{
+    const pv_domctl_createdomain& c = op.u.createdomain;
+    TRY(check(c));
+    DomainConfig config;
+    if (op.domain != 0 && op.domain < PV_DOMID_FIRST_RESERVED) config.id = DomainId{op.domain};
+    config.max_vcpus = c.max_vcpus;
+    config.max_event_port = c.max_evtchn_port;
+    config.max_grant_frames = limit(c.max_grant_frames, default_grant_frames, most_grant_frames);
+    config.max_maptrack_frames = limit(c.max_maptrack_frames, default_maptrack_frames, most_maptrack_frames);
+    __builtin_memcpy(config.handle.data(), c.handle, sizeof c.handle);
+    op.domain = TRY(Domain::create(config))->id().raw();
+    return Ok{};
+}
 
 std::uint64_t frame_type(const mm::Frame& f)
 {
@@ -37,25 +75,15 @@ Result<> page_frame_info(const Domain& d, const pv_domctl_getpageframeinfo3& q)
 Result<> scheduler_op(Domain& d, pv_domctl_scheduler_op& op)
 {
     constexpr std::uint16_t keep = 0xffff;
+    auto& s = op.u.credit;
     if (op.sched_id != scheduler_id) return Error::einval;
-    switch (op.cmd) {
-    case PV_DOMCTL_SCHEDOP_GETINFO:
-        op.u.credit = {static_cast<std::uint16_t>(d.weight), static_cast<std::uint16_t>(d.cap)};
-        return Ok{};
-    case PV_DOMCTL_SCHEDOP_PUTINFO: {
-        const auto& s = op.u.credit;
-        if (s.cap != keep && s.cap > 100 * d.max_vcpus()) return Error::einval;
-        d.set_share(s.weight == 0 ? d.weight : s.weight, s.cap == keep ? d.cap : s.cap);
+    if (op.cmd == PV_DOMCTL_SCHEDOP_GETINFO) {
+        s = {static_cast<std::uint16_t>(d.weight), static_cast<std::uint16_t>(d.cap)};
         return Ok{};
     }
-    default: return Error::einval;
-    }
-}
-
-Result<> set_tsc(const pv_domctl_tsc_info& t)
-{
-    constexpr std::uint32_t mode_default = 0, mode_native = 2; // the others trap and emulate rdtsc
-    return t.tsc_mode == mode_default || t.tsc_mode == mode_native ? Result<>{Ok{}} : Error::eopnotsupp;
+    if (op.cmd != PV_DOMCTL_SCHEDOP_PUTINFO || (s.cap != keep && s.cap > 100 * d.max_vcpus())) return Error::einval;
+    d.set_share(s.weight == 0 ? d.weight : s.weight, s.cap == keep ? d.cap : s.cap);
+    return Ok{};
 }
 
 /// There is one policy; what is set must be well formed, no more.
@@ -71,55 +99,14 @@ Result<> cpu_policy(pv_domctl& op)
     return check_policy(GuestVa{p.leaves}, p.nr_leaves);
 }
 
-/// Devices are not given to other domains: taking away what nobody has is done, giving is refused.
-Result<> permission(std::uint8_t allow) { return allow == 0 ? Result<>{Ok{}} : Error::eopnotsupp; }
+Result<> only_if(bool fine, Error otherwise) { return fine ? Result<>{Ok{}} : otherwise; }
 
 Result<> node_affinity(pv_domctl& op)
 {
     const pv_xenctl_bitmap& map = op.u.nodeaffinity;
     const CpuSet node_0 = CpuSet::of(CpuId{0});
     if (op.cmd == PV_DOMCTL_GETNODEAFFINITY) return write_set(map, node_0);
-    return TRY(read_set(map)).contains(node_0) ? Result<>{Ok{}} : Error::einval;
-}
-
-Result<> life_op(Vcpu& caller, Domain& d, std::uint32_t cmd)
-{
-    if (&d == &caller.domain()) return Error::einval;
-    switch (cmd) {
-    case PV_DOMCTL_DESTROYDOMAIN: return d.destroy();
-    case PV_DOMCTL_PAUSEDOMAIN: return d.controller_pause();
-    case PV_DOMCTL_UNPAUSEDOMAIN: return d.controller_unpause();
-    default: d.resume(); return Ok{};
-    }
-}
-
-Result<> property_op(Domain& d, pv_domctl& op)
-{
-    switch (op.cmd) {
-    case PV_DOMCTL_MAX_MEM: d.set_max_pages(op.u.max_mem / (page_size / 1024)); return Ok{};
-    case PV_DOMCTL_SETNODEAFFINITY:
-    case PV_DOMCTL_GETNODEAFFINITY: return node_affinity(op);
-    case PV_DOMCTL_SCHEDULER_OP: return scheduler_op(d, op.u.scheduler_op);
-    case PV_DOMCTL_SETDOMAINHANDLE: {
-        const cpu::Guard guard{d.lock()};
-        for (std::size_t i = 0; i < d.handle.size(); ++i)
-            d.handle[i] = op.u.setdomainhandle.handle[i];
-        return Ok{};
-    }
-    case PV_DOMCTL_SET_ADDRESS_SIZE: return op.u.address_size == 64 ? Result<>{Ok{}} : Error::einval;
-    case PV_DOMCTL_GET_ADDRESS_SIZE: op.u.address_size = 64; return Ok{};
-    case PV_DOMCTL_SETTSCINFO: return set_tsc(op.u.tsc_info);
-    case PV_DOMCTL_GETTSCINFO: op.u.tsc_info = {0, arch::tsc_scale().khz, 0, 0, 0}; return Ok{};
-    case PV_DOMCTL_SET_CPU_POLICY:
-    case PV_DOMCTL_GET_CPU_POLICY: return cpu_policy(op);
-    case PV_DOMCTL_GETPAGEFRAMEINFO3: return page_frame_info(d, op.u.getpageframeinfo3);
-    case PV_DOMCTL_SETTIMEOFFSET: // wallclocks are alike in all domains
-        return op.u.settimeoffset == 0 ? Result<>{Ok{}} : Error::eopnotsupp;
-    case PV_DOMCTL_IOMEM_PERMISSION: return permission(op.u.iomem_permission.allow_access);
-    case PV_DOMCTL_IOPORT_PERMISSION: return permission(op.u.ioport_permission.allow_access);
-    case PV_DOMCTL_IRQ_PERMISSION: return permission(op.u.irq_permission.allow_access);
-    default: return Error::enosys;
-    }
+    return only_if(TRY(read_set(map)).contains(node_0), Error::einval);
 }
 
 /// The domain asked for, or the next one there is: how toolstacks walk all domains.
@@ -133,28 +120,93 @@ Result<> domain_info(pv_domctl& op)
     return Ok{};
 }
 
-Result<> run(Vcpu& caller, pv_domctl& op)
+Result<> run(Domain& d, pv_domctl& op)
+{
+    switch (op.cmd) {
+    case PV_DOMCTL_DESTROYDOMAIN: return d.destroy();
+    case PV_DOMCTL_PAUSEDOMAIN: return d.controller_pause();
+    case PV_DOMCTL_UNPAUSEDOMAIN: return d.controller_unpause();
+    case PV_DOMCTL_RESUMEDOMAIN: d.resume(); return Ok{};
+    case PV_DOMCTL_MAX_MEM: d.set_max_pages(op.u.max_mem / (page_size / 1024)); return Ok{};
+    case PV_DOMCTL_SETNODEAFFINITY:
+    case PV_DOMCTL_GETNODEAFFINITY: return node_affinity(op);
+    case PV_DOMCTL_SCHEDULER_OP: return scheduler_op(d, op.u.scheduler_op);
+    case PV_DOMCTL_SETDOMAINHANDLE: {
+        const cpu::Guard guard{d.lock()};
+        __builtin_memcpy(d.handle.data(), op.u.setdomainhandle.handle, sizeof d.handle);
+        return Ok{};
+    }
+    case PV_DOMCTL_SET_ADDRESS_SIZE: return only_if(op.u.address_size == 64, Error::einval);
+    case PV_DOMCTL_GET_ADDRESS_SIZE: op.u.address_size = 64; return Ok{};
+    case PV_DOMCTL_SETTSCINFO: // native is the default; the other modes trap and emulate rdtsc
+        return only_if(op.u.tsc_info.tsc_mode == 0 || op.u.tsc_info.tsc_mode == 2, Error::eopnotsupp);
+    case PV_DOMCTL_GETTSCINFO: op.u.tsc_info = {0, arch::tsc_scale().khz, 0, 0, 0}; return Ok{};
+    case PV_DOMCTL_SET_CPU_POLICY:
+    case PV_DOMCTL_GET_CPU_POLICY: return cpu_policy(op);
+    case PV_DOMCTL_GETPAGEFRAMEINFO3: return page_frame_info(d, op.u.getpageframeinfo3);
+    case PV_DOMCTL_SETTIMEOFFSET: // wallclocks are alike in all domains
+        return only_if(op.u.settimeoffset == 0, Error::eopnotsupp);
+    // Devices are not given to other domains: taking away what nobody has is done, giving is refused.
+    case PV_DOMCTL_IOMEM_PERMISSION: return only_if(op.u.iomem_permission.allow_access == 0, Error::eopnotsupp);
+    case PV_DOMCTL_IOPORT_PERMISSION: return only_if(op.u.ioport_permission.allow_access == 0, Error::eopnotsupp);
+    case PV_DOMCTL_IRQ_PERMISSION: return only_if(op.u.irq_permission.allow_access == 0, Error::eopnotsupp);
+    default: return Error::enosys;
+    }
+}
+
+/// A domain does none of this to itself.
+bool is_for_others(std::uint32_t cmd)
+{
+    return cmd == PV_DOMCTL_DESTROYDOMAIN || cmd == PV_DOMCTL_PAUSEDOMAIN || cmd == PV_DOMCTL_UNPAUSEDOMAIN ||
+           cmd == PV_DOMCTL_RESUMEDOMAIN;
+}
+
+} // namespace
+
+Result<> control_domain(Vcpu& caller, pv_domctl& op)
 {
     if (op.cmd == PV_DOMCTL_CREATEDOMAIN) return create_domain(op);
     if (op.cmd == PV_DOMCTL_GETDOMAININFO) return domain_info(op);
     const DomainRef d = find_domain(DomainId{op.domain});
     if (!d) return Error::esrch;
     switch (op.cmd) {
-    case PV_DOMCTL_DESTROYDOMAIN:
-    case PV_DOMCTL_PAUSEDOMAIN:
-    case PV_DOMCTL_UNPAUSEDOMAIN:
-    case PV_DOMCTL_RESUMEDOMAIN: return life_op(caller, *d, op.cmd);
     case PV_DOMCTL_MAX_VCPUS:
     case PV_DOMCTL_SETVCPUCONTEXT:
     case PV_DOMCTL_GETVCPUCONTEXT:
     case PV_DOMCTL_GETVCPUINFO:
     case PV_DOMCTL_SETVCPUAFFINITY:
     case PV_DOMCTL_GETVCPUAFFINITY: return control_vcpu(caller, *d, op);
-    default: return property_op(*d, op);
+    default: return is_for_others(op.cmd) && d.get() == &caller.domain() ? Error::einval : run(*d, op);
     }
 }
 
-} // namespace
+void describe(Domain& d, pv_domctl_getdomaininfo& info)
+{
+    info = {};
+    bool all_blocked = true;
+    for (std::uint32_t i = 0; i < d.vcpu_count(); ++i) {
+        Vcpu& v = *d.vcpu(VcpuId{i});
+        const pv_vcpu_runstate_info state = runstate_now(v);
+        info.cpu_time += state.time[PV_RUNSTATE_RUNNING];
+        if (!v.online()) continue;
+        ++info.nr_online_vcpus;
+        all_blocked = all_blocked && v.blocked();
+        if (state.state == PV_RUNSTATE_RUNNING) info.flags |= PV_DOMINF_RUNNING;
+    }
+    if (info.nr_online_vcpus != 0 && all_blocked) info.flags |= PV_DOMINF_BLOCKED;
+    if (d.is_dying()) info.flags |= PV_DOMINF_DYING;
+    if (d.controller_paused()) info.flags |= PV_DOMINF_PAUSED;
+    if (d.is_shut_down())
+        info.flags |= PV_DOMINF_SHUTDOWN | (d.shutdown_reason() & PV_DOMINF_SHUTDOWNMASK) << PV_DOMINF_SHUTDOWNSHIFT;
+    info.domain = d.id().raw();
+    info.tot_pages = d.page_count();
+    info.max_pages = d.max_pages();
+    info.shared_info_frame = d.shared_info_frame().raw();
+    info.max_vcpu_id = d.vcpu_count() == 0 ? PV_INVALID_MAX_VCPU_ID : d.vcpu_count() - 1;
+    const cpu::Guard guard{d.lock()};
+    __builtin_memcpy(info.handle, d.handle.data(), sizeof info.handle);
+    info.gpaddr_bits = static_cast<std::uint8_t>(arch::cpu_features().physical_bits);
+}
 
 Result<CpuSet> read_set(const pv_xenctl_bitmap& map)
 {
@@ -176,12 +228,6 @@ Result<> write_set(const pv_xenctl_bitmap& map, const CpuSet& set)
     for (std::uint32_t i = 0; i < bytes; ++i)
         TRY(out.write(i < max_cpus / 8 ? static_cast<std::uint8_t>(set.word(i / 8) >> i % 8 * 8) : 0, i));
     return Ok{};
-}
-
-Result<std::uint64_t> control_domain(Vcpu& caller, pv_domctl& op)
-{
-    TRY(run(caller, op));
-    return 0;
 }
 
 } // namespace hv::domain

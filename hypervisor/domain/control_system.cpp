@@ -4,11 +4,11 @@
 #include "base/log.hpp"
 #include "domain/console.hpp"
 #include "domain/control.hpp"
-#include "domain/counters.hpp"
-#include "domain/cpu_policy.hpp"
+#include "domain/grants.hpp"
 #include "domain/run.hpp"
 #include "guest/guest_ptr.hpp"
 #include "mm/allocator.hpp"
+#include "mm/update.hpp"
 
 namespace hv::domain {
 namespace {
@@ -120,21 +120,6 @@ Result<> scheduler(pv_sysctl_scheduler_op& q)
     return Ok{};
 }
 
-Result<> policy(pv_sysctl_cpu_policy& q)
-{
-    const PolicyKind kind = TRY(policy_kind(q.index, PV_SYSCTL_CPU_POLICY_PV_DEFAULT));
-    q.nr_leaves = TRY(write_policy(kind, GuestVa{q.leaves}, q.nr_leaves));
-    q.nr_msrs = 0;
-    return Ok{};
-}
-
-Result<> featureset(pv_sysctl_cpu_featureset& q)
-{
-    const PolicyKind kind = TRY(policy_kind(q.index, PV_SYSCTL_CPU_FEATURESET_PV_MAX));
-    q.nr_features = TRY(write_featureset(kind, GuestVa{q.features}, q.nr_features));
-    return Ok{};
-}
-
 Result<> cpu_times(pv_sysctl_getcpuinfo& q)
 {
     const guest::Out<pv_sysctl_cpuinfo> out{GuestVa{q.info}};
@@ -183,15 +168,20 @@ Result<> vcpu_times(std::uint64_t (&words)[16])
     return Ok{};
 }
 
-Result<> counters(pv_sysctl& op)
+} // namespace
+
+Counters read_counters()
 {
-    const Counters c = read_counters();
-    for (std::size_t i = 0; i < c.size(); ++i)
-        op.u.words[i] = c[i];
-    return Ok{};
+    Counters c{mm::free_frames(), mm::heap_bytes(), 0, GrantTable::uses(), 0, mm::foreign_mappings(), 0, 0};
+    for_each_domain([&](Domain& d) {
+        c[2] += d.events.open_ports();
+        ++c[4];
+        if (d.is_dying()) c[6] += d.held();
+    });
+    return c;
 }
 
-Result<> run(pv_sysctl& op)
+Result<> control_system(pv_sysctl& op)
 {
     switch (op.cmd) {
     case PV_SYSCTL_READCONSOLE: return read_console(op.u.readconsole);
@@ -206,21 +196,28 @@ Result<> run(pv_sysctl& op)
     case PV_SYSCTL_CPUPOOL_OP: return cpu_pool(op.u.cpupool_op);
     case PV_SYSCTL_SCHEDULER_OP: return scheduler(op.u.scheduler_op);
     case PV_SYSCTL_GET_CPU_LEVELLING_CAPS: op.u.cpu_levelling_caps = 0; return Ok{};
-    case PV_SYSCTL_GET_CPU_POLICY: return policy(op.u.cpu_policy);
-    case PV_SYSCTL_GET_CPU_FEATURESET: return featureset(op.u.cpu_featureset);
-    case sysctl_counters: return counters(op);
+    case PV_SYSCTL_GET_CPU_POLICY: {
+        pv_sysctl_cpu_policy& q = op.u.cpu_policy;
+        const PolicyKind kind = TRY(policy_kind(q.index, PV_SYSCTL_CPU_POLICY_PV_DEFAULT));
+        q.nr_leaves = TRY(write_policy(kind, GuestVa{q.leaves}, q.nr_leaves));
+        q.nr_msrs = 0;
+        return Ok{};
+    }
+    case PV_SYSCTL_GET_CPU_FEATURESET: {
+        pv_sysctl_cpu_featureset& q = op.u.cpu_featureset;
+        const PolicyKind kind = TRY(policy_kind(q.index, PV_SYSCTL_CPU_FEATURESET_PV_MAX));
+        q.nr_features = TRY(write_featureset(kind, GuestVa{q.features}, q.nr_features));
+        return Ok{};
+    }
+    case sysctl_counters: {
+        const Counters c = read_counters();
+        __builtin_memcpy(op.u.words, c.data(), sizeof c);
+        return Ok{};
+    }
     case sysctl_locks: return lock_contention(op.u.words);
     case sysctl_vcpu_times: return vcpu_times(op.u.words);
     default: return Error::enosys;
     }
-}
-
-} // namespace
-
-Result<std::uint64_t> control_system(Vcpu&, pv_sysctl& op)
-{
-    TRY(run(op));
-    return 0;
 }
 
 } // namespace hv::domain

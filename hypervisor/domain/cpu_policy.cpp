@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// See domain/cpu_policy.hpp.
-#include "domain/cpu_policy.hpp"
+// The CPUID policy of domain/control.hpp.
+#include "domain/control.hpp"
 #include "guest/cpuid_policy.hpp"
 #include "guest/guest_ptr.hpp"
-#include "pv-abi/sysctl.h"
 
 namespace hv::domain {
 namespace {
 
 using arch::CpuidLeaf;
 
-constexpr std::uint32_t second_hypervisor_base = guest::cpuid_hypervisor_base + 0x100; // another hypervisor's leaves
 constexpr std::uint32_t most_leaves = 1024;
 
 CpuidLeaf leaf_of(PolicyKind kind, std::uint32_t leaf, std::uint32_t subleaf)
@@ -21,39 +19,17 @@ CpuidLeaf leaf_of(PolicyKind kind, std::uint32_t leaf, std::uint32_t subleaf)
 }
 
 /// Where each feature word comes from: leaf, subleaf, register.
-enum class Register : std::uint8_t { a, b, c, d };
 struct Source {
     std::uint32_t leaf;
     std::uint8_t subleaf;
-    Register reg;
+    std::uint32_t CpuidLeaf::*reg;
 };
+constexpr auto a = &CpuidLeaf::eax, b = &CpuidLeaf::ebx, c = &CpuidLeaf::ecx, d = &CpuidLeaf::edx;
 constexpr Source sources[] = {
-    {1, 0, Register::d},          {1, 0, Register::c}, {0x80000001, 0, Register::d}, {0x80000001, 0, Register::c},
-    {0xd, 1, Register::a},        {7, 0, Register::b}, {7, 0, Register::c},          {0x80000007, 0, Register::d},
-    {0x80000008, 0, Register::b}, {7, 0, Register::d}, {7, 1, Register::a},          {0x80000021, 0, Register::a},
-    {7, 1, Register::b},          {7, 2, Register::d}, {7, 1, Register::c},          {7, 1, Register::d},
+    {1, 0, d}, {1, 0, c},          {0x80000001, 0, d}, {0x80000001, 0, c}, {0xd, 1, a}, {7, 0, b},
+    {7, 0, c}, {0x80000007, 0, d}, {0x80000008, 0, b}, {7, 0, d},          {7, 1, a},   {0x80000021, 0, a},
+    {7, 1, b}, {7, 2, d},          {7, 1, c},          {7, 1, d},
 }; // the words that follow are of model-specific registers, which guests do not see
-
-std::uint32_t pick(const CpuidLeaf& l, Register r)
-{
-    switch (r) {
-    case Register::a: return l.eax;
-    case Register::b: return l.ebx;
-    case Register::c: return l.ecx;
-    default: return l.edx;
-    }
-}
-
-/// Calls @p f(leaf, subleaf) for what the ABI's lists hold: of the hypervisors' own leaves only the first ones.
-template <typename F> void for_each_listed_leaf(F&& f)
-{
-    constexpr std::uint32_t base = guest::cpuid_hypervisor_base, extended = 0x80000000;
-    guest::for_each_leaf([&](std::uint32_t leaf, std::uint32_t subleaf) {
-        if (leaf > base && leaf < extended) return;
-        f(leaf, subleaf);
-        if (leaf == base) f(second_hypervisor_base, PV_CPUID_NO_SUBLEAF);
-    });
-}
 
 } // namespace
 
@@ -69,7 +45,7 @@ Result<std::uint32_t> write_policy(PolicyKind kind, GuestVa leaves, std::uint32_
     const guest::Out<pv_cpuid_leaf> out{leaves};
     std::uint32_t n = 0;
     Result<> status = Ok{};
-    for_each_listed_leaf([&](std::uint32_t leaf, std::uint32_t subleaf) {
+    guest::for_each_leaf([&](std::uint32_t leaf, std::uint32_t subleaf) {
         if (!out.null() && status.ok()) {
             const CpuidLeaf l = leaf_of(kind, leaf, subleaf);
             const pv_cpuid_leaf record{leaf, subleaf, l.eax, l.ebx, l.ecx, l.edx};
@@ -99,7 +75,7 @@ std::uint32_t feature_word(PolicyKind kind, std::uint32_t index)
     const Source& s = sources[index];
     const bool has_leaf = s.leaf <= arch::cpuid(s.leaf & 0x80000000, 0).eax;
     const bool has_subleaf = s.leaf != 7 || s.subleaf == 0 || s.subleaf <= leaf_of(kind, 7, 0).eax;
-    return has_leaf && has_subleaf ? pick(leaf_of(kind, s.leaf, s.subleaf), s.reg) : 0;
+    return has_leaf && has_subleaf ? leaf_of(kind, s.leaf, s.subleaf).*s.reg : 0;
 }
 
 Result<std::uint32_t> write_featureset(PolicyKind kind, GuestVa words, std::uint32_t count)

@@ -91,11 +91,7 @@ public:
     void set_share(std::uint32_t weight, std::uint32_t cap);
     Atomic<std::uint32_t> pollers; ///< vCPUs in SCHEDOP_poll.
     /// XENMEM_set_memory_map of the builder; guarded by lock().
-    struct MemoryMapEntry {
-        std::uint64_t address, bytes;
-        std::uint32_t type;
-    };
-    std::array<MemoryMapEntry, 32> memory_map{};
+    std::array<pv_e820_entry, 32> memory_map{};
     std::uint32_t memory_map_entries = 0; ///< As memory_map.
 
 private:
@@ -109,7 +105,7 @@ private:
     static void on_reap(cpu::Timer& t);
     Result<> prepare(const DomainConfig& config);
     void settle_vcpus();
-    void wait_for_vcpus();
+    void stop_vcpus(); ///< None may be runnable.
     Result<> begin_death();
     Result<> give_back();
     [[noreturn]] void end_machine(std::uint32_t reason);
@@ -128,20 +124,21 @@ private:
     Atomic<bool> shut_down_;
     Atomic<Life> life_;
     DomainTimer watchdogs_[2], reaper_;
-    Domain *next_ = nullptr, *hash_next_ = nullptr; ///< Guarded by the list's lock.
+    Domain* hash_next_ = nullptr; ///< Guarded by the list's lock.
 };
 
 /// Keeps a domain's memory from being freed; not the domain from dying.
 class DomainRef {
 public:
     DomainRef() = default;
-    explicit DomainRef(Domain& d) : domain_{&d} { d.references_.fetch_add(1, Order::relaxed); }
+    explicit DomainRef(Domain* d) : domain_{d}
+    {
+        if (d != nullptr) d->references_.fetch_add(1, Order::relaxed);
+    }
     DomainRef(DomainRef&& o) noexcept : domain_{o.domain_} { o.domain_ = nullptr; }
     DomainRef& operator=(DomainRef&& o) noexcept
     {
-        if (this == &o) return *this;
-        reset();
-        domain_ = std::exchange(o.domain_, nullptr);
+        std::swap(domain_, o.domain_);
         return *this;
     }
     ~DomainRef() { reset(); }
@@ -176,9 +173,5 @@ Domain* hardware_domain();
 
 /// The vCPU that runs on this CPU; there must be one.
 Vcpu& current();
-
-/// `noreboot` on the command line: a dead hardware domain halts the machine rather than resetting it.
-enum class AfterCrash : std::uint8_t { reset, halt };
-void set_after_crash(AfterCrash what);
 
 } // namespace hv::domain

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
-// The list of all domains, in order of id, with a hash beside it, and the choice of ids: they grow and wrap around, so
-// that the id given out is the one free for longest. One lock; a domain leaves the list with its last reference.
-#include "domain/domain_list.hpp"
+// All domains, by a hash of their ids, and the choice of ids: they grow and wrap around, so that the id given out is
+// the one free for longest. One lock; a domain leaves with its last reference.
+#include "cpu/clock.hpp"
+#include "cpu/percpu.hpp"
+#include "domain/domain.hpp"
 #include "domain/grants.hpp"
 
 namespace hv::domain {
 namespace {
 
 cpu::SpinLock list_lock{cpu::Rank::domain_list};
-Domain* first; ///< All below guarded by list_lock.
-std::array<Domain*, 256> buckets;
+std::array<Domain*, 256> buckets; ///< All below guarded by list_lock.
 Domain* hardware;
 std::uint16_t next_id = 1;
 
@@ -19,20 +20,21 @@ Domain*& bucket_of(DomainId id) { return buckets[id.raw() % buckets.size()]; }
 } // namespace
 
 struct DomainListAccess {
-    /// The link, the list's head or a member's, to the first domain whose id is @p id or more.
-    static Domain*& link_to(DomainId id)
-    {
-        Domain** at = &first;
-        while (*at != nullptr && (*at)->id() < id)
-            at = &(*at)->next_;
-        return *at;
-    }
     static Domain* find(DomainId id)
     {
         Domain* d = bucket_of(id);
         while (d != nullptr && d->id() != id)
             d = d->hash_next_;
         return d;
+    }
+    /// The one with the lowest id >= @p id.
+    static Domain* next(DomainId id)
+    {
+        Domain* best = nullptr;
+        for (Domain* d : buckets)
+            for (; d != nullptr; d = d->hash_next_)
+                if (d->id() >= id && (best == nullptr || d->id() < best->id())) best = d;
+        return best;
     }
     static Result<DomainId> choose()
     {
@@ -46,15 +48,12 @@ struct DomainListAccess {
     static void link(mm::Box<Domain> box)
     {
         Domain& d = *box;
-        Domain*& at = link_to(d.id());
-        d.next_ = std::exchange(at, &d);
         d.hash_next_ = std::exchange(bucket_of(d.id()), &d);
         if (d.is_hardware_domain()) hardware = &d;
         d.self_ = std::move(box);
     }
     static mm::Box<Domain> unlink(Domain& d)
     {
-        link_to(d.id()) = d.next_;
         Domain** at = &bucket_of(d.id());
         while (*at != &d)
             at = &(*at)->hash_next_;
@@ -87,14 +86,16 @@ Result<Domain*> Domain::create(const DomainConfig& config)
     return d;
 }
 
-bool reap(Domain& d)
+/// Frees a dead domain and announces it, unless somebody still refers to it or to its frames.
+void Domain::on_reap(cpu::Timer& t)
 {
+    constexpr Nanoseconds reap_interval = 5'000'000;
+    Domain& d = static_cast<DomainTimer&>(t).domain;
     {
         const mm::Box<Domain> last = DomainListAccess::take_if_free(d);
-        if (!last) return false;
+        if (!last) return d.reaper_.start(cpu::this_cpu().timers, cpu::now() + reap_interval);
     }
     raise_virq(PV_VIRQ_DOM_EXC);
-    return true;
 }
 
 void DomainRef::drop()
@@ -106,13 +107,12 @@ void DomainRef::drop()
 DomainRef find_domain(DomainId id)
 {
     const cpu::Guard guard{list_lock};
-    Domain* const d = DomainListAccess::find(id);
-    return d == nullptr ? DomainRef{} : DomainRef{*d};
+    return DomainRef{DomainListAccess::find(id)};
 }
 
 Result<DomainRef> resolve(DomainId id, Vcpu& caller)
 {
-    if (id.raw() == PV_DOMID_SELF) return DomainRef{caller.domain()};
+    if (id.raw() == PV_DOMID_SELF) return DomainRef{&caller.domain()};
     DomainRef d = find_domain(id);
     if (!d || d->is_dying()) return Error::esrch;
     return d;
@@ -121,8 +121,7 @@ Result<DomainRef> resolve(DomainId id, Vcpu& caller)
 DomainRef next_domain(DomainId id)
 {
     const cpu::Guard guard{list_lock};
-    Domain* const d = DomainListAccess::link_to(id);
-    return d == nullptr ? DomainRef{} : DomainRef{*d};
+    return DomainRef{DomainListAccess::next(id)};
 }
 
 Domain* hardware_domain() { return hardware; }

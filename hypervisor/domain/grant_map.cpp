@@ -83,7 +83,7 @@ MapResult GrantMapper::map(const MapRequest& r)
     if ((r.flags & PV_GNTMAP_DEVICE_MAP) != 0) flags |= Mapping::device;
     m.frame = frame.release();
     m.ref = r.ref;
-    m.granter = DomainRef{*granter};
+    m.granter = DomainRef{granter};
     const Maddr bus = maddr_of(m.frame);
     Maptrack::publish(m, flags);
     return {GrantStatus::okay, handle, bus};

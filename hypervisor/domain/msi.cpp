@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// See domain/msi.hpp. Layouts: PCI Local Bus Specification 3.0, 6.8.
-#include "domain/msi.hpp"
-#include "cpu/lock.hpp"
+// See domain/pirq.hpp. Layouts: PCI Local Bus Specification 3.0, 6.8.
+#include "domain/pirq.hpp"
 #include "mm/frame.hpp"
 
 namespace hv::domain {

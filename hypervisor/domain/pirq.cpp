@@ -2,7 +2,6 @@
 //
 // See domain/pirq.hpp. Events are raised outside of the lock: the port was copied out.
 #include "domain/pirq.hpp"
-#include "base/log.hpp"
 #include "domain/upcalls.hpp"
 
 namespace hv::domain {
@@ -22,7 +21,6 @@ struct Line {
 
 cpu::SpinLock lines_lock{cpu::Rank::pirq};
 std::array<Line, max_pirqs> lines;
-std::optional<mm::MappedPage> eoi_page;
 
 unsigned gsis() { return arch::gsi_count() < max_pirqs ? arch::gsi_count() : max_pirqs; }
 
@@ -30,36 +28,11 @@ Line* find(Pirq p) { return p.raw() < max_pirqs ? &lines[p.raw()] : nullptr; }
 
 bool needs_eoi(const Line& l) { return l.kind == Kind::gsi && l.trigger == arch::Trigger::level; }
 
-/// Keeps the domain's bitmap in step; lock held.
-void publish_eoi(Pirq p)
-{
-    if (!eoi_page) return;
-    auto* const word = eoi_page->at<std::uint64_t>(p.raw() / 64 * 8);
-    const std::uint64_t bit = 1ULL << (p.raw() % 64);
-    if (needs_eoi(lines[p.raw()]))
-        shared::fetch_or(word, bit);
-    else
-        shared::fetch_and(word, ~bit);
-}
-
 void end_service(Pirq p, Line& l)
 {
     if (!l.in_service) return;
     l.in_service = false;
     arch::gsi_end(p.raw());
-}
-
-void release(Pirq p, Line& l)
-{
-    if (l.kind == Kind::gsi) {
-        if (!arch::gsi_is_ours(p.raw())) arch::gsi_mask(p.raw());
-        end_service(p, l);
-    } else if (l.kind == Kind::msi) {
-        arch::msi_free(p.raw());
-    }
-    l.kind = Kind::unmapped;
-    l.owner = nullptr;
-    l.port = EventPort{};
 }
 
 void raised(Pirq p)
@@ -95,7 +68,6 @@ Result<> setup_gsi(unsigned gsi, arch::Trigger trigger, arch::Polarity polarity)
     l.configured = true;
     l.trigger = trigger;
     l.polarity = polarity;
-    publish_eoi(Pirq{gsi});
     return Ok{};
 }
 
@@ -107,16 +79,7 @@ Result<Pirq> map_gsi(Domain& d, unsigned gsi)
     if (l.kind != Kind::unmapped && l.owner != &d) return Error::ebusy;
     l.kind = Kind::gsi;
     l.owner = &d;
-    publish_eoi(Pirq{gsi});
     return Pirq{gsi};
-}
-
-Result<Pirq> free_pirq()
-{
-    const cpu::Guard guard{lines_lock};
-    for (std::uint32_t n = gsis(); n < max_pirqs; ++n)
-        if (lines[n].kind == Kind::unmapped) return Pirq{n};
-    return Error::enospc;
 }
 
 Result<Pirq> allocate_msi_pirq(Domain& d)
@@ -138,7 +101,14 @@ Result<> unmap_pirq(Domain& d, Pirq pirq)
     Line* const l = find(pirq);
     if (l == nullptr || l->kind == Kind::unmapped || l->owner != &d) return Error::einval;
     if (l->port != EventPort{}) return Error::ebusy;
-    release(pirq, *l);
+    if (l->kind == Kind::gsi) {
+        if (!arch::gsi_is_ours(pirq.raw())) arch::gsi_mask(pirq.raw());
+        end_service(pirq, *l);
+    } else {
+        arch::msi_free(pirq.raw());
+    }
+    l->kind = Kind::unmapped;
+    l->owner = nullptr;
     return Ok{};
 }
 
@@ -159,23 +129,6 @@ Result<std::uint32_t> pirq_status(Pirq pirq)
     return needs_eoi(*l) ? PV_XENIRQSTAT_NEEDS_EOI : 0U;
 }
 
-Result<> set_eoi_page(Domain& d, Mfn frame)
-{
-    auto page = TRY(mm::MappedPage::map(frame, d));
-    const cpu::Guard guard{lines_lock};
-    if (eoi_page) return Error::ebusy;
-    eoi_page.emplace(std::move(page));
-    for (std::uint32_t n = 0; n < max_pirqs; ++n)
-        publish_eoi(Pirq{n});
-    return Ok{};
-}
-
-Mfn eoi_frame()
-{
-    const cpu::Guard guard{lines_lock};
-    return eoi_page ? eoi_page->mfn() : invalid_mfn;
-}
-
 Result<> attach_pirq(Domain& d, Pirq pirq, EventPort port, Sharing)
 {
     const cpu::Guard guard{lines_lock};
@@ -188,11 +141,9 @@ Result<> attach_pirq(Domain& d, Pirq pirq, EventPort port, Sharing)
             TRY(arch::gsi_configure(pirq.raw(), arch::Trigger::edge, arch::Polarity::high));
             l->configured = true;
         }
-        l->port = port;
-        return arch::gsi_unmask(pirq.raw());
     }
     l->port = port;
-    return Ok{};
+    return l->kind == Kind::gsi ? arch::gsi_unmask(pirq.raw()) : Ok{};
 }
 
 void detach_pirq(Domain& d, Pirq pirq)
@@ -204,14 +155,6 @@ void detach_pirq(Domain& d, Pirq pirq)
     if (l->kind != Kind::gsi || arch::gsi_is_ours(pirq.raw())) return;
     arch::gsi_mask(pirq.raw());
     end_service(pirq, *l);
-}
-
-void release_pirqs(Domain& d)
-{
-    const cpu::Guard guard{lines_lock};
-    for (std::uint32_t n = 0; n < max_pirqs; ++n)
-        if (lines[n].owner == &d) release(Pirq{n}, lines[n]);
-    if (d.is_hardware_domain()) eoi_page.reset();
 }
 
 void gsi_raised(unsigned gsi) { raised(Pirq{gsi}); }

@@ -24,11 +24,21 @@ Result<> unmap_pirq(Domain& d, Pirq pirq);
 Result<> pirq_eoi(Pirq pirq);
 /// PV_XENIRQSTAT_ flags; einval beyond the pirqs.
 Result<std::uint32_t> pirq_status(Pirq pirq);
-/// Lowest unused pirq above the GSIs, without taking it.
-Result<Pirq> free_pirq();
-/// PHYSDEVOP_pirq_eoi_gmfn: a page of @p d in which bit n tells that pirq n needs an end-of-interrupt call.
-Result<> set_eoi_page(Domain& d, Mfn frame);
-/// That page; invalid_mfn without one.
-Mfn eoi_frame();
+
+// ---- message-signalled interrupts (msi.cpp) ----
+// The hypervisor writes message and per-vector mask into the device's capability or MSI-X table; enabling the
+// capability is the domain's (CONTRACT E.6). The table of what was programmed is guarded by a lock of rank control.
+
+struct MsiRequest {
+    std::uint32_t sbdf;       ///< Segment, bus, device and function.
+    std::uint32_t entry;      ///< MSI-X: index into the table.
+    std::uint64_t table_base; ///< MSI-X: the base address register that holds the table; 0 = plain MSI.
+};
+
+/// Programs one message for a fresh pirq. enodev if there is no such device or capability, ebusy if that entry is
+/// in use.
+Result<Pirq> map_msi(Domain& d, MsiRequest request);
+/// Silences the entry and gives the pirq back; a GSI's pirq is only given back.
+Result<> unmap_msi(Domain& d, Pirq pirq);
 
 } // namespace hv::domain

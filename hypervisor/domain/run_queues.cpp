@@ -322,7 +322,7 @@ void finish_leaving(Vcpu& v)
     // The store is the last that is done to a vCPU which may stay: its domain may be destroyed at once.
     RunLock run{v};
     const bool misplaced = !v.hard_affinity.has(cpu_of(v));
-    const DomainRef alive = misplaced ? DomainRef{v.domain()} : DomainRef{};
+    const DomainRef alive{misplaced ? &v.domain() : nullptr};
     v.loaded_on.store(Vcpu::no_cpu, Order::release);
     if (misplaced) run.settle_anywhere();
 }

@@ -3,6 +3,7 @@
 // pvclock records and the wallclock. The wallclock's base is guarded by its lock; readers of shared_info follow the
 // version protocol.
 #include "domain/time.hpp"
+#include "base/log.hpp"
 #include "cpu/clock.hpp"
 #include "cpu/lock.hpp"
 #include "domain/domain.hpp"
@@ -12,8 +13,7 @@ namespace {
 
 constexpr std::uint64_t ns_per_second = 1'000'000'000;
 cpu::SpinLock wallclock_lock{cpu::Rank::wallclock};
-std::uint64_t base_seconds;
-std::uint32_t base_nanoseconds;
+Wallclock base; ///< At system time 0.
 
 /// An odd version marks a write in progress; the fences keep the fields inside.
 template <typename Write> void versioned(std::uint32_t& version, Write&& write)
@@ -34,7 +34,6 @@ pv_vcpu_time_info time_record()
     pv_vcpu_time_info t{};
     t.version = 2;
     t.tsc_timestamp = cpu::clock_origin();
-    t.system_time = 0;
     t.tsc_to_system_mul = scale.mul;
     t.tsc_shift = scale.shift;
     t.flags = arch::tsc_is_stable() ? PV_PVCLOCK_TSC_STABLE_BIT : 0;
@@ -50,12 +49,6 @@ void publish_time(pv_vcpu_time_info& to)
     });
 }
 
-Wallclock wallclock_base()
-{
-    const cpu::Guard guard{wallclock_lock};
-    return {base_seconds, base_nanoseconds};
-}
-
 Result<> set_wallclock(Wallclock at, Nanoseconds system_time)
 {
     const Nanoseconds system_seconds = system_time / ns_per_second, rest = system_time % ns_per_second;
@@ -63,8 +56,8 @@ Result<> set_wallclock(Wallclock at, Nanoseconds system_time)
     {
         const cpu::Guard guard{wallclock_lock};
         const std::uint64_t nanoseconds = at.nanoseconds + ns_per_second - rest;
-        base_seconds = at.seconds - system_seconds - 1 + nanoseconds / ns_per_second;
-        base_nanoseconds = static_cast<std::uint32_t>(nanoseconds % ns_per_second);
+        base = {at.seconds - system_seconds - 1 + nanoseconds / ns_per_second,
+                static_cast<std::uint32_t>(nanoseconds % ns_per_second)};
     }
     for_each_domain([](Domain& d) { d.publish_wallclock(); });
     return Ok{};
@@ -72,19 +65,20 @@ Result<> set_wallclock(Wallclock at, Nanoseconds system_time)
 
 void start_wallclock()
 {
-    const Nanoseconds now = cpu::now();
-    const cpu::Guard guard{wallclock_lock};
-    base_seconds = arch::boot_wallclock_seconds() - now / ns_per_second;
-    base_nanoseconds = 0;
+    if (!set_wallclock({arch::boot_wallclock_seconds(), 0}, cpu::now()).ok()) log::warning("the clock is not set");
 }
 
 void publish_wallclock(pv_shared_info& to)
 {
-    const Wallclock base = wallclock_base();
+    Wallclock w;
+    {
+        const cpu::Guard guard{wallclock_lock};
+        w = base;
+    }
     versioned(to.wc_version, [&] {
-        to.wc_sec = static_cast<std::uint32_t>(base.seconds);
-        to.wc_sec_hi = static_cast<std::uint32_t>(base.seconds >> 32);
-        to.wc_nsec = base.nanoseconds;
+        to.wc_sec = static_cast<std::uint32_t>(w.seconds);
+        to.wc_sec_hi = static_cast<std::uint32_t>(w.seconds >> 32);
+        to.wc_nsec = w.nanoseconds;
     });
 }
 

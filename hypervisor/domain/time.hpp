@@ -20,8 +20,6 @@ struct Wallclock {
     std::uint64_t seconds;
     std::uint32_t nanoseconds;
 };
-/// Wallclock at system time 0.
-Wallclock wallclock_base();
 /// It is @p at when system time is @p system_time. Updates every domain. Einval if that puts system
 /// time 0 before 1970. Nanoseconds beyond a second carry over.
 Result<> set_wallclock(Wallclock at, Nanoseconds system_time);

@@ -12,8 +12,6 @@ namespace hv::domain {
 Result<> attach_pirq(Domain& d, Pirq pirq, EventPort port, Sharing sharing);
 /// The port that was attached to @p pirq is closed: mask the line. The mapping itself stays.
 void detach_pirq(Domain& d, Pirq pirq);
-/// @p d dies: drop every mapping it has.
-void release_pirqs(Domain& d);
 
 void gsi_raised(unsigned gsi);
 void msi_raised(unsigned cookie);

@@ -8,12 +8,9 @@
 #include "guest/guest_ptr.hpp"
 
 namespace hv::domain {
-namespace {
-
 /// The guest unmapped the area it registered: its loss, as the ABI has it.
-void ignore_fault(const Result<>&) {}
+static void ignore_fault(const Result<>&) {}
 
-} // namespace
 void Vcpu::use_info(pv_vcpu_info* place)
 {
     hot.info = place;
@@ -61,10 +58,7 @@ void Vcpu::publish_runstate()
     const guest::Out<pv_vcpu_runstate_info> area{runstate_area_};
     const bool flag = (policy().vm_assist.load(Order::relaxed) & 1ULL << PV_VMASST_TYPE_RUNSTATE_UPDATE_FLAG) != 0;
     const guest::Out<std::uint64_t> entry_time{runstate_area_ + offsetof(pv_vcpu_runstate_info, state_entry_time)};
-    if (!flag) {
-        ignore_fault(area.write(info));
-        return;
-    }
+    if (!flag) return ignore_fault(area.write(info));
     const std::uint64_t settled = info.state_entry_time;
     info.state_entry_time |= PV_RUNSTATE_UPDATE;
     if (!entry_time.write(info.state_entry_time).ok()) return;

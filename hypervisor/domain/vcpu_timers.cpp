@@ -7,14 +7,10 @@
 #include "domain/vcpu.hpp"
 
 namespace hv::domain {
-namespace {
 
-constexpr Nanoseconds shortest_period = 1'000'000;
-constexpr Nanoseconds longest_delta = 1ULL << 62;
+static constexpr Nanoseconds shortest_period = 1'000'000, longest_period = 1ULL << 62;
 
-Vcpu& owner_of(cpu::Timer& t) { return static_cast<VcpuTimer&>(t).vcpu; }
-
-} // namespace
+static Vcpu& owner_of(cpu::Timer& t) { return static_cast<VcpuTimer&>(t).vcpu; }
 
 void Vcpu::on_singleshot(cpu::Timer& t) { raise_virq(owner_of(t), PV_VIRQ_TIMER); }
 
@@ -43,7 +39,7 @@ void Vcpu::stop_singleshot() { singleshot_.stop(); }
 
 Result<> Vcpu::set_periodic(Nanoseconds period)
 {
-    if (period < shortest_period || period > longest_delta) return Error::einval;
+    if (period < shortest_period || period > longest_period) return Error::einval;
     period_.store(period, Order::relaxed);
     periodic_.start(cpu::this_cpu().timers, cpu::now() + period);
     return Ok{};

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: MIT
 //
 // See context.hpp. Everything that can fail happens first, on references held in locals; then nothing fails.
+// Every page of a GDT or LDT is held as a descriptor page for as long as it is in use, so that the guest cannot write
+// it and its contents stay validated. Runs on the vCPU's CPU, or while it is not loaded.
 #include "guest/context.hpp"
 #include "guest/flags.hpp"
+#include "mm/update.hpp"
+#include "mm/window.hpp"
 
 namespace hv::guest {
 
 namespace {
 
-constexpr std::uint64_t cr0_ts = 8, cr4_settable = 0x4004c;
-constexpr unsigned iopl_shift = 12;
+constexpr std::uint64_t cr0_ts = 8, cr4_settable = 0x4004c, pte_present = 1, pte_frame = 0x000ffffffffff000;
+constexpr std::uint32_t entries_per_page = page_size / 8;
+constexpr unsigned iopl_shift = 12, debug_registers[] = {0, 1, 2, 3, 6, 7};
 
 bool addresses_ok(const pv_vcpu_guest_context& c)
 {
@@ -66,34 +71,24 @@ void set_callbacks(VcpuState& v, const pv_vcpu_guest_context& c)
     }
 }
 
-Result<> set_gdt(VcpuState& v, const pv_vcpu_guest_context& c)
-{
-    if (c.gdt_ents > PV_FIRST_RESERVED_GDT_ENTRY) return Error::einval;
-    std::array<Mfn, 14> frames;
-    const std::size_t pages = (c.gdt_ents + 511) / 512;
-    for (std::size_t i = 0; i < pages; ++i)
-        frames[i] = Mfn{c.gdt_frames[i]};
-    return v.set_gdt(std::span{frames}.first(pages), static_cast<std::uint32_t>(c.gdt_ents));
-}
-
-Result<> set_debug(VcpuState& v, const pv_vcpu_guest_context& c)
-{
-    for (const unsigned i : {0U, 1U, 2U, 3U, 6U, 7U})
-        TRY(v.set_debug_register(i, c.debugreg[i]));
-    return Ok{};
-}
-
 } // namespace
 
 Result<> set_context(VcpuState& v, const pv_vcpu_guest_context& c)
 {
     const bool kernel = (c.flags & PV_VGCF_IN_KERNEL) != 0;
-    if (!addresses_ok(c) || c.ldt_ents > 8192 || (!kernel && c.ctrlreg[1] == 0)) return Error::einval;
+    if (!addresses_ok(c) || c.ldt_ents > 8192 || c.gdt_ents > PV_FIRST_RESERVED_GDT_ENTRY ||
+        (!kernel && c.ctrlreg[1] == 0))
+        return Error::einval;
     auto root = TRY(mm::get_root(mfn_of(Maddr{c.ctrlreg[3]}), v.owner()));
     mm::RootRef user;
     if (c.ctrlreg[1] != 0) user = TRY(mm::get_root(mfn_of(Maddr{c.ctrlreg[1]}), v.owner()));
-    TRY(set_debug(v, c));
-    TRY(set_gdt(v, c));
+    for (const unsigned i : debug_registers)
+        TRY(v.set_debug_register(i, c.debugreg[i]));
+    std::array<Mfn, 14> frames;
+    const std::size_t pages = (c.gdt_ents + 511) / 512;
+    for (std::size_t i = 0; i < pages; ++i)
+        frames[i] = Mfn{c.gdt_frames[i]};
+    TRY(v.set_gdt(std::span{frames}.first(pages), static_cast<std::uint32_t>(c.gdt_ents)));
     v.set_kernel_root(std::move(root));
     v.set_user_root(std::move(user));
     TRY(v.set_ldt(GuestVa{c.ldt_base}, static_cast<std::uint32_t>(c.ldt_ents)));
@@ -141,7 +136,7 @@ void get_context(VcpuState& v, pv_vcpu_guest_context& out)
     out.ctrlreg[1] = v.hot.user_root;
     out.ctrlreg[3] = v.hot.kernel_root;
     out.ctrlreg[4] = v.virtual_cr4;
-    for (const unsigned i : {0U, 1U, 2U, 3U, 6U, 7U})
+    for (const unsigned i : debug_registers)
         out.debugreg[i] = v.debug_register(i);
     out.event_callback_eip = event.address;
     out.failsafe_callback_eip = failsafe.address;
@@ -150,6 +145,42 @@ void get_context(VcpuState& v, pv_vcpu_guest_context& out)
     out.fs_base = v.base(PV_SEGBASE_FS);
     out.gs_base_kernel = v.base(PV_SEGBASE_GS_KERNEL);
     out.gs_base_user = v.base(PV_SEGBASE_GS_USER);
+}
+
+Result<> VcpuState::set_gdt(std::span<const Mfn> frames, std::uint32_t entries)
+{
+    if (entries > PV_FIRST_RESERVED_GDT_ENTRY || frames.size() != (entries + entries_per_page - 1) / entries_per_page)
+        return Error::einval;
+    std::array<mm::SegDescRef, 14> held;
+    for (std::size_t i = 0; i < frames.size(); ++i)
+        held[i] = TRY(mm::get_segdesc(frames[i], owner_));
+    cpu.gdt_entries = entries;
+    for (std::size_t i = 0; i < held.size(); ++i)
+        cpu.gdt_frames[i] = held[i].mfn();
+    if (loaded()) arch::load_gdt_window(cpu);
+    gdt_.swap(held);
+    return Ok{};
+}
+
+Result<> VcpuState::set_ldt(GuestVa base, std::uint32_t entries)
+{
+    const std::uint64_t bytes = std::uint64_t{entries} * 8;
+    if (entries > 8192 || (base.raw() & (page_size - 1)) != 0) return Error::einval;
+    if (entries != 0 && (!is_guest_va(base.raw()) || !is_guest_va(base.raw() + bytes - 1))) return Error::einval;
+    std::array<mm::SegDescRef, 16> held;
+    for (std::uint64_t offset = 0; offset < bytes; offset += page_size) {
+        const mm::L1Slot slot = TRY(mm::find_l1(kernel_root(), base + offset));
+        const std::uint64_t entry = mm::FrameWindow<std::uint64_t>{slot.table()}[slot.index()];
+        if ((entry & pte_present) == 0) return Error::einval;
+        held[offset >> page_shift] = TRY(mm::get_segdesc(mfn_of(Maddr{entry & pte_frame}), owner_));
+    }
+    cpu.ldt_entries = entries;
+    ldt_base_ = base;
+    for (std::size_t i = 0; i < held.size(); ++i)
+        cpu.ldt_frames[i] = held[i].mfn();
+    if (loaded()) arch::load_ldt_window(cpu);
+    ldt_.swap(held);
+    return Ok{};
 }
 
 } // namespace hv::guest

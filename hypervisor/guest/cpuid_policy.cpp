@@ -138,14 +138,9 @@ CpuidLeaf extended(std::uint32_t leaf)
         if (!has_avx()) l.ecx &= ~bits({xop, fma4});
         l.edx &= ext1_edx;
         return l;
-    case 0x80000002:
-    case 0x80000003:
-    case 0x80000004:
-    case 0x80000005:
-    case 0x80000006: return l;
     case 0x80000007: return {0, 0, 0, l.edx & bits({8})}; // invariant TSC
     case 0x80000008: return {l.eax & 0xffff, 0, 0, 0};
-    default: return {};
+    default: return l; // 2 to 6: the name, caches
     }
 }
 
@@ -165,16 +160,9 @@ CpuidLeaf own(std::uint32_t leaf)
 
 std::uint32_t cpuid_subleaves(std::uint32_t leaf)
 {
-    switch (leaf) {
-    case 4: return 6;
-    case 7: return 1;
-    case 0xb: return 2;
-    case 0xd: {
-        const auto n = static_cast<std::uint32_t>(std::bit_width(arch::cpu_features().xcr0_supported));
-        return n < 2 ? 2 : n;
-    }
-    default: return 0;
-    }
+    const auto states = static_cast<std::uint32_t>(std::bit_width(arch::cpu_features().xcr0_supported));
+    if (leaf == 0xd) return states < 2 ? 2 : states;
+    return leaf == 4 ? 6 : leaf == 7 ? 1 : leaf == 0xb ? 2 : 0;
 }
 
 CpuidLeaf guest_cpuid(const CpuidView& view, std::uint32_t leaf, std::uint32_t subleaf)

@@ -14,8 +14,6 @@ struct CpuidView {
     bool hardware_domain = false;
 };
 arch::CpuidLeaf guest_cpuid(const CpuidView& view, std::uint32_t leaf, std::uint32_t subleaf);
-/// The leaves there are, for domctl/sysctl: calls @p fn(leaf, subleaf or PV_CPUID_NO_SUBLEAF) for each in order.
-template <typename Fn> void for_each_leaf(Fn&& fn);
 
 inline constexpr std::uint32_t cpuid_hypervisor_base = 0x40000000;
 inline constexpr std::uint32_t cpuid_last_basic = 0xd;
@@ -24,6 +22,8 @@ inline constexpr std::uint32_t cpuid_last_extended = 0x80000008;
 /// How many sub-leaves @p leaf has; 0 = it takes none.
 std::uint32_t cpuid_subleaves(std::uint32_t leaf);
 
+/// What the lists of domctl and sysctl hold, of the hypervisors' own leaves only the first ones: calls @p fn(leaf,
+/// subleaf or PV_CPUID_NO_SUBLEAF) for each in order.
 template <typename Fn> void for_each_leaf(Fn&& fn)
 {
     const auto range = [&](std::uint32_t first, std::uint32_t last) {
@@ -35,7 +35,8 @@ template <typename Fn> void for_each_leaf(Fn&& fn)
                     fn(leaf, s);
     };
     range(0, cpuid_last_basic);
-    range(cpuid_hypervisor_base, cpuid_hypervisor_base + 5);
+    for (const std::uint32_t base : {cpuid_hypervisor_base, cpuid_hypervisor_base + 0x100}) // the second: another's
+        range(base, base);
     range(0x80000000, cpuid_last_extended);
 }
 

@@ -10,64 +10,51 @@ namespace {
 
 /// How an opcode's operands are encoded.
 enum class Form : std::uint8_t { bare, modrm, modrm_imm, modrm_imm8, imm8, register_only };
+/// Of a pair, the table has the opcode for bytes; the next one does the same to wider operands.
+enum class Sizes : std::uint8_t { wide, byte, pair };
 struct Pattern {
-    std::uint8_t opcode;
+    std::uint16_t opcode; ///< 0fxx of two-byte ones.
     Op op;
     Form form;
-    bool byte_operand;
+    Sizes sizes;
     std::int8_t extension = -1; ///< ModRM.reg that selects it, or -1.
+    [[nodiscard]] constexpr bool covers(unsigned o) const { return o - opcode <= (sizes == Sizes::pair ? 1U : 0U); }
 };
 
-constexpr std::array one_byte{
-    Pattern{0x08, Op::or_store, Form::modrm, true},
-    Pattern{0x09, Op::or_store, Form::modrm, false},
-    Pattern{0x20, Op::and_store, Form::modrm, true},
-    Pattern{0x21, Op::and_store, Form::modrm, false},
-    Pattern{0x6c, Op::ins, Form::bare, true},
-    Pattern{0x6d, Op::ins, Form::bare, false},
-    Pattern{0x6e, Op::outs, Form::bare, true},
-    Pattern{0x6f, Op::outs, Form::bare, false},
-    Pattern{0x80, Op::and_store, Form::modrm_imm8, true, 4},
-    Pattern{0x80, Op::or_store, Form::modrm_imm8, true, 1},
-    Pattern{0x81, Op::and_store, Form::modrm_imm, false, 4},
-    Pattern{0x81, Op::or_store, Form::modrm_imm, false, 1},
-    Pattern{0x83, Op::and_store, Form::modrm_imm8, false, 4},
-    Pattern{0x83, Op::or_store, Form::modrm_imm8, false, 1},
-    Pattern{0x86, Op::xchg, Form::modrm, true},
-    Pattern{0x87, Op::xchg, Form::modrm, false},
-    Pattern{0x88, Op::mov_store, Form::modrm, true},
-    Pattern{0x89, Op::mov_store, Form::modrm, false},
-    Pattern{0xc6, Op::mov_store_imm, Form::modrm_imm8, true, 0},
-    Pattern{0xc7, Op::mov_store_imm, Form::modrm_imm, false, 0},
-    Pattern{0xcd, Op::software_interrupt, Form::imm8, true},
-    Pattern{0xe4, Op::in, Form::imm8, true},
-    Pattern{0xe5, Op::in, Form::imm8, false},
-    Pattern{0xe6, Op::out, Form::imm8, true},
-    Pattern{0xe7, Op::out, Form::imm8, false},
-    Pattern{0xec, Op::in, Form::bare, true},
-    Pattern{0xed, Op::in, Form::bare, false},
-    Pattern{0xee, Op::out, Form::bare, true},
-    Pattern{0xef, Op::out, Form::bare, false},
-    Pattern{0xf4, Op::hlt, Form::bare, false},
-    Pattern{0xfa, Op::cli, Form::bare, false},
-    Pattern{0xfb, Op::sti, Form::bare, false},
-};
-constexpr std::array two_byte{
-    Pattern{0x06, Op::clts, Form::bare, false},
-    Pattern{0x09, Op::wbinvd, Form::bare, false},
-    Pattern{0x20, Op::mov_from_cr, Form::register_only, false},
-    Pattern{0x21, Op::mov_from_dr, Form::register_only, false},
-    Pattern{0x22, Op::mov_to_cr, Form::register_only, false},
-    Pattern{0x23, Op::mov_to_dr, Form::register_only, false},
-    Pattern{0x30, Op::wrmsr, Form::bare, false},
-    Pattern{0x32, Op::rdmsr, Form::bare, false},
-    Pattern{0xa2, Op::cpuid, Form::bare, false},
-    Pattern{0xab, Op::bts, Form::modrm, false},
-    Pattern{0xb0, Op::cmpxchg, Form::modrm, true},
-    Pattern{0xb1, Op::cmpxchg, Form::modrm, false},
-    Pattern{0xb3, Op::btr, Form::modrm, false},
-    Pattern{0xba, Op::bts, Form::modrm_imm8, false, 5},
-    Pattern{0xba, Op::btr, Form::modrm_imm8, false, 6},
+constexpr std::array patterns{
+    Pattern{0x08, Op::or_store, Form::modrm, Sizes::pair},
+    Pattern{0x20, Op::and_store, Form::modrm, Sizes::pair},
+    Pattern{0x6c, Op::ins, Form::bare, Sizes::pair},
+    Pattern{0x6e, Op::outs, Form::bare, Sizes::pair},
+    Pattern{0x80, Op::and_store, Form::modrm_imm, Sizes::pair, 4},
+    Pattern{0x80, Op::or_store, Form::modrm_imm, Sizes::pair, 1},
+    Pattern{0x83, Op::and_store, Form::modrm_imm8, Sizes::wide, 4},
+    Pattern{0x83, Op::or_store, Form::modrm_imm8, Sizes::wide, 1},
+    Pattern{0x86, Op::xchg, Form::modrm, Sizes::pair},
+    Pattern{0x88, Op::mov_store, Form::modrm, Sizes::pair},
+    Pattern{0xc6, Op::mov_store_imm, Form::modrm_imm, Sizes::pair, 0},
+    Pattern{0xcd, Op::software_interrupt, Form::imm8, Sizes::byte},
+    Pattern{0xe4, Op::in, Form::imm8, Sizes::pair},
+    Pattern{0xe6, Op::out, Form::imm8, Sizes::pair},
+    Pattern{0xec, Op::in, Form::bare, Sizes::pair},
+    Pattern{0xee, Op::out, Form::bare, Sizes::pair},
+    Pattern{0xf4, Op::hlt, Form::bare, Sizes::wide},
+    Pattern{0xfa, Op::cli, Form::bare, Sizes::wide},
+    Pattern{0xfb, Op::sti, Form::bare, Sizes::wide},
+    Pattern{0x0f06, Op::clts, Form::bare, Sizes::wide},
+    Pattern{0x0f09, Op::wbinvd, Form::bare, Sizes::wide},
+    Pattern{0x0f20, Op::mov_from_cr, Form::register_only, Sizes::wide},
+    Pattern{0x0f21, Op::mov_from_dr, Form::register_only, Sizes::wide},
+    Pattern{0x0f22, Op::mov_to_cr, Form::register_only, Sizes::wide},
+    Pattern{0x0f23, Op::mov_to_dr, Form::register_only, Sizes::wide},
+    Pattern{0x0f30, Op::wrmsr, Form::bare, Sizes::wide},
+    Pattern{0x0f32, Op::rdmsr, Form::bare, Sizes::wide},
+    Pattern{0x0fa2, Op::cpuid, Form::bare, Sizes::wide},
+    Pattern{0x0fab, Op::bts, Form::modrm, Sizes::wide},
+    Pattern{0x0fb0, Op::cmpxchg, Form::modrm, Sizes::pair},
+    Pattern{0x0fb3, Op::btr, Form::modrm, Sizes::wide},
+    Pattern{0x0fba, Op::bts, Form::modrm_imm8, Sizes::wide, 5},
+    Pattern{0x0fba, Op::btr, Form::modrm_imm8, Sizes::wide, 6},
 };
 
 /// A cursor over the bytes; past the end every read fails for good.
@@ -143,13 +130,14 @@ void read_sib(Bytes& b, Instruction& i, const Prefixes& p, unsigned mod)
         i.base = static_cast<std::int8_t>((sib & 7) | p.extend(0));
 }
 
-void read_modrm(Bytes& b, Instruction& i, const Prefixes& p)
+/// Moves to and from CR and DR name registers, whatever the mod field says.
+void read_modrm(Bytes& b, Instruction& i, const Prefixes& p, Form form)
 {
     const std::uint8_t modrm = b.next();
     const unsigned mod = modrm >> 6, rm = modrm & 7;
     i.reg = static_cast<std::uint8_t>((modrm >> 3 & 7) | p.extend(2));
     i.rm = static_cast<std::uint8_t>(rm | p.extend(0));
-    i.memory = mod != 3;
+    i.memory = mod != 3 && form != Form::register_only;
     if (!i.memory) return;
     if (rm == 4)
         read_sib(b, i, p, mod);
@@ -161,44 +149,30 @@ void read_modrm(Bytes& b, Instruction& i, const Prefixes& p)
     if (mod != 0) i.displacement = static_cast<std::int32_t>(b.signed_value(mod == 1 ? 1 : 4));
 }
 
-/// Opcode to the first of its patterns, which are neighbours; 0xff = none.
-template <std::size_t N> consteval std::array<std::uint8_t, 256> make_index(const std::array<Pattern, N>& patterns)
-{
-    std::array<std::uint8_t, 256> index{};
-    index.fill(0xff);
-    for (std::size_t n = N; n-- > 0;)
-        index[patterns[n].opcode] = static_cast<std::uint8_t>(n);
-    return index;
-}
-constexpr auto one_byte_index = make_index(one_byte);
-constexpr auto two_byte_index = make_index(two_byte);
+/// Opcode, two-byte ones behind the others, to the first of its patterns, which are neighbours; 0xff = none.
+constexpr auto index = [] {
+    std::array<std::uint8_t, 512> first{};
+    first.fill(0xff);
+    for (std::size_t n = patterns.size(); n-- > 0;)
+        for (unsigned o = 0; o < first.size(); ++o)
+            if (patterns[n].covers(o < 256 ? o : o - 256 + 0x0f00)) first[o] = static_cast<std::uint8_t>(n);
+    return first;
+}();
 
-template <std::size_t N>
-const Pattern* find(const std::array<Pattern, N>& patterns, const std::array<std::uint8_t, 256>& index,
-                    std::uint8_t opcode, std::uint8_t modrm)
+const Pattern* find(unsigned opcode, std::uint8_t modrm)
 {
-    for (std::size_t n = index[opcode]; n < N && patterns[n].opcode == opcode; ++n)
+    for (std::size_t n = index[opcode < 256 ? opcode : opcode - 0x0f00 + 256];
+         n < patterns.size() && patterns[n].covers(opcode); ++n)
         if (patterns[n].extension < 0 || patterns[n].extension == (modrm >> 3 & 7)) return &patterns[n];
     return nullptr;
 }
 
-/// Moves to and from CR and DR: always registers, whatever the mod field says.
-void read_register_modrm(Bytes& b, Instruction& i, const Prefixes& p)
-{
-    const std::uint8_t modrm = b.next();
-    i.reg = static_cast<std::uint8_t>((modrm >> 3 & 7) | p.extend(2));
-    i.rm = static_cast<std::uint8_t>((modrm & 7) | p.extend(0));
-}
-
 void read_operands(Bytes& b, Instruction& i, const Prefixes& p, Form form)
 {
-    if (form == Form::register_only)
-        read_register_modrm(b, i, p);
-    else if (form != Form::bare && form != Form::imm8)
-        read_modrm(b, i, p);
+    if (form != Form::bare && form != Form::imm8) read_modrm(b, i, p, form);
     i.has_immediate = form == Form::imm8 || form == Form::modrm_imm8 || form == Form::modrm_imm;
     if (!i.has_immediate) return;
-    const unsigned bytes = form != Form::modrm_imm ? 1 : i.size == 2 ? 2 : 4;
+    const unsigned bytes = form != Form::modrm_imm || i.size == 1 ? 1 : i.size == 2 ? 2 : 4;
     i.immediate = static_cast<std::uint64_t>(b.signed_value(bytes));
 }
 
@@ -209,20 +183,19 @@ Instruction decode(std::span<const std::uint8_t> bytes)
     Instruction i;
     Bytes b{bytes};
     const Prefixes p = read_prefixes(b, i);
-    std::uint8_t opcode = b.next();
-    const bool two = opcode == 0x0f;
-    if (two) opcode = b.next();
-    if (two && opcode == 0x01 && b.peek() == 0xd1) {
+    unsigned opcode = b.next();
+    if (opcode == 0x0f) opcode = 0x0f00 | b.next();
+    if (opcode == 0x0f01 && b.peek() == 0xd1) {
         b.next();
         i.op = Op::xsetbv;
         i.length = static_cast<std::uint8_t>(b.position());
         return b.failed() ? Instruction{} : i;
     }
-    const Pattern* pattern =
-        two ? find(two_byte, two_byte_index, opcode, b.peek()) : find(one_byte, one_byte_index, opcode, b.peek());
+    const Pattern* const pattern = find(opcode, b.peek());
     if (pattern == nullptr) return Instruction{};
     const bool port_io = pattern->op >= Op::in && pattern->op <= Op::outs; // never 8 bytes
-    i.size = pattern->byte_operand ? 1 : (p.rex & 8) != 0 && !port_io ? 8 : p.operand16 ? 2 : 4;
+    const bool byte = pattern->sizes != Sizes::wide && opcode == pattern->opcode;
+    i.size = byte ? 1 : (p.rex & 8) != 0 && !port_io ? 8 : p.operand16 ? 2 : 4;
     read_operands(b, i, p, pattern->form);
     if (b.failed()) return Instruction{};
     i.op = pattern->op;

@@ -4,7 +4,6 @@
 // emulators know. Pure function over a copy of the bytes; anything else is `unknown`.
 #pragma once
 #include "arch/guest_state.hpp"
-#include <optional>
 #include <span>
 
 namespace hv::guest {

@@ -24,6 +24,10 @@ std::optional<Outcome> emulate_page_table_write(VcpuState& v, std::uint64_t addr
 std::optional<Outcome> emulate_privileged(VcpuState& v);
 /// in, out, ins, outs.
 std::optional<Outcome> emulate_port_io(VcpuState& v, const Instruction& i);
+/// The model-specific registers a guest kernel may name. Anything else is einval, which becomes #GP(0): stock kernels
+/// read through accessors that survive it.
+Result<std::uint64_t> read_guest_msr(VcpuState& v, std::uint32_t index);
+Result<> write_guest_msr(VcpuState& v, std::uint32_t index, std::uint64_t value);
 /// CPUID with the vCPU's registers; does not move rip.
 void emulate_cpuid(VcpuState& v);
 

@@ -12,43 +12,36 @@ namespace hv::guest {
 namespace {
 
 using arch::IoWidth;
-constexpr std::uint16_t pic_ports[] = {0x20, 0xa0}; // command; mask is the next one
+constexpr std::uint16_t pic = 0x20, second_pic = 0xa0; // command; mask is the next one
 constexpr std::uint16_t pit_channel0 = 0x40, pit_command = 0x43, cmos_index = 0x70, cmos_data = 0x71;
 constexpr std::uint16_t uart_first = 0x3f8, uart_last = 0x3ff, pci_address = 0xcf8, pci_data = 0xcfc;
 
-enum class Port : std::uint8_t { hardware, pic_command, pic_mask, nothing, pit_command, cmos_index, cmos_data };
-
-Port classify(std::uint32_t port)
+/// Ports that are not, or not simply, the hardware's.
+bool is_kept(std::uint32_t port)
 {
-    for (const std::uint16_t pic : pic_ports) {
-        if (port == pic) return Port::pic_command;
-        if (port == pic + 1U) return Port::pic_mask;
-    }
-    if (port == pit_channel0 || (port >= uart_first && port <= uart_last)) return Port::nothing;
-    if (port == pit_command) return Port::pit_command;
-    if (port == cmos_index) return Port::cmos_index;
-    if (port == cmos_data) return Port::cmos_data;
-    return Port::hardware;
+    return (port & ~1U) == pic || (port & ~1U) == second_pic || port == pit_channel0 || port == pit_command ||
+           port == cmos_index || port == cmos_data || (port >= uart_first && port <= uart_last);
 }
 
 bool all_hardware(std::uint32_t port, unsigned bytes)
 {
     for (unsigned i = 0; i < bytes; ++i)
-        if (classify(port + i) != Port::hardware) return false;
+        if (is_kept(port + i)) return false;
     return true;
 }
 
+void select_cmos(PortLatches& l) { arch::port_out(cmos_index, IoWidth::byte, l.cmos_index.load(Order::relaxed)); }
+
 std::uint8_t read_byte(PortLatches& l, std::uint16_t port)
 {
-    const unsigned slave = port >= pic_ports[1] ? 1 : 0;
-    switch (classify(port)) {
-    case Port::pic_command: return 0; // no request is ever pending
-    case Port::pic_mask: return l.pic_mask[slave].load(Order::relaxed);
-    case Port::nothing: return 0xff;
-    case Port::pit_command: return 0xff;
-    case Port::cmos_index: return 0xff; // write-only
-    case Port::cmos_data: arch::port_out(cmos_index, IoWidth::byte, l.cmos_index.load(Order::relaxed)); break;
-    case Port::hardware: break;
+    switch (port) {
+    case pic:
+    case second_pic: return 0; // no request is ever pending
+    case pic + 1: return l.pic_mask[0].load(Order::relaxed);
+    case second_pic + 1: return l.pic_mask[1].load(Order::relaxed);
+    case cmos_data: select_cmos(l); break;
+    default:
+        if (is_kept(port)) return 0xff; // nothing there, or write-only
     }
     return static_cast<std::uint8_t>(arch::port_in(port, IoWidth::byte));
 }
@@ -63,18 +56,17 @@ std::uint8_t channel2_command(std::uint8_t value)
 
 void write_byte(PortLatches& l, std::uint16_t port, std::uint8_t value)
 {
-    const unsigned slave = port >= pic_ports[1] ? 1 : 0;
-    switch (classify(port)) {
-    case Port::pic_command: l.pic_command[slave].store(value, Order::relaxed); return;
-    case Port::pic_mask: l.pic_mask[slave].store(value, Order::relaxed); return;
-    case Port::nothing: return;
-    case Port::pit_command:
+    switch (port) {
+    case pic + 1: l.pic_mask[0].store(value, Order::relaxed); return;
+    case second_pic + 1: l.pic_mask[1].store(value, Order::relaxed); return;
+    case pit_command:
         value = channel2_command(value);
         if (value == 0xff) return;
         break;
-    case Port::cmos_index: l.cmos_index.store(value & 0x7f, Order::relaxed); return; // NMI stays enabled
-    case Port::cmos_data: arch::port_out(cmos_index, IoWidth::byte, l.cmos_index.load(Order::relaxed)); break;
-    case Port::hardware: break;
+    case cmos_index: l.cmos_index.store(value & 0x7f, Order::relaxed); return; // NMI stays enabled
+    case cmos_data: select_cmos(l); break;
+    default:
+        if (is_kept(port)) return;
     }
     arch::port_out(port, IoWidth::byte, value);
 }

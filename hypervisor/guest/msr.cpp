@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// See msr.hpp. Numbers: SDM volume 4; AMD APM volume 2, appendix A.
-#include "guest/msr.hpp"
+// The model-specific registers of emulate.hpp. Numbers: SDM volume 4; AMD APM volume 2, appendix A.
+#include "guest/emulate.hpp"
 
 namespace hv::guest {
 
@@ -59,12 +59,8 @@ Result<> write_guest_msr(VcpuState& v, std::uint32_t index, std::uint64_t value)
     case fs_base: return write_base(v, PV_SEGBASE_FS, value);
     case gs_base: return write_base(v, PV_SEGBASE_GS_KERNEL, value);
     case kernel_gs_base: return write_base(v, PV_SEGBASE_GS_USER, value);
-    case pat:
-        if (value != arch::cpu_features().pat) return Error::einval;
-        return Ok{};
-    case efer:
-        if (value != guest_efer) return Error::einval;
-        return Ok{};
+    case pat: return value == arch::cpu_features().pat ? Result<>{Ok{}} : Error::einval;
+    case efer: return value == guest_efer ? Result<>{Ok{}} : Error::einval;
     case ucode: // written with 0 before a read, as the manual asks
     case misc_enable:
     case hwcr:

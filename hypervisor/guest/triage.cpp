@@ -10,13 +10,7 @@ namespace hv::guest {
 
 namespace {
 
-enum Vector : unsigned {
-    debug = 1,
-    invalid_opcode = 6,
-    device_not_available = 7,
-    general_protection = 13,
-    page_fault = 14
-};
+constexpr unsigned debug = 1, invalid_opcode = 6, device_not_available = 7, general_protection = 13, page_fault = 14;
 
 Outcome on_page_fault(VcpuState& v, std::uint64_t address, std::uint32_t error)
 {
@@ -59,10 +53,7 @@ Outcome on_general_protection(VcpuState& v, std::uint32_t error)
 bool is_cpuid_request(const Fetched& f)
 {
     constexpr std::array<std::uint8_t, 7> request{PV_EMULATE_PREFIX, 0x0f, 0xa2};
-    if (f.count < request.size()) return false;
-    for (std::size_t i = 0; i < request.size(); ++i)
-        if (f.bytes[i] != request[i]) return false;
-    return true;
+    return f.count >= request.size() && __builtin_memcmp(f.bytes.data(), request.data(), request.size()) == 0;
 }
 
 Outcome on_invalid_opcode(VcpuState& v)

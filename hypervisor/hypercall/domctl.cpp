@@ -1,44 +1,98 @@
 // SPDX-License-Identifier: MIT
 //
-// domctl (36): control of domains by the hardware domain. The record is copied in whole, worked on, and copied back.
-#include "pv-abi/domctl.h"
+// domctl (36), sysctl (35) and platform_op (7): what the hardware domain asks of domains, of the hypervisor and of the
+// machine. Firmware facts (EDD, VBE, EFI) are not among it: nothing was asked of the BIOS at boot.
 #include "domain/control.hpp"
+#include "domain/time.hpp"
 #include "guest/guest_ptr.hpp"
 #include "hypercall/handlers.hpp"
 #include "hypercall/page.hpp"
 #include "mm/window.hpp"
+#include "pv-abi/platform.h"
 
 namespace hv::hypercall {
 namespace {
 
+/// The record is copied in whole, worked on, and copied back on success.
+template <typename Op, typename F> Result<> control(Vcpu& v, GuestVa arg, std::uint32_t version, F&& run)
+{
+    if (!v.domain().is_hardware_domain()) return Error::eperm;
+    const guest::InOut<Op> ptr{arg};
+    Op op = TRY(ptr.read());
+    if (op.interface_version != version) return Error::eacces;
+    TRY(run(op));
+    return ptr.write(op);
+}
+
 Atomic<bool> busy; ///< One domctl at a time: what two did to one domain would mix. The other runs again.
 
 /// hypercall_init: a page of the domain's becomes its hypercall page.
-Return init_page(const pv_domctl& op)
+Result<> init_page(const pv_domctl& op)
 {
     const domain::DomainRef d = domain::find_domain(DomainId{op.domain});
     if (!d) return Error::esrch;
     const mm::WritableRef page = TRY(mm::get_writable(Mfn{op.u.hypercall_init}, *d));
     const mm::FrameWindow<std::byte> w{page.mfn()};
     fill_page(w.span());
-    return 0;
+    return Ok{};
+}
+
+Result<> cpu_info(pv_xenpf_pcpuinfo& c)
+{
+    const std::uint32_t last_cpu = arch::online_cpu_count() - 1;
+    c.max_present = last_cpu;
+    if (c.xen_cpuid > last_cpu) {
+        c.flags = PV_PCPU_FLAGS_INVALID;
+        c.apic_id = c.acpi_id = ~0U;
+        return Ok{};
+    }
+    c.flags = PV_PCPU_FLAGS_ONLINE;
+    const arch::CpuName name = arch::cpu_name(CpuId{c.xen_cpuid});
+    c.apic_id = name.apic_id;
+    c.acpi_id = name.acpi_id;
+    return Ok{};
+}
+
+Result<> sleep(const pv_xenpf_enter_acpi_sleep& s)
+{
+    if (s.flags != 0 || s.sleep_state != 5) return Error::eopnotsupp; // soft off only
+    return arch::acpi_sleep({s.val_a, s.val_b, s.sleep_state});
+}
+
+Result<> platform(pv_platform_op& op)
+{
+    switch (op.cmd) {
+    case PV_XENPF_SETTIME64: {
+        const pv_xenpf_settime64& t = op.u.settime64;
+        return t.mbz == 0 ? domain::set_wallclock({t.secs, t.nsecs}, t.system_time) : Error::einval;
+    }
+    case PV_XENPF_GET_CPUINFO: return cpu_info(op.u.pcpu_info);
+    case PV_XENPF_ENTER_ACPI_SLEEP: return sleep(op.u.enter_acpi_sleep);
+    default: return Error::enosys;
+    }
 }
 
 } // namespace
 
-Return domctl(Vcpu& v, GuestVa arg)
+Result<> domctl(Vcpu& v, GuestVa arg)
 {
-    if (!v.domain().is_hardware_domain()) return Error::eperm;
-    const guest::InOut<pv_domctl> ptr{arg};
-    pv_domctl op = TRY(ptr.read());
-    if (op.interface_version != PV_DOMCTL_INTERFACE_VERSION) return Error::eacces;
-    if (op.cmd == PV_DOMCTL_HYPERCALL_INIT) return init_page(op);
-    if (busy.exchange(true, Order::acquire)) return Error::restart;
-    const auto done = domain::control_domain(v, op);
-    busy.store(false, Order::release);
-    const std::uint64_t result = TRY(done);
-    TRY(ptr.write(op));
-    return result;
+    return control<pv_domctl>(v, arg, PV_DOMCTL_INTERFACE_VERSION, [&](pv_domctl& op) -> Result<> {
+        if (op.cmd == PV_DOMCTL_HYPERCALL_INIT) return init_page(op);
+        if (busy.exchange(true, Order::acquire)) return Error::restart;
+        const Result<> done = domain::control_domain(v, op);
+        busy.store(false, Order::release);
+        return done;
+    });
+}
+
+Result<> sysctl(Vcpu& v, GuestVa arg)
+{
+    return control<pv_sysctl>(v, arg, PV_SYSCTL_INTERFACE_VERSION, &domain::control_system);
+}
+
+Result<> platform_op(Vcpu& v, GuestVa arg)
+{
+    return control<pv_platform_op>(v, arg, PV_XENPF_INTERFACE_VERSION, &platform);
 }
 
 } // namespace hv::hypercall

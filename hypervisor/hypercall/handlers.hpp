@@ -2,6 +2,7 @@
 //
 // Every hypercall handler, named as the hypercall. A handler decodes, calls the layers below and returns rax; it runs
 // on the calling vCPU's CPU. Error::restart asks to be run again: with v.set_continuation(args...) if they changed.
+// One without a value of its own leaves 0 in rax.
 #pragma once
 #include "base/result.hpp"
 #include "base/units.hpp"
@@ -14,22 +15,23 @@ namespace hv::hypercall {
 
 using Return = Result<std::uint64_t>;
 using domain::Vcpu;
+constexpr Return in_rax(Return r) { return r; }
+constexpr Return in_rax(Result<> r) { return r.ok() ? Return{0} : r.error(); }
 
 // traps.cpp
-Return set_trap_table(Vcpu& v, GuestVa table);
-Return set_callbacks(Vcpu& v, std::uint64_t event, std::uint64_t failsafe, std::uint64_t syscall);
-Return callback_op(Vcpu& v, std::uint32_t cmd, GuestVa arg);
+Result<> set_trap_table(Vcpu& v, GuestVa table);
+Result<> set_callbacks(Vcpu& v, std::uint64_t event, std::uint64_t failsafe, std::uint64_t syscall);
+Result<> callback_op(Vcpu& v, std::uint32_t cmd, GuestVa arg);
 Return iret(Vcpu& v);
-// segments.cpp
-Return set_gdt(Vcpu& v, GuestVa frames, std::uint32_t entries);
-Return update_descriptor(Vcpu& v, Maddr where, std::uint64_t descriptor);
-Return set_segment_base(Vcpu& v, std::uint32_t which, std::uint64_t base);
-Return stack_switch(Vcpu& v, std::uint64_t ss, std::uint64_t sp);
 // registers.cpp
-Return set_debugreg(Vcpu& v, std::uint32_t index, std::uint64_t value);
+Result<> set_gdt(Vcpu& v, GuestVa frames, std::uint32_t entries);
+Result<> update_descriptor(Vcpu& v, Maddr where, std::uint64_t descriptor);
+Result<> set_segment_base(Vcpu& v, std::uint32_t which, std::uint64_t base);
+Result<> stack_switch(Vcpu& v, std::uint64_t ss, std::uint64_t sp);
+Result<> set_debugreg(Vcpu& v, std::uint32_t index, std::uint64_t value);
 Return get_debugreg(Vcpu& v, std::uint32_t index);
-Return fpu_taskswitch(Vcpu& v, std::uint32_t set);
-Return vm_assist(Vcpu& v, std::uint32_t cmd, std::uint32_t type);
+Result<> fpu_taskswitch(Vcpu& v, std::uint32_t set);
+Result<> vm_assist(Vcpu& v, std::uint32_t cmd, std::uint32_t type);
 // multicall.cpp
 Return multicall(Vcpu& v, GuestVa list, std::uint32_t count);
 // mmu.cpp
@@ -42,15 +44,15 @@ Return memory_op(Vcpu& v, std::uint64_t cmd, GuestVa arg);
 // event.cpp, sched.cpp, vcpu.cpp
 Return event_channel_op(Vcpu& v, std::uint32_t cmd, GuestVa arg);
 Return sched_op(Vcpu& v, std::uint32_t cmd, GuestVa arg);
-Return set_timer_op(Vcpu& v, std::uint64_t deadline);
+Result<> set_timer_op(Vcpu& v, std::uint64_t deadline);
 Return vcpu_op(Vcpu& v, std::uint32_t cmd, std::uint32_t vcpu, GuestVa arg);
-// grant.cpp, version.cpp, console.cpp, physdev.cpp, platform.cpp, domctl.cpp, sysctl.cpp
+// grant.cpp, version.cpp, console.cpp, physdev.cpp, domctl.cpp
 Return grant_table_op(Vcpu& v, std::uint32_t cmd, GuestVa arg, std::uint32_t count);
 Return xen_version(Vcpu& v, std::uint32_t cmd, GuestVa arg);
 Return console_io(Vcpu& v, std::uint32_t cmd, std::uint32_t count, GuestVa buffer);
-Return physdev_op(Vcpu& v, std::uint32_t cmd, GuestVa arg);
-Return platform_op(Vcpu& v, GuestVa op);
-Return domctl(Vcpu& v, GuestVa op);
-Return sysctl(Vcpu& v, GuestVa op);
+Result<> physdev_op(Vcpu& v, std::uint32_t cmd, GuestVa arg);
+Result<> platform_op(Vcpu& v, GuestVa op);
+Result<> domctl(Vcpu& v, GuestVa op);
+Result<> sysctl(Vcpu& v, GuestVa op);
 
 } // namespace hv::hypercall

@@ -7,7 +7,6 @@
 #include "guest/guest_ptr.hpp"
 #include "hypercall/foreign.hpp"
 #include "hypercall/handlers.hpp"
-#include "hypercall/memory_exchange.hpp"
 #include "mm/reservation.hpp"
 #include "mm/update.hpp"
 
@@ -92,7 +91,7 @@ Return of_domain(Vcpu& v, std::uint64_t cmd, GuestVa arg)
     }
 }
 
-Return claim(Vcpu& v, GuestVa arg)
+Result<> claim(Vcpu& v, GuestVa arg)
 {
     const auto r = TRY(guest::In<pv_memory_reservation>{arg}.read());
     if (!v.domain().is_hardware_domain()) return Error::eperm;
@@ -100,19 +99,17 @@ Return claim(Vcpu& v, GuestVa arg)
     Result<Subject> found = Subject::resolve(DomainId{r.domid}, v);
     if (!found.ok()) return Error::einval;
     const Subject d = std::move(found).take();
-    TRY(mm::claim_pages(*d, r.nr_extents));
-    return 0;
+    return mm::claim_pages(*d, r.nr_extents);
 }
 
-Return machphys_mapping(GuestVa arg)
+Result<> machphys_mapping(GuestVa arg)
 {
     const pv_machphys_mapping m{PV_MACH2PHYS_VIRT_START, PV_MACH2PHYS_VIRT_END, mm::frame_table_end().raw() - 1};
-    TRY(guest::Out<pv_machphys_mapping>{arg}.write(m));
-    return 0;
+    return guest::Out<pv_machphys_mapping>{arg}.write(m);
 }
 
 /// The machine's map for the hardware domain, which gets all of it or einval; what the builder set for others.
-Return memory_map(Vcpu& v, GuestVa arg)
+Result<> memory_map(Vcpu& v, GuestVa arg)
 {
     domain::Domain& d = v.domain();
     const cpu::Guard guard{d.lock()};
@@ -120,18 +117,13 @@ Return memory_map(Vcpu& v, GuestVa arg)
     auto m = TRY(guest::InOut<pv_memory_map>{arg}.read());
     const std::uint32_t room = m.nr_entries;
     m.nr_entries = std::min(room, d.memory_map_entries);
-    const guest::Out<pv_e820_entry> out{GuestVa{m.buffer}};
-    for (std::uint32_t i = 0; i < m.nr_entries; ++i) {
-        const auto& e = d.memory_map[i];
-        TRY(out.write({e.address, e.bytes, e.type}, i));
-    }
+    TRY(guest::Out<pv_e820_entry>{GuestVa{m.buffer}}.write_array(std::span{d.memory_map}.first(m.nr_entries)));
     if (d.is_hardware_domain() && room < d.memory_map_entries) return Error::einval;
-    TRY(guest::Out<pv_memory_map>{arg}.write(m));
-    return 0;
+    return guest::Out<pv_memory_map>{arg}.write(m);
 }
 
 /// First frames of the 2 MiB extents that hold the machine-to-physical table.
-Return machphys_frames(Vcpu& v, GuestVa arg)
+Result<> machphys_frames(Vcpu& v, GuestVa arg)
 {
     auto list = TRY(guest::InOut<pv_machphys_mfn_list>{arg}.read());
     if (!v.domain().is_hardware_domain()) return Error::eperm;
@@ -141,30 +133,25 @@ Return machphys_frames(Vcpu& v, GuestVa arg)
         if (!m.ok()) break;
         TRY(out.write(m.take().raw(), list.nr_extents));
     }
-    TRY(guest::Out<pv_machphys_mfn_list>{arg}.write(list));
-    return 0;
+    return guest::Out<pv_machphys_mfn_list>{arg}.write(list);
 }
 
-Return set_memory_map(Vcpu& v, GuestVa arg)
+Result<> set_memory_map(Vcpu& v, GuestVa arg)
 {
     const auto m = TRY(guest::In<pv_foreign_memory_map>{arg}.read());
     if (!v.domain().is_hardware_domain()) return Error::eperm;
     const Subject d = TRY(Subject::resolve(DomainId{m.domid}, v));
     if (m.map.nr_entries > d->memory_map.size()) return Error::einval;
-    const guest::In<pv_e820_entry> in{GuestVa{m.map.buffer}};
     decltype(d->memory_map) entries{};
-    for (std::uint32_t i = 0; i < m.map.nr_entries; ++i) {
-        const pv_e820_entry e = TRY(in.read(i));
-        entries[i] = {e.addr, e.size, e.type};
-    }
+    TRY(guest::In<pv_e820_entry>{GuestVa{m.map.buffer}}.read_array(std::span{entries}.first(m.map.nr_entries)));
     const cpu::Guard guard{d->lock()};
     d->memory_map = entries;
     d->memory_map_entries = m.map.nr_entries;
-    return 0;
+    return Ok{};
 }
 
 /// Grant-table frames of another domain, for its builder. A null list asks how many there can be.
-Return acquire_resource(Vcpu& v, GuestVa arg)
+Result<> acquire_resource(Vcpu& v, GuestVa arg)
 {
     auto r = TRY(guest::InOut<pv_mem_acquire_resource>{arg}.read());
     if (r.pad != 0) return Error::einval;
@@ -176,8 +163,7 @@ Return acquire_resource(Vcpu& v, GuestVa arg)
     if (r.frame_list == 0) {
         if (r.nr_frames != 0) return Error::einval;
         r.nr_frames = grants.max_frames();
-        TRY(guest::Out<pv_mem_acquire_resource>{arg}.write(r));
-        return 0;
+        return guest::Out<pv_mem_acquire_resource>{arg}.write(r);
     }
     if (r.frame >= grants.max_frames() || r.nr_frames > grants.max_frames() - r.frame) return Error::einval;
     const guest::Out<std::uint64_t> out{GuestVa{r.frame_list}};
@@ -185,13 +171,71 @@ Return acquire_resource(Vcpu& v, GuestVa arg)
         const Mfn m = TRY(grants.frame_mfn(static_cast<std::uint32_t>(r.frame) + i));
         TRY(out.write(m.raw(), i));
     }
-    return 0;
+    return Ok{};
+}
+
+/// The order of the number of frames on both sides, if they are alike and few enough.
+Result<unsigned> common_order(const pv_memory_exchange& x, const domain::Domain& d)
+{
+    const auto self = [&](std::uint16_t id) { return id == PV_DOMID_SELF || DomainId{id} == d.id(); };
+    if (!self(x.in.domid) || !self(x.out.domid)) return Error::einval;
+    if (x.in.extent_order > mm::Exchange::max_order || x.out.extent_order > mm::Exchange::max_order)
+        return Error::eperm;
+    constexpr std::uint64_t most = 1U << mm::Exchange::max_order;
+    if (x.in.nr_extents > most || x.out.nr_extents > most) return Error::einval;
+    const std::uint64_t frames = x.in.nr_extents << x.in.extent_order;
+    if (frames == 0 || frames > most || frames != x.out.nr_extents << x.out.extent_order) return Error::einval;
+    if ((frames & (frames - 1)) != 0) return Error::einval;
+    return static_cast<unsigned>(__builtin_ctzll(frames));
+}
+
+Result<> collect(mm::Exchange& e, const pv_memory_exchange& x)
+{
+    const unsigned in_size = 1U << x.in.extent_order;
+    const unsigned out_size = 1U << x.out.extent_order;
+    const unsigned bits = x.out.mem_flags & PV_XENMEMF_ADDRESS_BITS_MASK;
+    for (unsigned i = 0; i < x.in.nr_extents; ++i) {
+        const Mfn first = TRY(guest::In<Mfn>{GuestVa{x.in.extent_start}}.read(i));
+        for (unsigned k = 0; k < in_size; ++k)
+            TRY(e.give(i * in_size + k, first + k));
+    }
+    const guest::InOut<std::uint64_t> out{GuestVa{x.out.extent_start}};
+    for (unsigned i = 0; i < x.out.nr_extents; ++i) {
+        const Pfn first{TRY(out.read(i))};
+        TRY(e.take(i * out_size, x.out.extent_order, bits));
+        for (unsigned k = 0; k < out_size; ++k)
+            e.set_pfn(i * out_size + k, first + k);
+    }
+    // Told before it is true, because telling can fail and the commit cannot.
+    for (unsigned i = 0; i < x.out.nr_extents; ++i)
+        TRY(out.write(e.taken(i * out_size).raw(), i));
+    return Ok{};
+}
+
+/// XENMEM_exchange as dom0's swiotlb uses it: at most 2^9 frames a call, so no preemption. All or nothing: on any error
+/// nr_exchanged is 0 and nothing has changed.
+Result<> exchange(Vcpu& v, GuestVa arg)
+{
+    auto x = TRY(guest::InOut<pv_memory_exchange>{arg}.read());
+    domain::Domain& d = v.domain();
+    if (!d.is_hardware_domain()) return Error::eperm;
+    if (x.nr_exchanged != 0) return Error::einval;
+    const unsigned order = TRY(common_order(x, d));
+    mm::Work work;
+    TRY(mm::finish_deferred(d, work));
+    const auto e = TRY(mm::make_box<mm::Exchange>(d, order));
+    TRY(collect(*e, x));
+    x.nr_exchanged = x.in.nr_extents;
+    TRY(guest::InOut<pv_memory_exchange>{arg}.write(x));
+    e->commit();
+    return Ok{};
 }
 
 } // namespace
 
 Return memory_op(Vcpu& v, std::uint64_t cmd, GuestVa arg)
 {
+    const bool hardware = v.domain().is_hardware_domain();
     const std::uint64_t op = cmd & command_mask;
     switch (op) {
     case PV_XENMEM_POPULATE_PHYSMAP:
@@ -205,14 +249,14 @@ Return memory_op(Vcpu& v, std::uint64_t cmd, GuestVa arg)
     case PV_XENMEM_CURRENT_RESERVATION:
     case PV_XENMEM_MAXIMUM_RESERVATION:
     case PV_XENMEM_MAXIMUM_GPFN: return of_domain(v, op, arg);
-    case PV_XENMEM_EXCHANGE: return exchange(v, arg);
-    case PV_XENMEM_CLAIM_PAGES: return claim(v, arg);
-    case PV_XENMEM_MACHPHYS_MAPPING: return machphys_mapping(arg);
-    case PV_XENMEM_MACHPHYS_MFN_LIST: return machphys_frames(v, arg);
-    case PV_XENMEM_MACHINE_MEMORY_MAP: return v.domain().is_hardware_domain() ? memory_map(v, arg) : Error::eperm;
-    case PV_XENMEM_MEMORY_MAP: return v.domain().is_hardware_domain() ? Error::enosys : memory_map(v, arg);
-    case PV_XENMEM_SET_MEMORY_MAP: return set_memory_map(v, arg);
-    case PV_XENMEM_ACQUIRE_RESOURCE: return acquire_resource(v, arg);
+    case PV_XENMEM_EXCHANGE: return in_rax(exchange(v, arg));
+    case PV_XENMEM_CLAIM_PAGES: return in_rax(claim(v, arg));
+    case PV_XENMEM_MACHPHYS_MAPPING: return in_rax(machphys_mapping(arg));
+    case PV_XENMEM_MACHPHYS_MFN_LIST: return in_rax(machphys_frames(v, arg));
+    case PV_XENMEM_MACHINE_MEMORY_MAP: return hardware ? in_rax(memory_map(v, arg)) : Error::eperm;
+    case PV_XENMEM_MEMORY_MAP: return hardware ? Error::enosys : in_rax(memory_map(v, arg));
+    case PV_XENMEM_SET_MEMORY_MAP: return in_rax(set_memory_map(v, arg));
+    case PV_XENMEM_ACQUIRE_RESOURCE: return in_rax(acquire_resource(v, arg));
     case PV_XENMEM_GET_SHARING_FREED_PAGES:
     case PV_XENMEM_GET_SHARING_SHARED_PAGES: return 0;
     default: return Error::enosys;

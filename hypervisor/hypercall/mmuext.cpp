@@ -78,11 +78,7 @@ Result<> flush(const Call& c)
 
 Result<> set_ldt(const Call& c)
 {
-    const std::uint64_t base = c.op.arg1.linear_addr;
-    const std::uint32_t entries = c.op.arg2.nr_ents;
-    if (!c.own()) return Error::eperm;
-    if (base % page_size != 0 || entries > 8192 || (entries != 0 && !is_guest_va(base))) return Error::einval;
-    return c.v.set_ldt(GuestVa{base}, entries);
+    return c.own() ? c.v.set_ldt(GuestVa{c.op.arg1.linear_addr}, c.op.arg2.nr_ents) : Error::eperm;
 }
 
 Result<> clear_page(const Call& c)

@@ -11,32 +11,42 @@ namespace {
 
 constexpr std::uint32_t max_polled_ports = 128;
 
-Return poll(Vcpu& v, GuestVa arg)
+Result<> poll(Vcpu& v, GuestVa arg)
 {
     pv_sched_poll op;
     TRY(guest::load_from_guest(std::span{&op, 1}, arg));
     if (op.nr_ports > max_polled_ports) return Error::einval;
     if (op.nr_ports == 1) { // Linux's: without clearing a long list
         const EventPort port{TRY(guest::load_word_from_guest(GuestVa{op.ports}))};
-        TRY(v.poll(std::span{&port, 1}, op.timeout));
-        return 0;
+        return v.poll(std::span{&port, 1}, op.timeout);
     }
-    std::array<std::uint32_t, max_polled_ports> raw;
-    TRY(guest::In<std::uint32_t>{GuestVa{op.ports}}.read_array(std::span{raw}.first(op.nr_ports)));
     std::array<EventPort, max_polled_ports> ports;
-    for (std::uint32_t i = 0; i < op.nr_ports; ++i)
-        ports[i] = EventPort{raw[i]};
-    TRY(v.poll(std::span{ports}.first(op.nr_ports), op.timeout));
-    return 0;
+    const std::span named = std::span{ports}.first(op.nr_ports);
+    TRY(guest::In<EventPort>{GuestVa{op.ports}}.read_array(named));
+    return v.poll(named, op.timeout);
 }
 
-Return remote_shutdown(Vcpu& v, GuestVa arg)
+Result<> shutdown(Vcpu& v, std::uint32_t cmd, GuestVa arg)
+{
+    const std::uint32_t reason = TRY(guest::In<pv_sched_shutdown>{arg}.read()).reason & 0xff;
+    if (cmd == PV_SCHEDOP_SHUTDOWN_CODE) {
+        v.domain().set_shutdown_code(reason);
+        return Ok{};
+    }
+    // The machine ends with the hardware domain: this is the last chance to see where it was.
+    if (reason == PV_SHUTDOWN_CRASH && v.domain().is_hardware_domain())
+        guest::print_crash_report(v, "reports its own crash");
+    v.domain().shutdown(reason);
+    return Ok{};
+}
+
+Result<> remote_shutdown(Vcpu& v, GuestVa arg)
 {
     const auto op = TRY(guest::In<pv_sched_remote_shutdown>{arg}.read());
     if (!v.domain().is_hardware_domain()) return Error::eperm;
     const domain::DomainRef d = TRY(domain::resolve(DomainId{op.domain_id}, v));
     d->shutdown(op.reason & 0xff);
-    return 0;
+    return Ok{};
 }
 
 } // namespace
@@ -49,21 +59,10 @@ Return sched_op(Vcpu& v, std::uint32_t cmd, GuestVa arg)
         shared::store<std::uint8_t>(&v.hot.info->evtchn_upcall_mask, 0);
         v.block();
         return 0;
-    case PV_SCHEDOP_POLL: return poll(v, arg);
-    case PV_SCHEDOP_SHUTDOWN: {
-        const auto op = TRY(guest::In<pv_sched_shutdown>{arg}.read());
-        // The machine ends with the hardware domain: this is the last chance to see where it was.
-        if ((op.reason & 0xff) == PV_SHUTDOWN_CRASH && v.domain().is_hardware_domain())
-            guest::print_crash_report(v, "reports its own crash");
-        v.domain().shutdown(op.reason & 0xff);
-        return 0;
-    }
-    case PV_SCHEDOP_SHUTDOWN_CODE: {
-        const auto op = TRY(guest::In<pv_sched_shutdown>{arg}.read());
-        v.domain().set_shutdown_code(op.reason & 0xff);
-        return 0;
-    }
-    case PV_SCHEDOP_REMOTE_SHUTDOWN: return remote_shutdown(v, arg);
+    case PV_SCHEDOP_POLL: return in_rax(poll(v, arg));
+    case PV_SCHEDOP_SHUTDOWN:
+    case PV_SCHEDOP_SHUTDOWN_CODE: return in_rax(shutdown(v, cmd, arg));
+    case PV_SCHEDOP_REMOTE_SHUTDOWN: return in_rax(remote_shutdown(v, arg));
     case PV_SCHEDOP_WATCHDOG: {
         const auto op = TRY(guest::In<pv_sched_watchdog>{arg}.read());
         return v.domain().set_watchdog(op.id, op.timeout);
@@ -72,13 +71,13 @@ Return sched_op(Vcpu& v, std::uint32_t cmd, GuestVa arg)
     }
 }
 
-Return set_timer_op(Vcpu& v, std::uint64_t deadline)
+Result<> set_timer_op(Vcpu& v, std::uint64_t deadline)
 {
     if (deadline == 0)
         v.stop_singleshot();
     else
         v.set_singleshot(deadline);
-    return 0;
+    return Ok{};
 }
 
 } // namespace hv::hypercall

@@ -11,7 +11,7 @@
 namespace hv::hypercall {
 namespace {
 
-Return initialise(Vcpu& target, GuestVa arg)
+Result<> initialise(Vcpu& target, GuestVa arg)
 {
     if (target.initialised()) return Error::eexist;
     if (!target.has_info_place()) return Error::einval;
@@ -19,85 +19,64 @@ Return initialise(Vcpu& target, GuestVa arg)
     TRY(guest::In<pv_vcpu_guest_context>{arg}.read_array(std::span{context.get(), 1}));
     const cpu::Guard guard{target.domain().lock()};
     if (target.initialised()) return Error::eexist;
-    TRY(target.initialise(*context));
-    return 0;
-}
-
-bool others_online(const Vcpu& target)
-{
-    const domain::Domain& d = target.domain();
-    for (std::uint32_t i = 0; i < d.vcpu_count(); ++i)
-        if (const Vcpu* const other = d.vcpu(VcpuId{i}); other != &target && other->online()) return true;
-    return false;
+    return target.initialise(*context);
 }
 
 /// The last vCPU to go takes the domain with it.
-Return down(Vcpu& target)
+Result<> down(Vcpu& target)
 {
     domain::Domain& d = target.domain();
     {
         const cpu::Guard guard{d.lock()};
-        if (others_online(target)) {
+        for (std::uint32_t i = 0; i < d.vcpu_count(); ++i) {
+            const Vcpu* const other = d.vcpu(VcpuId{i});
+            if (other == &target || !other->online()) continue;
             target.down();
-            return 0;
+            return Ok{};
         }
     }
     d.shutdown(PV_SHUTDOWN_POWEROFF);
-    return 0;
+    return Ok{};
 }
 
-Return register_info(Vcpu& caller, Vcpu& target, GuestVa arg)
+Result<> register_info(Vcpu& caller, Vcpu& target, GuestVa arg)
 {
     const auto op = TRY(guest::In<pv_vcpu_register_vcpu_info>{arg}.read());
     const cpu::Guard guard{target.domain().lock()};
     if (&target != &caller && target.online()) return Error::einval;
-    TRY(target.register_info(Mfn{op.mfn}, op.offset));
-    return 0;
+    return target.register_info(Mfn{op.mfn}, op.offset);
 }
 
-Return set_singleshot(Vcpu& caller, Vcpu& target, GuestVa arg)
+Result<> set_singleshot(Vcpu& caller, Vcpu& target, GuestVa arg)
 {
     if (&target != &caller) return Error::einval;
     const auto op = TRY(guest::In<pv_vcpu_set_singleshot_timer>{arg}.read());
     if ((op.flags & PV_VCPU_SSHOTTMR_FUTURE) != 0 && op.timeout_abs_ns < cpu::now()) return Error::etime;
     target.set_singleshot(op.timeout_abs_ns);
-    return 0;
+    return Ok{};
 }
 
-Return timers(Vcpu& caller, std::uint32_t cmd, Vcpu& target, GuestVa arg)
+Result<> run(Vcpu& caller, std::uint32_t cmd, Vcpu& target, GuestVa arg)
 {
     switch (cmd) {
-    case PV_VCPUOP_SET_PERIODIC_TIMER: {
-        const auto op = TRY(guest::In<pv_vcpu_set_periodic_timer>{arg}.read());
-        TRY(target.set_periodic(op.period_ns));
-        return 0;
-    }
-    case PV_VCPUOP_STOP_PERIODIC_TIMER: target.stop_periodic(); return 0;
+    case PV_VCPUOP_INITIALISE: return initialise(target, arg);
+    case PV_VCPUOP_UP: return target.up();
+    case PV_VCPUOP_DOWN: return down(target);
+    case PV_VCPUOP_SET_PERIODIC_TIMER:
+        return target.set_periodic(TRY(guest::In<pv_vcpu_set_periodic_timer>{arg}.read()).period_ns);
+    case PV_VCPUOP_STOP_PERIODIC_TIMER: target.stop_periodic(); return Ok{};
     case PV_VCPUOP_SET_SINGLESHOT_TIMER: return set_singleshot(caller, target, arg);
-    default: // PV_VCPUOP_STOP_SINGLESHOT_TIMER
+    case PV_VCPUOP_STOP_SINGLESHOT_TIMER:
         if (&target != &caller) return Error::einval;
         target.stop_singleshot();
-        return 0;
-    }
-}
-
-Return areas(Vcpu& caller, std::uint32_t cmd, Vcpu& target, GuestVa arg)
-{
-    switch (cmd) {
-    case PV_VCPUOP_GET_RUNSTATE_INFO:
-        TRY(guest::Out<pv_vcpu_runstate_info>{arg}.write(domain::runstate_now(target)));
-        return 0;
+        return Ok{};
+    case PV_VCPUOP_GET_RUNSTATE_INFO: return guest::Out<pv_vcpu_runstate_info>{arg}.write(domain::runstate_now(target));
     case PV_VCPUOP_REGISTER_VCPU_INFO: return register_info(caller, target, arg);
-    case PV_VCPUOP_REGISTER_RUNSTATE_MEMORY_AREA: {
-        const auto op = TRY(guest::In<pv_vcpu_register_memory_area>{arg}.read());
-        TRY(target.register_runstate(GuestVa{op.addr}));
-        return 0;
-    }
-    default: { // PV_VCPUOP_REGISTER_VCPU_TIME_MEMORY_AREA
-        const auto op = TRY(guest::In<pv_vcpu_register_memory_area>{arg}.read());
-        TRY(target.register_time(GuestVa{op.addr}));
-        return 0;
-    }
+    case PV_VCPUOP_REGISTER_RUNSTATE_MEMORY_AREA:
+        return target.register_runstate(GuestVa{TRY(guest::In<pv_vcpu_register_memory_area>{arg}.read()).addr});
+    case PV_VCPUOP_REGISTER_VCPU_TIME_MEMORY_AREA:
+        return target.register_time(GuestVa{TRY(guest::In<pv_vcpu_register_memory_area>{arg}.read()).addr});
+    default: return Error::enosys;
     }
 }
 
@@ -107,21 +86,8 @@ Return vcpu_op(Vcpu& v, std::uint32_t cmd, std::uint32_t vcpu, GuestVa arg)
 {
     Vcpu* const target = v.domain().vcpu(VcpuId{vcpu});
     if (target == nullptr) return Error::enoent;
-    switch (cmd) {
-    case PV_VCPUOP_INITIALISE: return initialise(*target, arg);
-    case PV_VCPUOP_UP: TRY(target->up()); return 0;
-    case PV_VCPUOP_DOWN: return down(*target);
-    case PV_VCPUOP_IS_UP: return target->online() ? 1 : 0;
-    case PV_VCPUOP_SET_PERIODIC_TIMER:
-    case PV_VCPUOP_STOP_PERIODIC_TIMER:
-    case PV_VCPUOP_SET_SINGLESHOT_TIMER:
-    case PV_VCPUOP_STOP_SINGLESHOT_TIMER: return timers(v, cmd, *target, arg);
-    case PV_VCPUOP_GET_RUNSTATE_INFO:
-    case PV_VCPUOP_REGISTER_VCPU_INFO:
-    case PV_VCPUOP_REGISTER_RUNSTATE_MEMORY_AREA:
-    case PV_VCPUOP_REGISTER_VCPU_TIME_MEMORY_AREA: return areas(v, cmd, *target, arg);
-    default: return Error::enosys;
-    }
+    if (cmd == PV_VCPUOP_IS_UP) return target->online() ? 1 : 0;
+    return in_rax(run(v, cmd, *target, arg));
 }
 
 } // namespace hv::hypercall

@@ -21,11 +21,7 @@ template <std::size_t N> void put(char (&to)[N], const char* s)
         to[i] = s[i];
 }
 
-template <typename T> Return answer(GuestVa to, const T& value)
-{
-    TRY(guest::Out<T>{to}.write(value));
-    return 0;
-}
+template <typename T> Return answer(GuestVa to, const T& value) { return in_rax(guest::Out<T>{to}.write(value)); }
 
 template <std::size_t N> Return answer_text(GuestVa to, const char* s)
 {
@@ -73,8 +69,7 @@ Return xen_version(Vcpu& v, std::uint32_t cmd, GuestVa arg)
     case PV_XENVER_GUEST_HANDLE: {
         pv_domain_handle h{};
         const cpu::Guard guard{v.domain().lock()};
-        for (std::size_t i = 0; i < sizeof h.a; ++i)
-            h.a[i] = v.domain().handle[i];
+        __builtin_memcpy(h.a, v.domain().handle.data(), sizeof h.a);
         return answer(arg, h);
     }
     case PV_XENVER_COMMANDLINE:

@@ -216,6 +216,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (arch::cpu_info().current != v) break;
         if (!g.domain->is_shut_down()) check_runnable(*v);
     }
-    end(domain::DomainRef{*g.domain});
+    end(domain::DomainRef{g.domain});
     return 0;
 }

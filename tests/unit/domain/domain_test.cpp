@@ -2,6 +2,7 @@
 //
 // Life and death of domains: ids, references, pausing, shutdown, destruction, watchdogs, and what the machine does
 // when the hardware domain ends.
+#include "base/options.hpp"
 #include "tests/unit/domain/world.hpp"
 
 using namespace hv;
@@ -241,9 +242,9 @@ TEST_F(Domains, TheHardwareDomainTakesTheMachineWithIt)
     EXPECT_EQ(end_of_hardware_domain(PV_SHUTDOWN_POWEROFF), Stopped::How::power_off);
     EXPECT_EQ(end_of_hardware_domain(PV_SHUTDOWN_REBOOT), Stopped::How::reset);
     EXPECT_EQ(end_of_hardware_domain(PV_SHUTDOWN_CRASH), Stopped::How::reset);
-    set_after_crash(AfterCrash::halt);
+    options.noreboot = true;
     EXPECT_EQ(end_of_hardware_domain(PV_SHUTDOWN_CRASH), Stopped::How::halt);
-    set_after_crash(AfterCrash::reset);
+    options.noreboot = false;
 }
 
 } // namespace

@@ -2,7 +2,7 @@
 //
 // Physical interrupts: lines and messages from the device to the hardware domain's event port, end-of-interrupt, and
 // what the hypervisor writes into a device.
-#include "domain/msi.hpp"
+#include "domain/pirq.hpp"
 #include "domain/upcalls.hpp"
 #include "tests/unit/domain/world.hpp"
 

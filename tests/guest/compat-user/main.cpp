@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // 32-bit user code (CONTRACT C.5): traps, int 0x80 and the compatibility system call reach the 64-bit kernel with the
 // 32-bit selectors in the frame, and iret goes back to them.
-// RUN: parapet.variant=fastpath=off|xpti=on
+// RUN: parapet.variant=xpti=on
 #include "tests/guest/lib/event.hpp"
 #include "tests/guest/lib/test.hpp"
 #include "tests/guest/lib/user.hpp"

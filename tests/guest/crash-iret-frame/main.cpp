@@ -2,7 +2,7 @@
 // iret with an unreadable frame: the domain crashes, the hypervisor does not.
 // RUN: expect=crash
 // RUN: pattern=(Domain 0 \(vcpu#0\) crashed|d0v0 crashes)
-// RUN: parapet.variant=fastpath=off|xpti=on
+// RUN: parapet.variant=xpti=on
 #include "tests/guest/lib/test.hpp"
 #include "tests/guest/lib/trap.hpp"
 

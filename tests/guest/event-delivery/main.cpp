@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Delivery of events (CONTRACT C.5, E.1): nothing while masked, at once when unmasked at any return to the guest, in
 // kernel and in user mode, with the mask saved in the frame; a port's own mask bit keeps the upcall away.
-// RUN: parapet.variant=fastpath=off|xpti=on
+// RUN: parapet.variant=xpti=on
 #include "tests/guest/lib/event.hpp"
 #include "tests/guest/lib/test.hpp"
 #include "tests/guest/lib/user.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The iret hypercall's edges (CONTRACT C.6): mode by the selector's RPL, RPL forced to 3, flags a guest may not have,
 // IF against the upcall mask, single-step, and targets that cannot be returned to.
-// RUN: parapet.variant=fastpath=off|xpti=on
+// RUN: parapet.variant=xpti=on
 #include "tests/guest/lib/event.hpp"
 #include "tests/guest/lib/test.hpp"
 #include "tests/guest/lib/user.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // multicall (CONTRACT B.4): entries in order with each result in place, a failing entry does not stop the rest, an
 // iret inside takes effect and ends the batch (XSA-213), no nesting, bad pointers.
-// RUN: parapet.variant=fastpath=off|xpti=on
+// RUN: parapet.variant=xpti=on
 #include "tests/guest/lib/test.hpp"
 #include "tests/guest/lib/user.hpp"
 

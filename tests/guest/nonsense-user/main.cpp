@@ -2,7 +2,7 @@
 // A user program of random bytes, thousands of times, cut off by a timer: whatever it does ends in the guest kernel,
 // and the kernel's memory, tables and state are what they were.
 // RUN: timeout=120
-// RUN: parapet.variant=fastpath=off|xpti=on
+// RUN: parapet.variant=xpti=on
 #include "tests/guest/lib/event.hpp"
 #include "tests/guest/lib/test.hpp"
 #include "tests/guest/lib/user.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Stores to read-only L1 tables (CONTRACT C.7): mov, xchg, cmpxchg, lock and/or, lock btr/bts act as if written, by
 // mmu_update's rules and atomically on the whole entry; everything else stays an ordinary page fault of the guest's.
-// RUN: parapet.variant=fastpath=off|xpti=on
+// RUN: parapet.variant=xpti=on
 #include "tests/guest/lib/event.hpp"
 #include "tests/guest/lib/test.hpp"
 #include "tests/guest/lib/user.hpp"

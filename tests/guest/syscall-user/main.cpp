@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The guest's own system calls (CONTRACT C.5): `syscall` in user mode enters the syscall callback on the kernel stack,
 // never the hypervisor's dispatcher; flags that would hurt the kernel are clear, and any user state comes back.
-// RUN: parapet.variant=fastpath=off|xpti=on
+// RUN: parapet.variant=xpti=on
 #include "tests/guest/lib/event.hpp"
 #include "tests/guest/lib/test.hpp"
 #include "tests/guest/lib/user.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Faults raised in guest kernel mode (CONTRACT C.5): vector, error code, the frame's place and words, what the saved
 // mask byte and the flags say, and that every general register arrives as it was.
-// RUN: parapet.variant=fastpath=off|xpti=on
+// RUN: parapet.variant=xpti=on
 #include "tests/guest/lib/event.hpp"
 #include "tests/guest/lib/memory.hpp"
 #include "tests/guest/lib/test.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Faults raised in guest user mode (CONTRACT C.5): they arrive on the kernel entry stack with the user's real
 // selectors, the U bit set, all registers intact; TF traps one instruction on and does not survive into the kernel.
-// RUN: parapet.variant=fastpath=off|xpti=on
+// RUN: parapet.variant=xpti=on
 #include "tests/guest/lib/event.hpp"
 #include "tests/guest/lib/test.hpp"
 #include "tests/guest/lib/user.hpp"

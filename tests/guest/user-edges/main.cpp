@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Edges of user mode (XSA-7, 8, 44, 186, 259, 260): syscall at the last bytes below the hole, entries without
 // handlers, nasty flags through every entry, emulation at the end of the address space, mov ss in front of an entry.
-// RUN: parapet.variant=fastpath=off|xpti=on
+// RUN: parapet.variant=xpti=on
 #include "tests/guest/lib/event.hpp"
 #include "tests/guest/lib/test.hpp"
 #include "tests/guest/lib/user.hpp"

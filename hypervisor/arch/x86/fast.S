@@ -54,10 +54,10 @@ syscall_entry:
     mov T_HOT(%rsp), %rcx
     cmpl $FAST_USER, HOT_KERNEL_MODE(%rcx)
     je fast_syscall
+    cmpw $FAST_KERNEL, HOT_KERNEL_MODE(%rcx)
+    jne syscall_decline // user mode, too: whatever is in rax, it is no hypercall
     cmp $HYPERCALL_IRET, %rax
     je fast_iret
-    cmpw $FAST_KERNEL, HOT_KERNEL_MODE(%rcx)
-    jne syscall_decline
     cmp $HYPERCALLS, %rax
     jae syscall_decline
     lea hypercall_table(%rip), %r11
@@ -176,8 +176,6 @@ hypercall_failed:
 #define S 32 /* rax rcx r11 to be, and rdx */
     .balign 16
 fast_iret:
-    cmpb $0, HOT_FAST_PATHS(%rcx)
-    je syscall_decline
     mov T_RSP(%rsp), %r11
     push %rdx
     sub $24, %rsp

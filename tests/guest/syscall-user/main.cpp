@@ -66,6 +66,18 @@ void check_no_hypercall()
     expect_eq(t.rax, 17, "rax is untouched");
 }
 
+/// An iret frame that a user forges, of zeros, would start the kernel at address 0.
+void check_no_iret()
+{
+    TrapFrame context = context_at(0);
+    context.rax = PV_HYPERCALL_IRET;
+    context.rsp = kUserStackTop - 256;
+    const TrapFrame& t = run(context);
+    expect_eq(t.vector, kSyscall, "nor is the number of iret");
+    expect_eq(t.rax, PV_HYPERCALL_IRET, "rax is untouched");
+    expect_eq(t.rsp, kUserStackTop - 256, "nor is the stack");
+}
+
 void check_flags()
 {
     const TrapFrame& t = run(context_at(0x20));
@@ -94,6 +106,7 @@ void check_callback_changes()
     require(set_callback(PV_CALLBACKTYPE_SYSCALL, 0, stub_of(kSyscall)), "syscall callback without masking");
     run(context_at(0));
     expect_eq(vcpu_info().evtchn_upcall_mask, 0, "without the flag the mask is left alone");
+    check_no_iret();
     vcpu_info().evtchn_upcall_mask = 1;
     require(set_callback(PV_CALLBACKTYPE_SYSCALL, PV_CALLBACKF_MASK_EVENTS, stub_of(kEvent)), "another address");
     expect_eq(run(context_at(0)).vector, kEvent, "the callback's address is used at once");
@@ -119,6 +132,7 @@ void test_main()
     check_frame();
     step("hypercall numbers mean nothing in user mode");
     check_no_hypercall();
+    check_no_iret();
     step("flags");
     check_flags();
     step("return");

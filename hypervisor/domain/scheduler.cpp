@@ -87,8 +87,14 @@ Nanoseconds FairQueue::wake(Runnable& r, Nanoseconds now)
     enter(r);
     if (!r.queued()) return later(now, deadline());
     if (running_ == nullptr) return now;
+    return later(now, stint_end(r));
+}
+
+/// How long the running one may go on while @p r waits.
+Nanoseconds FairQueue::stint_end(const Runnable& r) const
+{
     const bool ahead = is_ahead(r.vruntime_ + preempt_margin, running_->vruntime_);
-    return later(now, stint_start_ + (ahead ? min_stint : slice));
+    return stint_start_ + (ahead ? min_stint : slice);
 }
 
 void FairQueue::sleep(Runnable& r, Nanoseconds now)
@@ -150,7 +156,7 @@ Nanoseconds FairQueue::deadline() const
 {
     if (running_ == nullptr) return next_release();
     Nanoseconds when = earlier(exhaustion(), later(next_release(), stint_start_ + min_stint));
-    if (waiting()) when = earlier(when, stint_start_ + slice);
+    if (waiting()) when = earlier(when, stint_end(*heap_.first()));
     return when;
 }
 

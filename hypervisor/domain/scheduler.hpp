@@ -92,6 +92,7 @@ private:
     void charge(Nanoseconds now);
     [[nodiscard]] bool exhausted(const Runnable& r) const;
     [[nodiscard]] Nanoseconds exhaustion() const;
+    [[nodiscard]] Nanoseconds stint_end(const Runnable& r) const;
     [[nodiscard]] Nanoseconds next_release() const;
 
     PairingHeap<Runnable> heap_;      ///< Waiting, by virtual time.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The fake machine's interrupts: with live.cpp, the only file of arch/host that makes upcalls into the core.
+// The fake machine's interrupts: the only file of arch/host that makes upcalls into the core.
 #include "arch/host/machine.hpp"
+#include <thread>
 
 namespace hv::arch::host {
 
@@ -29,10 +30,23 @@ void raise_msi(unsigned cookie)
 
 namespace hv::arch {
 
+/// On a live machine.
+static void serve_timer()
+{
+    std::uint64_t& deadline = host::thread_state().deadline;
+    if (deadline == 0 || deadline > host::live_time()) return;
+    deadline = 0;
+    upcall_timer();
+}
+
 void wait_for_interrupt()
 {
     host::State& s = host::state();
-    if (s.live) return host::wait_live();
+    if (s.live) {
+        serve_interrupts();
+        if (host::is_stopping()) throw host::Stopped{host::Stopped::How::halt};
+        return std::this_thread::yield();
+    }
     if (s.deadline > s.now)
         host::advance(s.deadline - s.now);
     else
@@ -42,7 +56,7 @@ void serve_interrupts()
 {
     if (host::state().live) {
         host::serve_calls();
-        return host::serve_timer();
+        return serve_timer();
     }
     if (!host::state().typed.empty()) upcall_console_input();
     host::advance(0);

@@ -27,6 +27,7 @@ void go_live(unsigned cpus)
     state().live = true;
 }
 void stop_when_idle() { stopping = true; }
+bool is_stopping() { return stopping; }
 
 std::uint64_t live_time()
 {
@@ -55,22 +56,6 @@ void serve_calls()
     if (call == nullptr) return;
     call->fn(call->arg);
     --call->left;
-}
-
-void serve_timer()
-{
-    std::uint64_t& deadline = thread_state().deadline;
-    if (deadline == 0 || deadline > live_time()) return;
-    deadline = 0;
-    upcall_timer();
-}
-
-void wait_live()
-{
-    serve_calls();
-    serve_timer();
-    if (stopping) throw Stopped{Stopped::How::halt};
-    std::this_thread::yield();
 }
 
 } // namespace hv::arch::host

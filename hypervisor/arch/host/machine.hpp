@@ -92,8 +92,6 @@ std::uint64_t live_time();
 void call_live_cpus(const CpuSet& cpus, void (*fn)(void*), void* arg);
 /// Runs what other CPUs want run on this one.
 void serve_calls();
-/// The timer's upcall, if it is time.
-void serve_timer();
-void wait_live();
+bool is_stopping(); ///< Since stop_when_idle().
 
 } // namespace hv::arch::host

@@ -4,7 +4,6 @@
 // one that may well succeed.
 #include "calls.hpp"
 #include "cpu/clock.hpp"
-#include "pv-abi/callback.h"
 #include "pv-abi/console.h"
 #include "pv-abi/event.h"
 #include "pv-abi/grant.h"
@@ -12,6 +11,7 @@
 #include "pv-abi/memory.h"
 #include "pv-abi/mmu.h"
 #include "pv-abi/sched.h"
+#include "pv-abi/vcpu.h"
 #include "pv-abi/version.h"
 
 namespace hv::hammer {

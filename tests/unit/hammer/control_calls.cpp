@@ -3,7 +3,7 @@
 // See calls.hpp. A domain that is paused is let go, one that is created is destroyed, by the calls that follow.
 #include "calls.hpp"
 #include "cpu/clock.hpp"
-#include "domain/counters.hpp"
+#include "domain/control.hpp"
 #include "pv-abi/domctl.h"
 #include "pv-abi/hypercall.h"
 #include "pv-abi/physdev.h"

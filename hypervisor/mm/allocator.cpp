@@ -7,6 +7,7 @@
 #include "mm/buddy.hpp"
 #include "mm/init.hpp"
 #include "mm/m2p.hpp"
+#include "mm/shared_page.hpp"
 #include "mm/tlb.hpp"
 #include "mm/types.hpp"
 #include "mm/window.hpp"
@@ -21,20 +22,23 @@ std::uint64_t claimed_total;           // guarded by lock
 Atomic<std::uint64_t> ram_frames;      // set at boot
 Atomic<std::uint64_t> hypervisor_used; // frames
 
-constexpr FrameInfo info_of(DomainId owner) { return {owner, false, false, false, false, 0, 0, 0, false}; }
+/// All of a frame's words: @p refs references, no type.
+void describe(Mfn m, const FrameInfo& info, std::uint32_t refs)
+{
+    frame(m).info.store(info.encode(), Order::relaxed);
+    frame(m).state.store(FrameState{.refs = refs}.encode(), Order::release);
+}
 
 /// Waits out whoever briefly holds the frame's lock bit after a lookup that came too late.
 void become_free(Mfn m)
 {
-    Frame& f = frame(m);
-    for (;;) {
-        std::uint64_t old = f.info.load(Order::relaxed);
-        if (FrameInfo::decode(old).locked) {
-            arch::relax();
-            continue;
-        }
-        if (f.info.compare_exchange(old, info_of(free_id).encode(), Order::acq_rel)) return;
-    }
+    const auto free = [](FrameInfo& i) {
+        const bool unlocked = !i.locked;
+        i = {.owner = free_id};
+        return unlocked;
+    };
+    while (!change_info(frame(m), free))
+        arch::relax();
 }
 
 void give_back(Mfn first, unsigned order)
@@ -43,67 +47,37 @@ void give_back(Mfn first, unsigned order)
     buddy.give(first, order);
 }
 
-/// New frames get their owner, one reference and zeroed contents.
-void make_live(Mfn first, unsigned order, FrameInfo info)
+/// New frames: off the lists, to their owner, with one reference and zeroed contents. With @p owner only what nobody
+/// else has claimed, and its own claim is used up.
+Result<Mfn> make_frames(FrameInfo info, unsigned order, unsigned address_bits, MemoryOwner* owner)
 {
+    if (order > max_order || (address_bits != 0 && address_bits <= page_shift)) return Error::enomem;
     const std::uint64_t count = 1ULL << order;
+    const auto take = [&]() -> Result<Mfn> {
+        const cpu::Guard guard{lock};
+        const std::uint64_t own = owner == nullptr ? 0 : books(*owner).claimed.load(Order::relaxed);
+        if (owner != nullptr && buddy.free() - claimed_total + own < count) return Error::enomem;
+        const Mfn m = TRY(buddy.take(order, address_bits == 0 ? 0 : address_bits - page_shift));
+        const std::uint64_t used = own < count ? own : count;
+        if (used != 0) books(*owner).claimed.store(own - used, Order::relaxed);
+        claimed_total -= used;
+        return m;
+    };
+    const Mfn first = TRY(take());
     for (std::uint64_t i = 0; i < count; ++i) {
         const FrameWindow<std::byte> w{first + i};
         __builtin_memset(w.data(), 0, page_size);
-        frame(first + i).info.store(info.encode(), Order::relaxed);
-        frame(first + i).state.store(FrameState{PageType::none, Progress::none, 0, 1, 0}.encode(), Order::release);
+        describe(first + i, info, 1);
     }
-}
-
-/// Does the owner's limit, or somebody's claim, leave room for @p count frames? Uses up the owner's own claim.
-Result<> account(MemoryOwner& owner, std::uint64_t count)
-{
-    Atomic<std::uint64_t>& pages = OwnerAccess::page_count(owner);
-    if (owner.dying()) return Error::einval;
-    const std::uint64_t before = pages.fetch_add(count, Order::relaxed);
-    if (before + count > owner.max_pages()) {
-        pages.fetch_sub(count, Order::relaxed);
-        return Error::enomem;
-    }
-    return Ok{};
-}
-
-Result<Mfn> take_for(MemoryOwner& owner, unsigned order, unsigned bits)
-{
-    const cpu::Guard guard{lock};
-    Atomic<std::uint64_t>& claim = OwnerAccess::claimed(owner);
-    const std::uint64_t own = claim.load(Order::relaxed);
-    const std::uint64_t count = 1ULL << order;
-    if (buddy.free() - claimed_total + own < count) return Error::enomem;
-    const Mfn m = TRY(buddy.take(order, bits));
-    const std::uint64_t used = own < count ? own : count;
-    claim.store(own - used, Order::relaxed);
-    claimed_total -= used;
-    return m;
-}
-
-/// Frame-number bits of an address width; widths below a page fit nothing.
-Result<unsigned> frame_bits(unsigned address_bits)
-{
-    if (address_bits == 0) return 0U;
-    if (address_bits <= page_shift) return Error::enomem;
-    return address_bits - page_shift;
+    return first;
 }
 
 } // namespace
 
 Result<Mfn> alloc_frames(unsigned order, unsigned address_bits)
 {
-    const unsigned bits = TRY(frame_bits(address_bits));
-    Result<Mfn> taken = Error::enomem;
-    {
-        const cpu::Guard guard{lock};
-        taken = buddy.take(order, bits);
-    }
-    const Mfn m = TRY(taken);
-    FrameInfo info = info_of(hypervisor_id);
-    info.order = static_cast<std::uint8_t>(order);
-    make_live(m, order, info);
+    const FrameInfo info{.owner = hypervisor_id, .order = order};
+    const Mfn m = TRY(make_frames(info, order, address_bits, nullptr));
     hypervisor_used.fetch_add(1ULL << order, Order::relaxed);
     return m;
 }
@@ -113,47 +87,39 @@ void free_frames_at(Mfn first)
     const FrameInfo info = frame(first).details();
     ASSERT(info.owner == hypervisor_id);
     const std::uint64_t count = 1ULL << info.order;
-    for (std::uint64_t i = 0; i < count; ++i) {
-        frame(first + i).state.store(0, Order::relaxed); // no guest could map it
-        frame(first + i).info.store(info_of(free_id).encode(), Order::relaxed);
-    }
+    for (std::uint64_t i = 0; i < count; ++i)
+        describe(first + i, {.owner = free_id}, 0); // no guest could map it
     hypervisor_used.fetch_sub(count, Order::relaxed);
     give_back(first, info.order);
 }
 
 Result<Mfn> alloc_unlimited(MemoryOwner& owner, unsigned order, unsigned address_bits)
 {
-    const unsigned bits = TRY(frame_bits(address_bits));
-    const Mfn m = TRY(take_for(owner, order, bits));
-    FrameInfo info = info_of(owner.id());
-    info.allocated = true;
-    OwnerAccess::held(owner).fetch_add(1ULL << order, Order::relaxed);
-    make_live(m, order, info);
+    const Mfn m = TRY(make_frames({.owner = owner.id(), .allocated = true}, order, address_bits, &owner));
+    books(owner).held.fetch_add(1ULL << order, Order::relaxed);
     return m;
 }
 
 Result<Mfn> alloc_domain_frames(MemoryOwner& owner, unsigned order, unsigned address_bits)
 {
     if (order > max_order) return Error::enomem;
-    TRY(account(owner, 1ULL << order));
-    const Result<Mfn> m = alloc_unlimited(owner, order, address_bits);
-    if (!m.ok()) OwnerAccess::page_count(owner).fetch_sub(1ULL << order, Order::relaxed);
+    if (owner.dying()) return Error::einval;
+    Atomic<std::uint64_t>& pages = books(owner).page_count;
+    const std::uint64_t count = 1ULL << order;
+    Result<Mfn> m = Error::enomem;
+    if (pages.fetch_add(count, Order::relaxed) + count <= owner.max_pages())
+        m = alloc_unlimited(owner, order, address_bits);
+    if (!m.ok()) pages.fetch_sub(count, Order::relaxed);
     return m;
 }
 
-Result<Mfn> alloc_shared_frame(MemoryOwner& owner)
+Result<SharedPage> SharedPage::create(MemoryOwner& owner)
 {
-    Result<Mfn> taken = Error::enomem;
-    {
-        const cpu::Guard guard{lock};
-        taken = buddy.take(0, 0);
-    }
-    const Mfn m = TRY(taken);
-    FrameInfo info = info_of(owner.id());
-    info.shared = true;
-    OwnerAccess::held(owner).fetch_add(1, Order::relaxed);
-    make_live(m, 0, info);
-    return m;
+    const Mfn m = TRY(make_frames({.owner = owner.id(), .shared = true}, 0, 0, nullptr));
+    books(owner).held.fetch_add(1, Order::relaxed);
+    // The frame comes with one reference, which becomes the writable one.
+    frame(m).state.store(FrameState{.refs = 1, .count = 1, .type = PageType::writable}.encode(), Order::release);
+    return SharedPage{WritableRef::adopt(m)};
 }
 
 void return_domain_frame(Mfn m)
@@ -168,20 +134,19 @@ void return_domain_frame(Mfn m)
     f.state.store(0, Order::relaxed);
     become_free(m);
     give_back(m, 0);
-    if (!info.shared) OwnerAccess::page_count(*owner).fetch_sub(1, Order::relaxed);
-    OwnerAccess::held(*owner).fetch_sub(1, Order::acq_rel); // the owner may be destroyed from here on
+    if (!info.shared) books(*owner).page_count.fetch_sub(1, Order::relaxed);
+    books(*owner).held.fetch_sub(1, Order::acq_rel); // the owner may be destroyed from here on
 }
 
 Result<> release_domain_frame(MemoryOwner& owner, Mfn m)
 {
     if (m >= frame_table_end()) return Error::einval;
-    bool was_ours = false;
-    change_info(frame(m), [&](FrameInfo i) {
-        was_ours = i.owner == owner.id() && i.allocated && !i.pinned;
-        if (was_ours) i.allocated = false;
-        return i;
-    });
-    if (!was_ours) return Error::einval;
+    const auto leave = [&](FrameInfo& i) {
+        const bool ours = i.owner == owner.id() && i.allocated && !i.pinned;
+        i.allocated = false;
+        return ours;
+    };
+    if (!change_info(frame(m), leave)) return Error::einval;
     drop_page(m);
     return Ok{};
 }
@@ -189,12 +154,11 @@ Result<> release_domain_frame(MemoryOwner& owner, Mfn m)
 Result<> claim_pages(MemoryOwner& owner, std::uint64_t pages)
 {
     const cpu::Guard guard{lock};
-    Atomic<std::uint64_t>& claim = OwnerAccess::claimed(owner);
+    Atomic<std::uint64_t>& claim = books(owner).claimed;
     const std::uint64_t own = claim.load(Order::relaxed);
     std::uint64_t want = 0;
     if (pages != 0) {
-        if (own != 0 || pages < owner.page_count()) return Error::einval;
-        if (pages > owner.max_pages()) return Error::einval;
+        if (own != 0 || pages < owner.page_count() || pages > owner.max_pages()) return Error::einval;
         want = pages - owner.page_count();
         if (want > buddy.free() - claimed_total) return Error::enomem;
     }
@@ -228,8 +192,7 @@ void init(std::span<const RamRange> usable_ram, Mfn end)
     ram_frames.store(0, Order::relaxed);
     hypervisor_used.store(0, Order::relaxed);
     for (Mfn m{0}; m < end; ++m) {
-        frame(m).state.store(0, Order::relaxed);
-        frame(m).info.store(info_of(device_id).encode(), Order::relaxed);
+        describe(m, {.owner = device_id}, 0);
         clear_m2p(m);
     }
     for (const RamRange& r : usable_ram) {
@@ -245,8 +208,7 @@ void reserve(RamRange range)
     const Mfn last = mfn_of(Maddr{range.start.raw() + range.bytes});
     for (m = m == Mfn{0} ? Mfn{1} : m; m < last && m < frame_table_end(); ++m) {
         ASSERT(owner_of(frame(m)) == device_id);
-        frame(m).info.store(info_of(hypervisor_id).encode(), Order::relaxed);
-        frame(m).state.store(FrameState{PageType::none, Progress::none, 0, 1, 0}.encode(), Order::release);
+        describe(m, {.owner = hypervisor_id}, 1);
         ram_frames.fetch_add(1, Order::relaxed);
         hypervisor_used.fetch_add(1, Order::relaxed);
     }
@@ -280,7 +242,7 @@ void release_reserved(RamRange range)
             continue;
         }
         const unsigned order = releasable_order(m, end);
-        info.order = static_cast<std::uint8_t>(order);
+        info.order = order;
         frame(m).info.store(info.encode(), Order::relaxed);
         free_frames_at(m);
         m = m + (1ULL << order);

@@ -4,6 +4,7 @@
 // the references that live outside page tables. All other CPUs are parked; not preemptible.
 #pragma once
 #include "mm/frame.hpp"
+#include "mm/heap.hpp"
 
 namespace hv::mm {
 
@@ -14,11 +15,8 @@ struct AuditReport {
 
 class Audit {
 public:
-    /// Takes its counters from the allocator; enomem if there is no room.
+    /// Takes its counters from the heap; enomem if there is no room.
     static Result<Audit, false> begin();
-    Audit(Audit&& o) noexcept;
-    Audit& operator=(Audit&&) = delete;
-    ~Audit();
     /// References held by objects: a PageRef, a TypeRef of any type (SharedPage and MappedPage hold one each).
     void page_ref(Mfn m);
     void type_ref(Mfn m);
@@ -26,11 +24,15 @@ public:
     AuditReport finish();
 
 private:
-    struct Expected;
-    explicit Audit(Mfn counters) : counters_{counters} {}
-    [[nodiscard]] Expected& expected(Mfn m) const;
-    void count_entries(Mfn m, const FrameState& s, const FrameInfo& i, AuditReport& report);
-    Mfn counters_;
+    struct Expected {
+        std::uint32_t refs, types;
+    };
+    explicit Audit(Array<Expected> expected) : expected_{std::move(expected)} {}
+    void check(bool ok, Mfn m, const char* what, std::uint64_t found, std::uint64_t expected);
+    void check_alone(Mfn m, const FrameState& s, const FrameInfo& i);
+    void count_entries(Mfn m, const FrameState& s, const FrameInfo& i);
+    Array<Expected> expected_; ///< One a frame.
+    AuditReport report_;
 };
 
 } // namespace hv::mm

@@ -11,10 +11,9 @@ namespace hv::mm {
 namespace {
 void set_head(Mfn m, unsigned order, bool head)
 {
-    change_info(frame(m), [=](FrameInfo i) {
+    change_info(frame(m), [=](FrameInfo& i) {
         i.free_head = head;
-        i.order = static_cast<std::uint8_t>(order);
-        return i;
+        i.order = order;
     });
 }
 } // namespace
@@ -47,7 +46,6 @@ void Buddy::unlink(Mfn first, unsigned order)
 
 Result<Mfn> Buddy::take(unsigned order, unsigned bits)
 {
-    if (order > max_order) return Error::enomem;
     for (unsigned zone = bits == 0 || bits >= zones ? zones - 1 : bits; zone + 1 > 0; --zone) {
         const std::uint32_t fits = filled_[zone] >> order << order;
         if (fits == 0) continue;

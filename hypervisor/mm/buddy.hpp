@@ -10,7 +10,8 @@ namespace hv::mm {
 class Buddy {
 public:
     static constexpr unsigned max_order = 18;
-    /// Highest memory first: low frames are kept for those who need them. @p bits: frame-number bits, 0 = any.
+    /// Highest memory first: low frames are kept for those who need them. @p bits: frame-number bits, 0 = any. @p order
+    /// is one there is.
     Result<Mfn> take(unsigned order, unsigned bits);
     /// Frames are already marked free; merges with free neighbours.
     void give(Mfn first, unsigned order);

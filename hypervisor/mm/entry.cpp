@@ -19,11 +19,10 @@ Result<Planned> plan(const EntryWrite& w, std::uint64_t old, Owners owners, Work
 {
     if (!pte::is_present(w.value)) return Planned{w.value, false};
     if (pte::is_trivial_change(old, w.value | pte::user)) return Planned{w.value | pte::user, true};
-    const LevelOps& ops = level_ops(w.level);
     const bool same = pte::is_present(old) && pte::frame_of(old) == pte::frame_of(w.value);
     if (same && (w.level > 1 || pte::is_writable(old) || !pte::is_writable(w.value)))
-        return Planned{TRY(ops.adjust(old, w.value, owners)), true};
-    return Planned{TRY(ops.take(w.value, owners, work)), false};
+        return Planned{TRY(adjust_entry(w.level, w.value, owners)), true};
+    return Planned{TRY(take_entry(w.level, w.value, owners, work)), false};
 }
 
 std::uint64_t store(std::uint64_t* at, std::uint64_t before, std::uint64_t entry, AccessedDirty ad)
@@ -52,7 +51,7 @@ Result<std::uint64_t> write_entry(const EntryWrite& w, Owners owners, Work& work
     const Mfn m = pte::frame_of(old);
     if (!planned.keeps) {
         // What the entry named may be a tree too big to take apart now.
-        if (!level_ops(w.level).drop(old, owners.table, work).ok()) drop_type(m, work);
+        if (!drop_entry(w.level, old, owners.table, work).ok()) drop_type(m, work);
     } else if (w.level == 1 && pte::is_writable(old) && !pte::is_writable(planned.entry) && is_ram(m)) {
         demote_writable(m, owners.table);
     }

@@ -9,15 +9,12 @@
 namespace hv::mm::fast {
 
 inline constexpr std::uint64_t one_ref = 1ULL << 8, one_type = 1ULL << 36;
-inline constexpr std::uint64_t refs_mask = std::uint64_t{FrameState::max_refs} << 8;
 inline constexpr std::uint64_t count_mask = std::uint64_t{FrameState::max_count} << 36;
 /// Either count has reached half of its range: too close to overflow for this file.
 inline constexpr std::uint64_t nearly_full = 1ULL << 35 | 1ULL << 57;
 /// Type and progress of a writable frame.
 inline constexpr std::uint64_t writable_top = std::uint64_t{static_cast<std::uint8_t>(PageType::writable)} << 2;
 inline constexpr std::uint64_t writable_state = writable_top << 58;
-static_assert(FrameState{PageType::writable, Progress::none, 1, 1, 0}.encode() ==
-              (writable_state | one_type | one_ref));
 /// Looks at half of the references' bits, which is cheaper: may decline without need, when there are many millions.
 constexpr bool has_refs(std::uint64_t state) { return (state & 0xffffff00) != 0; }
 constexpr bool has_more_refs(std::uint64_t state) { return (state & 0xfffffe00) != 0; }
@@ -36,7 +33,7 @@ inline bool take_validated(Frame& f, PageType want)
 /// Is it in use as @p type, and validated? For tables, under their lock.
 inline bool is_valid(const Frame& f, PageType type)
 {
-    const std::uint64_t first = FrameState{type, Progress::valid, 1, 0, 0}.encode();
+    const std::uint64_t first = FrameState{.count = 1, .progress = Progress::valid, .type = type}.encode();
     return (f.state.load(Order::acquire) - first) >> 58 == 0; // a borrow if the count was 0
 }
 /// One more writable reference to a frame that is writable or was last.

@@ -5,6 +5,7 @@
 #include "mm/frame.hpp"
 #include "arch/arch.hpp"
 #include "mm/held_frame.hpp"
+#include "mm/shared_page.hpp"
 #include "mm/types.hpp"
 
 namespace hv::mm {
@@ -23,12 +24,8 @@ Result<> take_page(Mfn m, const MemoryOwner& owner)
     if (m >= frame_table_end()) return Error::einval;
     Frame& f = frame(m);
     if (owner.dying()) return Error::einval;
-    if (!fast::take_page(f)) {
-        std::uint64_t old = f.state.load(Order::acquire);
-        do
-            if ((old & fast::refs_mask) == 0 || (old & fast::refs_mask) == fast::refs_mask) return Error::einval;
-        while (!f.state.compare_exchange(old, old + fast::one_ref, Order::acq_rel));
-    }
+    const auto take = [](FrameState& s) { return s.refs++ != 0 && s.refs != 0; }; // alive, and no overflow
+    if (!fast::take_page(f) && !change_state(f, take)) return Error::einval;
     if (owner_of(f) == owner.id()) return Ok{};
     drop_page(m);
     return Error::einval;
@@ -39,15 +36,12 @@ void drop_page(Mfn m)
     Frame& f = frame(m);
     if (fast::drop_ref(f)) [[likely]]
         return;
-    std::uint64_t old = f.state.load(Order::relaxed);
-    for (;;) {
-        FrameState s = FrameState::decode(old);
+    bool last = false;
+    change_state(f, [&](FrameState& s) {
         ASSERT(s.refs > s.count);
-        --s.refs;
-        if (!f.state.compare_exchange(old, s.encode(), Order::acq_rel)) continue;
-        if (s.refs == 0) return_domain_frame(m);
-        return;
-    }
+        last = --s.refs == 0;
+    });
+    if (last) return_domain_frame(m);
 }
 
 Result<PageRef> get_page(Mfn m, const MemoryOwner& owner)
@@ -66,6 +60,8 @@ Result<WritableRef> get_writable(Mfn m, const MemoryOwner& owner)
     if (is_shared(frame(m))) return Error::einval;
     return ref;
 }
+
+Result<SharedPage> SharedPage::map(Mfn m, const MemoryOwner& owner) { return SharedPage{TRY(get_writable(m, owner))}; }
 
 Result<RootRef> get_root(Mfn m, MemoryOwner& owner, Work& work)
 {
@@ -98,20 +94,12 @@ Result<> HeldFrame::hold_slow(Mfn m, const MemoryOwner& owner, GrantAccess acces
     return Ok{};
 }
 
-void HeldFrame::drop_slow() const
-{
-    if (access_ == GrantAccess::read_write)
-        detail::drop_type(mfn_);
-    else
-        detail::drop_page(mfn_);
-}
+void HeldFrame::drop_slow() const { access_ == GrantAccess::read_write ? drop_type(mfn_) : drop_page(mfn_); }
 
-void detail::drop_page(Mfn m) { mm::drop_page(m); }
-
-void detail::drop_type(Mfn m)
+void drop_type(Mfn m)
 {
     Work work;
-    mm::drop_type(m, work);
+    drop_type(m, work);
 }
 
 } // namespace hv::mm

@@ -22,12 +22,9 @@ public:
     Box() = default;
     explicit Box(T* p) : p_{p} {}
     Box(Box&& o) noexcept : p_{o.release()} {}
-    Box& operator=(Box&& o) noexcept
+    Box& operator=(Box o) noexcept
     {
-        if (this != &o) {
-            reset();
-            p_ = o.release();
-        }
+        std::swap(p_, o.p_);
         return *this;
     }
     ~Box() { reset(); }
@@ -54,13 +51,10 @@ public:
     Array() = default;
     Array(T* p, std::size_t n) : p_{p}, n_{n} {}
     Array(Array&& o) noexcept : p_{std::exchange(o.p_, nullptr)}, n_{std::exchange(o.n_, 0)} {}
-    Array& operator=(Array&& o) noexcept
+    Array& operator=(Array o) noexcept
     {
-        if (this != &o) {
-            reset();
-            p_ = std::exchange(o.p_, nullptr);
-            n_ = std::exchange(o.n_, 0);
-        }
+        std::swap(p_, o.p_);
+        std::swap(n_, o.n_);
         return *this;
     }
     ~Array() { reset(); }

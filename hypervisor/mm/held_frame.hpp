@@ -49,8 +49,7 @@ public:
 private:
     static bool is_plain(const Frame& f, const MemoryOwner& owner)
     {
-        constexpr std::uint64_t shared = FrameInfo{DomainId{0}, false, false, true, false, 0, 0, 0, false}.encode();
-        return (f.info.load(Order::acquire) & (0xffff | shared)) == owner.id().raw();
+        return (f.info.load(Order::acquire) & (0xffff | FrameInfo::shared_bit)) == owner.id().raw();
     }
     Result<> hold_slow(Mfn m, const MemoryOwner& owner, GrantAccess access);
     void drop_slow() const;

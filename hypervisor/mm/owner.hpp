@@ -18,6 +18,15 @@ inline constexpr DomainId hypervisor_id{PV_DOMID_XEN}; ///< Hypervisor memory.
 inline constexpr DomainId device_id{PV_DOMID_IO};      ///< Not RAM.
 inline constexpr DomainId free_id{PV_DOMID_INVALID};   ///< RAM on the allocator's free lists.
 
+/// What this layer keeps of an owner for itself.
+struct OwnerBooks {
+    Atomic<std::uint64_t> page_count, max_pages, held, claimed;
+    Atomic<std::uint64_t> sweep; ///< relinquish(): next frame to look at.
+    /// Tables whose last reference went while there was no time to take them apart: mfn + 1, 0 = empty.
+    std::array<Atomic<std::uint64_t>, 16> deferred;
+    Atomic<std::uint32_t> deferred_count;
+};
+
 class MemoryOwner {
 public:
     MemoryOwner(DomainId id, Privilege privilege);
@@ -29,11 +38,11 @@ public:
     /// May map frames that are not RAM, and choose their memory type.
     [[nodiscard]] bool hardware_domain() const { return privilege_ == Privilege::hardware; }
 
-    [[nodiscard]] std::uint64_t page_count() const { return page_count_.load(Order::relaxed); }
-    [[nodiscard]] std::uint64_t max_pages() const { return max_pages_.load(Order::relaxed); }
-    void set_max_pages(std::uint64_t n) { max_pages_.store(n, Order::relaxed); }
+    [[nodiscard]] std::uint64_t page_count() const { return books_.page_count.load(Order::relaxed); }
+    [[nodiscard]] std::uint64_t max_pages() const { return books_.max_pages.load(Order::relaxed); }
+    void set_max_pages(std::uint64_t n) { books_.max_pages.store(n, Order::relaxed); }
     /// Frames that still name this owner: its reservation, its shared pages, and what others keep alive.
-    [[nodiscard]] std::uint64_t held() const { return held_.load(Order::acquire); }
+    [[nodiscard]] std::uint64_t held() const { return books_.held.load(Order::acquire); }
 
     [[nodiscard]] bool dying() const { return dying_.load(Order::acquire) != 0; }
     /// From now on no frame is allocated to this owner and no new reference to its frames is given out.
@@ -44,15 +53,11 @@ public:
     Atomic<std::uint64_t> flush_clock{4}; ///< Flushes of those CPUs: see mm/tlb.hpp.
 
 private:
-    friend struct OwnerAccess;
+    friend OwnerBooks& books(MemoryOwner& o) { return o.books_; }
     DomainId id_;
     Privilege privilege_;
     Atomic<std::uint8_t> dying_;
-    Atomic<std::uint64_t> page_count_, max_pages_, held_, claimed_;
-    Atomic<std::uint64_t> sweep_; ///< relinquish(): next frame to look at.
-    /// Tables whose last reference went while there was no time to take them apart: mfn + 1, 0 = empty.
-    std::array<Atomic<std::uint64_t>, 16> deferred_;
-    Atomic<std::uint32_t> deferred_count_;
+    OwnerBooks books_;
 };
 
 /// The live owner with this id, or null.

@@ -9,31 +9,30 @@ namespace hv::mm {
 
 namespace {
 
+Result<> check_free_to_go(const MemoryOwner& owner, Mfn m)
+{
+    if (m >= frame_table_end()) return Error::einval;
+    const FrameInfo i = frame(m).details();
+    return i.owner == owner.id() && i.allocated && !i.pinned ? Result<>{Ok{}} : Error::einval;
+}
+
 /// The frame's one reference, its allocation, becomes ours alone: nobody can find the frame any more.
 Result<> steal(const MemoryOwner& owner, Mfn m)
 {
-    if (m >= frame_table_end()) return Error::einval;
-    Frame& f = frame(m);
-    const FrameInfo i = f.details();
-    if (i.owner != owner.id() || !i.allocated || i.pinned) return Error::einval;
-    std::uint64_t old = f.state.load(Order::acquire);
-    FrameState s{};
-    do {
-        s = FrameState::decode(old);
-        if (s.refs != 1 || s.count != 0) return Error::einval; // mapped, typed, or given already
+    TRY(check_free_to_go(owner, m));
+    const auto take = [](FrameState& s) {
+        const bool alone = s.refs == 1 && s.count == 0; // not mapped, typed, or given already
         s.refs = 0;
-    } while (!f.state.compare_exchange(old, s.encode(), Order::acq_rel));
-    return Ok{};
+        return alone;
+    };
+    return change_state(frame(m), take) ? Result<>{Ok{}} : Error::einval;
 }
 
 void hand_back(Mfn m) { frame(m).state.fetch_add(1U << 8, Order::release); }
 
 void free_stolen(Mfn m)
 {
-    change_info(frame(m), [](FrameInfo i) {
-        i.allocated = false;
-        return i;
-    });
+    change_info(frame(m), [](FrameInfo& i) { i.allocated = false; });
     clear_m2p(m);
     return_domain_frame(m);
 }
@@ -56,12 +55,8 @@ Result<Mfn> increase_extent(MemoryOwner& owner, unsigned order, unsigned address
 Result<> decrease_extent(MemoryOwner& owner, Mfn first, unsigned order)
 {
     const std::uint64_t count = 1ULL << order;
-    for (std::uint64_t i = 0; i < count; ++i) {
-        const Mfn m = first + i;
-        if (m >= frame_table_end()) return Error::einval;
-        const FrameInfo info = frame(m).details();
-        if (info.owner != owner.id() || !info.allocated || info.pinned) return Error::einval;
-    }
+    for (std::uint64_t i = 0; i < count; ++i)
+        TRY(check_free_to_go(owner, first + i));
     for (std::uint64_t i = 0; i < count; ++i) {
         clear_m2p(first + i);
         TRY(release_domain_frame(owner, first + i));
@@ -84,7 +79,7 @@ Exchange::~Exchange()
         // Nobody was told about the new frames, and they were never accounted.
         const bool ours = steal(owner_, taken_[i]).ok();
         ASSERT(ours);
-        OwnerAccess::page_count(owner_).fetch_add(1, Order::relaxed);
+        books(owner_).page_count.fetch_add(1, Order::relaxed);
         free_stolen(taken_[i]);
     }
 }
@@ -109,7 +104,7 @@ void Exchange::commit()
     const std::size_t count = std::size_t{1} << order_;
     for (std::size_t i = 0; i < count; ++i)
         set_m2p(taken_[i], pfns_[i]);
-    OwnerAccess::page_count(owner_).fetch_add(count, Order::relaxed);
+    books(owner_).page_count.fetch_add(count, Order::relaxed);
     for (std::size_t i = 0; i < count; ++i)
         free_stolen(given_[i]);
     done_ = true;

@@ -7,37 +7,27 @@
 
 namespace hv::mm {
 
-/// A hypervisor page its owner may map read-write (shared_info, grant table): zeroed, owned by the domain
-/// outside its reservation, writable type held for life, so it can become nothing else. Freed when object and
-/// last mapping are gone.
+/// A page held writable for life, so that it can become nothing else, and mapped for the hypervisor.
 class [[nodiscard]] SharedPage {
 public:
     SharedPage() = default;
+    /// A hypervisor page its owner may map read-write (shared_info, grant table): zeroed, owned by the domain outside
+    /// its reservation. Freed when object and last mapping are gone.
     static Result<SharedPage, false> create(MemoryOwner& owner);
+    /// A page of guest RAM (vcpu_info, time areas).
+    static Result<SharedPage, false> map(Mfn m, const MemoryOwner& owner);
     explicit operator bool() const { return static_cast<bool>(ref_); }
     [[nodiscard]] Mfn mfn() const { return ref_.mfn(); }
-    template <typename T> [[nodiscard]] T* as() const { return reinterpret_cast<T*>(arch::frame_address(ref_.mfn())); }
-
-private:
-    explicit SharedPage(WritableRef ref) : ref_{std::move(ref)} {}
-    WritableRef ref_;
-};
-
-/// A page of guest RAM held writable and mapped for the hypervisor (vcpu_info, time areas).
-class [[nodiscard]] MappedPage {
-public:
-    MappedPage() = default;
-    static Result<MappedPage, false> map(Mfn m, const MemoryOwner& owner);
-    explicit operator bool() const { return static_cast<bool>(ref_); }
-    [[nodiscard]] Mfn mfn() const { return ref_.mfn(); }
+    template <typename T> [[nodiscard]] T* as() const { return at<T>(0); }
     template <typename T> [[nodiscard]] T* at(std::size_t offset) const
     {
         return reinterpret_cast<T*>(arch::frame_address(ref_.mfn()) + offset);
     }
 
 private:
-    explicit MappedPage(WritableRef ref) : ref_{std::move(ref)} {}
+    explicit SharedPage(WritableRef ref) : ref_{std::move(ref)} {}
     WritableRef ref_;
 };
+using MappedPage = SharedPage;
 
 } // namespace hv::mm

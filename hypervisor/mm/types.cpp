@@ -31,31 +31,23 @@ bool swap_state(Frame& f, std::uint64_t& old, const FrameState& next)
 /// Only the holder of the lock and the only reference may: changes progress without touching the counts.
 void set_progress(Frame& f, Progress p)
 {
-    std::uint64_t old = f.state.load(Order::relaxed);
-    FrameState s{};
-    do {
-        s = FrameState::decode(old);
-        s.progress = p;
-    } while (!swap_state(f, old, s));
+    change_state(f, [=](FrameState& s) { s.progress = p; });
 }
 
 /// The last type reference of a frame goes, with its plain reference.
 void drop_last(Mfn m)
 {
-    Frame& f = frame(m);
     const MemoryOwner& owner = owner_object(m);
-    std::uint64_t old = f.state.load(Order::relaxed);
-    FrameState s{};
-    do {
-        s = FrameState::decode(old);
+    bool unused = false;
+    change_state(frame(m), [&](FrameState& s) {
         ASSERT(s.count == 1 && s.refs != 0);
         s.count = 0;
         s.progress = Progress::none;
         s.epoch = merged_stamp(s.epoch, owner.id(), owner);
-        --s.refs;
-    } while (!swap_state(f, old, s));
+        unused = --s.refs == 0;
+    });
     unlock_frame(m, 0);
-    if (s.refs == 0) return_domain_frame(m);
+    if (unused) return_domain_frame(m);
 }
 
 /// Locked, progress devalidating. Unlocks.
@@ -93,19 +85,23 @@ Result<> continue_validation(Mfn m, PageType type, const MemoryOwner& owner, Wor
 /// The first reference of a type that needs validation.
 Result<> claim(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
 {
-    Frame& f = frame(m);
     TRY(lock_frame(m, owner.id()));
-    std::uint64_t old = f.state.load(Order::acquire);
-    FrameState s{};
-    do {
-        s = FrameState::decode(old);
-        if (s.refs == 0 || s.count != 0 || s.refs == FrameState::max_refs) {
-            unlock_frame(m, 0);
-            return Error::restart; // changed under us: look again
-        }
-    } while (!swap_state(f, old, {want, Progress::validating, 1, s.refs + 1, s.epoch}));
+    PageType before{};
+    const bool ours = change_state(frame(m), [&](FrameState& s) {
+        before = s.type;
+        if (s.refs == 0 || s.count != 0 || s.refs == FrameState::max_refs) return false;
+        s.type = want;
+        s.progress = Progress::validating;
+        s.count = 1;
+        ++s.refs;
+        return true;
+    });
+    if (!ours) {
+        unlock_frame(m, 0);
+        return Error::restart; // changed under us: look again
+    }
     record_progress(m, 0, 0);
-    if (change_needs_flush(s.type, want)) flush_for(frame(m).current().epoch, owner_object(m));
+    if (change_needs_flush(before, want)) flush_for(frame(m).current().epoch, owner_object(m));
     return continue_validation(m, want, owner, work);
 }
 
@@ -135,7 +131,7 @@ Result<> lock_frame_slow(Frame& f, DomainId owner)
     return Error::einval;
 }
 
-static Result<> get_type_slow(Frame& f, Mfn m, PageType want, const MemoryOwner& owner, Work& work)
+[[gnu::noinline]] static Result<> get_type_slow(Frame& f, Mfn m, PageType want, const MemoryOwner& owner, Work& work)
 {
     std::uint64_t old = f.state.load(Order::acquire);
     for (;;) {
@@ -174,28 +170,19 @@ void note_mapping_gone(Mfn m, const MemoryOwner& mapper)
 {
     Frame& f = frame(m);
     const DomainId owner = owner_of(f);
-    std::uint64_t old = f.state.load(Order::relaxed);
-    FrameState s{};
-    do {
-        s = FrameState::decode(old);
-        s.epoch = merged_stamp(s.epoch, owner, mapper);
-    } while (!swap_state(f, old, s));
+    change_state(f, [&](FrameState& s) { s.epoch = merged_stamp(s.epoch, owner, mapper); });
 }
 
 void demote_writable(Mfn m, const MemoryOwner& mapper)
 {
     note_mapping_gone(m, mapper);
-    Frame& f = frame(m);
-    std::uint64_t old = f.state.load(Order::relaxed);
-    FrameState s{};
-    do {
-        s = FrameState::decode(old);
+    change_state(frame(m), [](FrameState& s) {
         ASSERT(s.type == PageType::writable && s.count != 0);
         --s.count;
-    } while (!swap_state(f, old, s));
+    });
 }
 
-static Result<> put_type_slow(Frame& f, Mfn m, Work& work)
+[[gnu::noinline]] static Result<> put_type_slow(Frame& f, Mfn m, Work& work)
 {
     std::uint64_t old = f.state.load(Order::relaxed);
     for (;;) {
@@ -232,10 +219,9 @@ static Result<> put_type_slow(Frame& f, Mfn m, Work& work)
 
 Result<> put_type(Mfn m, Work& work)
 {
-    Frame& f = frame(m);
-    if (fast::drop_type(f)) [[likely]]
+    if (fast::drop_type(frame(m))) [[likely]]
         return Ok{};
-    return put_type_slow(f, m, work);
+    return put_type_slow(frame(m), m, work);
 }
 
 void abandon_validation(Mfn m, Work& work)

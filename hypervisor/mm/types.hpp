@@ -15,7 +15,6 @@ Result<> get_type(Mfn m, PageType want, const MemoryOwner& owner, Work& work);
 /// Drops one. restart: it was the last and the table is partly taken apart; the caller still owns it and must call
 /// again or defer().
 Result<> put_type(Mfn m, Work& work);
-/// Drops one for good; what cannot be finished in time is parked with the frame's owner.
 void drop_type(Mfn m, Work& work);
 /// Drops a parked claim of validation, which nobody holds, if the frame has one.
 void abandon_validation(Mfn m, Work& work);
@@ -27,9 +26,8 @@ void note_mapping_gone(Mfn m, const MemoryOwner& mapper);
 void set_frame_table(Frame* table, Mfn end);
 /// A plain reference, SharedPages included.
 Result<> take_page(Mfn m, const MemoryOwner& owner);
-void drop_page(Mfn m);
 
-inline constexpr std::uint64_t lock_bit = FrameInfo{DomainId{0}, false, false, false, true, 0, 0, 0, false}.encode();
+inline constexpr std::uint64_t lock_bit = FrameInfo::locked_bit;
 /// Waits for the lock of a frame of @p owner; einval if it is not.
 Result<> lock_frame_slow(Frame& f, DomainId owner);
 /// Locks a frame while it is @p owner's; einval if it is not. Spins: holders are short and never wait for interrupts.
@@ -68,27 +66,19 @@ constexpr bool change_needs_flush(PageType from, PageType to)
     return from != to && from != PageType::none && from != PageType::segment_descriptors;
 }
 
-/// What a table of each level knows about its entries; one file a level.
-struct LevelOps {
-    /// Checks a present entry and takes the references it needs; returns the entry as it must be stored.
-    Result<std::uint64_t> (*take)(std::uint64_t entry, Owners owners, Work& work);
-    /// Drops the references of a present entry of a table of @p mapper; restart as put_type().
-    Result<> (*drop)(std::uint64_t entry, const MemoryOwner& mapper, Work& work);
-    /// Same frame before and after: checks the flags; may only give references up.
-    Result<std::uint64_t> (*adjust)(std::uint64_t old_entry, std::uint64_t entry, Owners owners);
-};
-const LevelOps& level_ops(unsigned level);
-extern const LevelOps l1_ops, l2_ops, l3_ops, l4_ops;
-/// Common to the upper levels: take and drop an entry that names a table one level below @p level.
-Result<std::uint64_t> take_table_entry(std::uint64_t entry, PageType child, Owners owners, Work& work);
-Result<std::uint64_t> adjust_table_entry(std::uint64_t old_entry, std::uint64_t entry, Owners owners);
-Result<> drop_table_entry(std::uint64_t entry, const MemoryOwner& mapper, Work& work);
+/// Checks a present entry of a table of @p level and takes the references it needs; returns the entry as it must be
+/// stored.
+Result<std::uint64_t> take_entry(unsigned level, std::uint64_t entry, Owners owners, Work& work);
+/// Drops the references of a present entry of a table of @p mapper; restart as put_type().
+Result<> drop_entry(unsigned level, std::uint64_t entry, const MemoryOwner& mapper, Work& work);
+/// The entry named the same frame before: checks the flags of @p entry; takes no reference.
+Result<std::uint64_t> adjust_entry(unsigned level, std::uint64_t entry, Owners owners);
+/// Level 1 of these.
+Result<std::uint64_t> take_l1(std::uint64_t entry, Owners owners, Work& work);
+Result<std::uint64_t> adjust_l1(std::uint64_t entry, Owners owners);
 /// What level1.hpp leaves: gives up the references of an entry that is in no table; those of a mapping that never was.
 void drop_l1(std::uint64_t entry, const MemoryOwner& mapper);
 void untake_l1(std::uint64_t entry);
-/// Writes the hypervisor's own slots into a root that is about to become valid.
-void fill_hypervisor_slots(Mfn root);
-
 /// Validates or takes apart a locked table from where info.partial says; keeps partial and present up to date.
 Result<> validate_entries(Mfn m, unsigned level, const MemoryOwner& owner, Work& work);
 Result<> release_entries(Mfn m, unsigned level, Work& work);
@@ -109,29 +99,26 @@ struct EntryWrite {
 /// changes.
 Result<std::uint64_t> write_entry(const EntryWrite& w, Owners owners, Work& work, std::int32_t& present);
 
-struct OwnerAccess {
-    static Atomic<std::uint64_t>& page_count(MemoryOwner& o) { return o.page_count_; }
-    static Atomic<std::uint64_t>& held(MemoryOwner& o) { return o.held_; }
-    static Atomic<std::uint64_t>& claimed(MemoryOwner& o) { return o.claimed_; }
-    static Atomic<std::uint64_t>& sweep(MemoryOwner& o) { return o.sweep_; }
-    static auto& deferred(MemoryOwner& o) { return o.deferred_; }
-    static Atomic<std::uint32_t>& deferred_count(MemoryOwner& o) { return o.deferred_count_; }
-};
 /// The last reference of a domain's frame went: back to the allocator, after the flush its stamp still owes.
 void return_domain_frame(Mfn m);
-/// Frames outside the owner's limit: for an exchange, which gives as many back; for a SharedPage.
+/// Frames outside the owner's limit: for an exchange, which gives as many back.
 Result<Mfn> alloc_unlimited(MemoryOwner& owner, unsigned order, unsigned address_bits);
-Result<Mfn> alloc_shared_frame(MemoryOwner& owner);
 /// Forgets everything: the frames under it are about to be described anew.
 void reset_heap();
-/// Changes bits of the info word; @p change sees the current value and returns the new one.
-template <typename F> FrameInfo change_info(Frame& f, F change)
+/// Changes one of a frame's words in one step. @p edit gets its fields and may refuse: then nothing is stored.
+template <typename Fields, typename F> bool change(Atomic<std::uint64_t>& word, F edit)
 {
-    std::uint64_t old = f.info.load(Order::relaxed);
+    std::uint64_t old = word.load(Order::acquire);
     for (;;) {
-        const FrameInfo next = change(FrameInfo::decode(old));
-        if (f.info.compare_exchange(old, next.encode(), Order::acq_rel)) return next;
+        Fields fields = Fields::decode(old);
+        if constexpr (std::is_void_v<decltype(edit(fields))>)
+            edit(fields);
+        else if (!edit(fields))
+            return false;
+        if (word.compare_exchange(old, fields.encode(), Order::acq_rel)) return true;
     }
 }
+template <typename F> bool change_state(Frame& f, F edit) { return change<FrameState>(f.state, edit); }
+template <typename F> bool change_info(Frame& f, F edit) { return change<FrameInfo>(f.info, edit); }
 
 } // namespace hv::mm

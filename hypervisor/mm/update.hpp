@@ -73,7 +73,6 @@ Result<> update_va(Mfn root, GuestVa va, std::uint64_t entry, Owners owners);
 Result<> pin(MemoryOwner& owner, Mfn m, unsigned level, Work& work);
 Result<> pin(MemoryOwner& owner, Mfn m, unsigned level);
 Result<> unpin(MemoryOwner& owner, Mfn m, Work& work);
-Result<> unpin(MemoryOwner& owner, Mfn m);
 /// Takes apart what earlier operations of @p owner left parked. restart until all is done; call it first.
 Result<> finish_deferred(MemoryOwner& owner, Work& work);
 

@@ -26,22 +26,42 @@ unsigned next_present(const std::uint64_t* w, unsigned i)
     return pte::entries;
 }
 
+/// Slots 256..271 of a root are the hypervisor's: whatever a guest left there is overwritten, never looked at.
+void fill_hypervisor_slots(const FrameWindow<std::uint64_t>& root)
+{
+    const std::span<const std::uint64_t, 16> ours = arch::hypervisor_root_entries();
+    for (unsigned i = 0; i < ours.size(); ++i)
+        root[pte::first_hypervisor_slot + i] = ours[i];
+}
+
 } // namespace
 
-const LevelOps& level_ops(unsigned level)
+Result<std::uint64_t> adjust_entry(unsigned level, std::uint64_t entry, Owners owners)
+{
+    if (level == 1) return adjust_l1(entry, owners);
+    // No superpages, no memory types, no global bit in an entry that names a table.
+    if ((entry & (pte::memory_type | pte::global)) != 0) return Error::einval;
+    return entry | pte::user;
+}
+
+[[gnu::noinline]] Result<std::uint64_t> take_entry(unsigned level, std::uint64_t entry, Owners owners, Work& work)
 {
     if (level == 1) [[likely]]
-        return l1_ops;
-    switch (level) {
-    case 2: return l2_ops;
-    case 3: return l3_ops;
-    default: ASSERT(level == 4); return l4_ops;
-    }
+        return take_l1(entry, owners, work);
+    const std::uint64_t adjusted = TRY(adjust_entry(level, entry, owners));
+    TRY(get_type(pte::frame_of(entry), table_type(level - 1), owners.table, work));
+    return adjusted;
+}
+
+[[gnu::noinline]] Result<> drop_entry(unsigned level, std::uint64_t entry, const MemoryOwner& mapper, Work& work)
+{
+    if (level > 1) return put_type(pte::frame_of(entry), work);
+    level1::drop(entry, mapper);
+    return Ok{};
 }
 
 Result<> validate_entries(Mfn m, unsigned level, const MemoryOwner& owner, Work& work)
 {
-    const LevelOps& ops = level_ops(level);
     const FrameInfo info = frame(m).details();
     MemoryOwner* const self = find_owner(owner.id());
     ASSERT(self == &owner);
@@ -60,7 +80,7 @@ Result<> validate_entries(Mfn m, unsigned level, const MemoryOwner& owner, Work&
             ++present;
             continue;
         }
-        const Result<std::uint64_t> taken = ops.take(entry, {*self, *self}, work);
+        const Result<std::uint64_t> taken = take_entry(level, entry, {*self, *self}, work);
         if (!taken.ok()) {
             record_progress(m, i, present);
             return taken.error();
@@ -70,14 +90,13 @@ Result<> validate_entries(Mfn m, unsigned level, const MemoryOwner& owner, Work&
         (void)work.spend();
     }
     (void)work.spend(6 + static_cast<std::int32_t>(level == 1 ? present : 0));
-    if (level == 4) fill_hypervisor_slots(m);
+    if (level == 4) fill_hypervisor_slots(w);
     record_progress(m, pte::entries, present);
     return Ok{};
 }
 
 Result<> release_entries(Mfn m, unsigned level, Work& work)
 {
-    const LevelOps& ops = level_ops(level);
     const FrameInfo info = frame(m).details();
     const MemoryOwner* const mapper = find_owner(info.owner);
     ASSERT(mapper != nullptr); // it is not destroyed while frames name it
@@ -93,8 +112,8 @@ Result<> release_entries(Mfn m, unsigned level, Work& work)
             continue;
         }
         if (pte::is_present(entry) && !pte::is_hypervisor_slot(level, i - 1)) {
-            const bool stop = level > 1 && work.exhausted() && i != info.partial;
-            if (stop || !ops.drop(entry, *mapper, work).ok()) {
+            const bool stop = work.exhausted() && i != info.partial;
+            if (stop || !drop_entry(level, entry, *mapper, work).ok()) {
                 record_progress(m, i, present);
                 return Error::restart;
             }
@@ -106,25 +125,6 @@ Result<> release_entries(Mfn m, unsigned level, Work& work)
     ASSERT(present == 0);
     record_progress(m, 0, 0);
     return Ok{};
-}
-
-Result<std::uint64_t> take_table_entry(std::uint64_t entry, PageType child, Owners owners, Work& work)
-{
-    const std::uint64_t adjusted = TRY(adjust_table_entry(0, entry, owners));
-    TRY(get_type(pte::frame_of(entry), child, owners.table, work));
-    return adjusted;
-}
-
-Result<std::uint64_t> adjust_table_entry(std::uint64_t /*old_entry*/, std::uint64_t entry, Owners /*owners*/)
-{
-    // No superpages, no memory types, no global bit in an entry that names a table.
-    if ((entry & (pte::memory_type | pte::global)) != 0) return Error::einval;
-    return entry | pte::user;
-}
-
-Result<> drop_table_entry(std::uint64_t entry, const MemoryOwner&, Work& work)
-{
-    return put_type(pte::frame_of(entry), work);
 }
 
 } // namespace hv::mm

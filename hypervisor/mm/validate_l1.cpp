@@ -8,11 +8,9 @@
 
 namespace hv::mm {
 
-namespace {
+static Atomic<std::uint64_t> foreign; ///< Entries that map another domain's frame.
 
-Atomic<std::uint64_t> foreign; ///< Entries that map another domain's frame.
-
-Result<std::uint64_t> adjust_l1(std::uint64_t /*old_entry*/, std::uint64_t entry, Owners owners)
+Result<std::uint64_t> adjust_l1(std::uint64_t entry, Owners owners)
 {
     const Mfn m = pte::frame_of(entry);
     entry = (entry | pte::user) & ~pte::global;
@@ -29,9 +27,9 @@ Result<std::uint64_t> adjust_l1(std::uint64_t /*old_entry*/, std::uint64_t entry
 }
 
 /// Whatever is not an ordinary mapping of one's own RAM. Out of line, as the next: the common way saves no registers.
-[[gnu::noinline]] Result<std::uint64_t> take_slow(std::uint64_t entry, Owners owners, Work& work)
+[[gnu::noinline]] static Result<std::uint64_t> take_slow(std::uint64_t entry, Owners owners, Work& work)
 {
-    const std::uint64_t adjusted = TRY(adjust_l1(0, entry, owners));
+    const std::uint64_t adjusted = TRY(adjust_l1(entry, owners));
     const Mfn m = pte::frame_of(adjusted);
     if (!is_ram(m)) return adjusted;
     const Result<> taken =
@@ -41,28 +39,17 @@ Result<std::uint64_t> adjust_l1(std::uint64_t /*old_entry*/, std::uint64_t entry
     return adjusted;
 }
 
-Result<std::uint64_t> take(std::uint64_t entry, Owners owners, Work& work)
+Result<std::uint64_t> take_l1(std::uint64_t entry, Owners owners, Work& work)
 {
     if (&owners.frame == &owners.table && !owners.frame.dying() && level1::take(entry, owners.frame.id())) [[likely]]
         return entry | pte::user;
     return take_slow(entry, owners, work);
 }
 
-Result<> drop(std::uint64_t entry, const MemoryOwner& mapper, Work& /*work*/)
-{
-    level1::drop(entry, mapper);
-    return Ok{};
-}
-
-} // namespace
-
 [[gnu::noinline]] void untake_l1(std::uint64_t entry)
 {
-    Work work;
-    if (pte::is_writable(entry))
-        drop_type(pte::frame_of(entry), work);
-    else
-        drop_page(pte::frame_of(entry));
+    const Mfn m = pte::frame_of(entry);
+    pte::is_writable(entry) ? drop_type(m) : drop_page(m);
 }
 
 [[gnu::noinline]] void drop_l1(std::uint64_t entry, const MemoryOwner& mapper)
@@ -75,7 +62,5 @@ Result<> drop(std::uint64_t entry, const MemoryOwner& mapper, Work& /*work*/)
 }
 
 std::uint64_t foreign_mappings() { return foreign.load(Order::relaxed); }
-
-const LevelOps l1_ops{take, drop, adjust_l1};
 
 } // namespace hv::mm

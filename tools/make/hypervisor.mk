@@ -12,7 +12,7 @@ HV_CLANG := $(findstring clang,$(CXX))
 HV_NOFPU := $(if $(HV_CLANG),-mno-mmx -mno-sse -mno-avx,-mgeneral-regs-only)
 # What runs once at boot, or when an administrator asks for it, is compiled for size.
 HV_COLD := hypervisor/boot/% hypervisor/base/image/% hypervisor/base/options.o hypervisor/base/log.o hypervisor/domain/events.o \
-  $(addprefix hypervisor/mm/,audit.o buddy.o heap.o reservation.o segdesc.o shared_page.o teardown.o) \
+  $(addprefix hypervisor/mm/,audit.o buddy.o heap.o reservation.o segdesc.o) \
   $(addprefix hypervisor/arch/x86/,acpi.o cmos.o features.o ioapic.o mitigations.o descriptors.o paging.o panic.o pci.o power.o serial.o start_cpus.o time.o vga.o) \
   $(addprefix hypervisor/domain/,audit.o console% control% cpu_policy.o domain_% msi.o pirq.o time.o) \
   $(addprefix hypervisor/guest/,context.o cpuid_policy.o crash_report.o ioport.o msr.o) \

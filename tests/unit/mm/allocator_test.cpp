@@ -106,7 +106,7 @@ TEST_F(Allocator, PinnedAndSharedAndForeignFramesStay)
     EXPECT_TRUE(frame(m).details().pinned);
     EXPECT_EQ(frame(m).current().count, 1U);
     EXPECT_EQ(release_domain_frame(dom0(), m).error(), Error::einval);
-    ASSERT_TRUE(unpin(domu(), m).ok());
+    ASSERT_TRUE(unpin_now(domu(), m).ok());
     EXPECT_TRUE(decrease_extent(domu(), m, 0).ok());
     EXPECT_EQ(decrease_extent(domu(), m, 0).error(), Error::einval);
 }

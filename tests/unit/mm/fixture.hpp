@@ -70,6 +70,11 @@ protected:
     {
         return persist([&] { return pin(o, m, level); });
     }
+    static Result<> unpin_now(MemoryOwner& o, Mfn m)
+    {
+        Work work;
+        return unpin(o, m, work);
+    }
     /// Audits with the references the test itself holds.
     void audit_clean(std::vector<Mfn> page_refs = {}, std::vector<Mfn> type_refs = {});
     static std::uint64_t differences(const std::vector<Mfn>& page_refs = {}, const std::vector<Mfn>& type_refs = {});

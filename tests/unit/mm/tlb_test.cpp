@@ -51,7 +51,7 @@ TEST_F(Tlb, AWrittenFrameBecomesATableAfterItsOwnersCpusFlushed)
     ASSERT_TRUE(pin_all(domu(), m, 1).ok());
     EXPECT_GT(looks, 0U);
     EXPECT_EQ(remote(), 0b100U) << "the owner's CPUs, no others";
-    ASSERT_TRUE(unpin(domu(), m).ok());
+    ASSERT_TRUE(unpin_now(domu(), m).ok());
     forget();
     arch::host::state().before_flush = {};
     ASSERT_TRUE(pin_all(domu(), m, 1).ok());
@@ -103,7 +103,7 @@ TEST_F(Tlb, ARootLoadCountsForADomainThatRunsNowhereElse)
     note_root_loaded(domu());
     ASSERT_TRUE(pin_all(domu(), m, 1).ok());
     EXPECT_EQ(remote(), 0b100U) << "CPU 2 may still write it";
-    ASSERT_TRUE(unpin(domu(), m).ok());
+    ASSERT_TRUE(unpin_now(domu(), m).ok());
     map(m, rw);
     unmap();
     domu().cpus.remove(CpuId{2}, Order::relaxed);

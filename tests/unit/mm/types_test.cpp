@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "fixture.hpp"
+#include "mm/fast.hpp"
 #include "mm/shared_page.hpp"
 #include "mm/tlb.hpp"
 #include "mm/types.hpp"
@@ -7,6 +8,23 @@
 namespace hv::mm::test {
 
 using Types = MmTest;
+
+TEST_F(Types, WordsAreLaidOutAsTheFastPathsTakeThem)
+{
+    EXPECT_EQ((FrameState{.refs = 1, .count = 1, .type = PageType::writable}.encode()),
+              fast::writable_state | fast::one_type | fast::one_ref);
+    EXPECT_EQ((FrameState{.epoch = foreign_mark}.encode()), foreign_mark);
+    EXPECT_EQ((FrameState{.refs = 1U << 27, .count = 1U << 21}.encode()), fast::nearly_full);
+    EXPECT_EQ((FrameState{.count = FrameState::max_count}.encode()), fast::count_mask);
+    EXPECT_EQ((FrameState{.progress = Progress::valid, .type = PageType::l4_table}.encode()), (4ULL << 2 | 2) << 58);
+    EXPECT_EQ((FrameInfo{.owner = DomainId{0xabcd}, .shared = true}.encode()), 0xabcd | FrameInfo::shared_bit);
+    EXPECT_EQ((FrameInfo{.locked = true}.encode()), FrameInfo::locked_bit);
+    EXPECT_EQ((FrameInfo{.partial = 1, .present = 1}.encode()), 1ULL << 20 | 1ULL << 30);
+    EXPECT_EQ((FrameInfo{.pinned = true, .allocated = true, .order = 18, .free_head = true}.encode()),
+              3ULL << 16 | 18ULL << 40 | 1ULL << 46);
+    EXPECT_EQ(FrameState::decode(~0ULL).encode(), ~0ULL);
+    EXPECT_EQ(FrameInfo::decode(~0ULL).encode(), ~0ULL);
+}
 
 TEST_F(Types, PinAndUnpinOfATreeLeavesEveryCountAsBefore)
 {
@@ -17,12 +35,12 @@ TEST_F(Types, PinAndUnpinOfATreeLeavesEveryCountAsBefore)
     EXPECT_EQ(frame(t.l1).current().type, PageType::l1_table);
     EXPECT_EQ(frame(t.leaf).current().type, PageType::writable);
     audit_clean();
-    ASSERT_TRUE(unpin(domu(), t.l4).ok());
+    ASSERT_TRUE(unpin_now(domu(), t.l4).ok());
     for (const Mfn m : {t.l4, t.l3, t.l2, t.l1, t.leaf}) {
         EXPECT_EQ(frame(m).current().count, 0U);
         EXPECT_EQ(frame(m).current().refs, 1U);
     }
-    EXPECT_EQ(unpin(domu(), t.l4).error(), Error::einval);
+    EXPECT_EQ(unpin_now(domu(), t.l4).error(), Error::einval);
 }
 
 TEST_F(Types, EveryPresentEntryGetsTheUserBitAndTheHypervisorsSlotsAreOverwritten)
@@ -140,7 +158,7 @@ TEST_F(Types, ForeignAndWildFramesAreRefusedEverywhere)
     ASSERT_TRUE(pin_all(domu(), t.l4, 4).ok());
     for (const Mfn m : wild) {
         EXPECT_EQ(pin_all(domu(), m, 1).error(), Error::einval);
-        EXPECT_EQ(unpin(domu(), m).error(), Error::einval);
+        EXPECT_EQ(unpin_now(domu(), m).error(), Error::einval);
         EXPECT_EQ(get_page(m, domu()).error(), Error::einval);
         EXPECT_EQ(get_writable(m, domu()).error(), Error::einval);
         EXPECT_EQ(update(own(domu()), m, 0, 0).error(), Error::einval);

@@ -294,7 +294,7 @@ TEST_F(Update, RootsInUseSurviveTheirUnpinning)
     auto got = get_root(t.l4, domu());
     ASSERT_TRUE(got.ok());
     RootRef root = std::move(got).take();
-    ASSERT_TRUE(unpin(domu(), t.l4).ok());
+    ASSERT_TRUE(unpin_now(domu(), t.l4).ok());
     EXPECT_EQ(frame(t.l4).current().count, 1U);
     audit_clean({}, {t.l4});
     EXPECT_EQ(get_root(t.l3, domu()).error(), Error::einval);

@@ -19,8 +19,7 @@ template <typename T> class Atomic {
 public:
     constexpr Atomic() = default;
     constexpr explicit Atomic(T v) : value_{v} {}
-    Atomic(const Atomic&) = delete;
-    Atomic& operator=(const Atomic&) = delete;
+    Atomic& operator=(Atomic&&) = delete;
 
     [[nodiscard]] T load(Order o) const
     {

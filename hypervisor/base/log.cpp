@@ -61,13 +61,13 @@ void put_arg(Writer& w, const Arg& a, bool hex)
     switch (a.kind) {
     case Arg::Kind::text: return w.put(a.text);
     case Arg::Kind::character: return w.put(static_cast<char>(a.number));
-    case Arg::Kind::signed_number:
+    case Arg::Kind::integer:
         if (!hex && static_cast<std::int64_t>(a.number) < 0) {
             w.put('-');
             return w.number(0 - a.number, 10);
         }
         [[fallthrough]];
-    case Arg::Kind::unsigned_number:
+    case Arg::Kind::natural:
         if (hex) w.put("0x");
         return w.number(a.number, hex ? 16 : 10);
     }

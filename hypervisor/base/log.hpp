@@ -13,27 +13,18 @@ namespace hv::log {
 enum class Level : std::uint8_t { error, warning, info, debug };
 
 struct Arg {
-    enum class Kind : std::uint8_t { unsigned_number, signed_number, text, character } kind;
-    std::uint64_t number;
-    const char* text;
+    enum class Kind : std::uint8_t { natural, integer, text, character } kind = Kind::natural;
+    std::uint64_t number = 0;
+    const char* text = nullptr;
 
-    constexpr Arg(const char* s) : kind{Kind::text}, number{}, text{s} {}                                      // NOLINT
-    constexpr Arg(char c) : kind{Kind::character}, number{static_cast<unsigned char>(c)}, text{} {}            // NOLINT
-    template <std::unsigned_integral I> constexpr Arg(I v) : kind{Kind::unsigned_number}, number{v}, text{} {} // NOLINT
-    template <std::signed_integral I>
-    constexpr Arg(I v) // NOLINT
-        : kind{Kind::signed_number}, number{static_cast<std::uint64_t>(static_cast<std::int64_t>(v))}, text{}
-    {
-    }
-    template <typename Tag, typename Rep>
-    constexpr Arg(Strong<Tag, Rep> v) : kind{Kind::unsigned_number}, number{v.raw()}, text{}
-    {
-    } // NOLINT
-    template <typename T>
-    Arg(T* p) // NOLINT
-        : kind{Kind::unsigned_number}, number{reinterpret_cast<std::uintptr_t>(p)}, text{}
-    {
-    }
+    // All implicit on purpose. NOLINTBEGIN
+    constexpr Arg(const char* s) : kind{Kind::text}, text{s} {}
+    constexpr Arg(char c) : kind{Kind::character}, number{static_cast<unsigned char>(c)} {}
+    template <std::unsigned_integral I> constexpr Arg(I v) : number{v} {}
+    template <std::signed_integral I> constexpr Arg(I v) : kind{Kind::integer}, number{static_cast<std::uint64_t>(v)} {}
+    template <typename T, typename R, Unit u> constexpr Arg(Strong<T, R, u> v) : number{v.raw()} {}
+    template <typename T> Arg(T* p) : number{reinterpret_cast<std::uintptr_t>(p)} {}
+    // NOLINTEND
 };
 
 /// Formats into @p out; returns the number of characters written, always less than out.size(); NUL-terminates.

@@ -154,11 +154,10 @@ bool read_flag(Text v, bool present, bool& out)
     return out = c == Choice::on, true;
 }
 
-enum class Outcome : std::uint8_t { used, bad_value, unknown };
-
-Outcome apply(Options& o, Text name, Text value, bool has_value)
+/// Null, or what is wrong with the word.
+const char* apply(Options& o, Text name, Text value, bool has_value)
 {
-    const auto used = [](bool ok) { return ok ? Outcome::used : Outcome::bad_value; };
+    const auto used = [](bool ok) { return ok ? nullptr : "bad value, default kept"; };
     if (name.is("console")) return used(read_console(value, o));
     if (name.is("com1")) return used(read_com1(value, o));
     if (name.is("dom0_mem")) return used(read_dom0_mem(value, o));
@@ -175,10 +174,10 @@ Outcome apply(Options& o, Text name, Text value, bool has_value)
         return used(o.tsc != Choice::automatic);
     }
     if (name.is("fastpath")) return used(read_flag(value, has_value, o.fastpath));
-    if (name.is("sched") || name.is("cpufreq")) return Outcome::used; // accepted: one scheduler, no governor
-    if (name.is("placeholder") || name.is("no-real-mode") || name.is("edd"))
-        return Outcome::used; // Debian's GRUB script
-    return Outcome::unknown;
+    for (const char* accepted : {"sched", "cpufreq",                    // one scheduler, no governor
+                                 "placeholder", "no-real-mode", "edd"}) // Debian's GRUB script
+        if (name.is(accepted)) return nullptr;
+    return "unknown option, ignored";
 }
 
 } // namespace
@@ -193,12 +192,12 @@ Options parse_options(const char* line, void (*complain)(const char*, const char
         if (word.size == 0) continue;
         Text value = word;
         const Text name = value.cut('=');
-        const Outcome outcome = apply(o, name, value, name.size != word.size);
-        if (outcome == Outcome::used) continue;
+        const char* const why = apply(o, name, value, name.size != word.size);
+        if (why == nullptr) continue;
         std::array<char, 64> copy{};
         for (std::size_t i = 0; i < word.size && i + 1 < copy.size(); ++i)
             copy[i] = word.data[i];
-        complain(copy.data(), outcome == Outcome::unknown ? "unknown option, ignored" : "bad value, default kept");
+        complain(copy.data(), why);
     }
     if (!o.console_given) o.console_vga = true, o.console_com1 = o.com1_given; // as Xen
     return o;

@@ -44,7 +44,7 @@ struct Ok {};
 /// Scalars, Ok and Strong: their results are trivial. Asks nothing of T, which may still be incomplete (a create()).
 template <typename T> inline constexpr bool is_register_sized = std::is_scalar_v<T>;
 template <> inline constexpr bool is_register_sized<Ok> = true;
-template <typename Tag, typename Rep> inline constexpr bool is_register_sized<Strong<Tag, Rep>> = true;
+template <typename Tag, typename Rep, Unit unit> inline constexpr bool is_register_sized<Strong<Tag, Rep, unit>> = true;
 
 template <typename T = Ok, bool trivial = is_register_sized<T>> class [[nodiscard]] Result;
 

@@ -8,37 +8,18 @@
 
 namespace hv {
 
-struct Point {
-    static constexpr bool is_point = true;
-};
-struct Name {
-    static constexpr bool is_point = false;
-};
-struct MfnTag : Point {};
-struct GfnTag : Point {};
-struct PfnTag : Point {};
-struct MaddrTag : Point {};
-struct GuestVaTag : Point {};
-struct EventPortTag : Name {};
-struct GrantRefTag : Name {};
-struct GrantHandleTag : Name {};
-struct DomainIdTag : Name {};
-struct VcpuIdTag : Name {};
-struct CpuIdTag : Name {};
-struct PirqTag : Name {};
-
-using Mfn = Strong<MfnTag, std::uint64_t>;         ///< Machine frame number.
-using Gfn = Strong<GfnTag, std::uint64_t>;         ///< Frame number as the ABI carries it; its owner resolves it.
-using Pfn = Strong<PfnTag, std::uint64_t>;         ///< Guest pseudo-physical frame number.
-using Maddr = Strong<MaddrTag, std::uint64_t>;     ///< Machine address, bytes.
-using GuestVa = Strong<GuestVaTag, std::uint64_t>; ///< Virtual address supplied by a guest. Never dereferenced.
-using EventPort = Strong<EventPortTag, std::uint32_t>;
-using GrantRef = Strong<GrantRefTag, std::uint32_t>;
-using GrantHandle = Strong<GrantHandleTag, std::uint32_t>;
-using DomainId = Strong<DomainIdTag, std::uint16_t>;
-using VcpuId = Strong<VcpuIdTag, std::uint32_t>;
-using CpuId = Strong<CpuIdTag, std::uint32_t>;
-using Pirq = Strong<PirqTag, std::uint32_t>;
+using Mfn = Point<struct MfnTag>;         ///< Machine frame number.
+using Gfn = Point<struct GfnTag>;         ///< Frame number as the ABI carries it; its owner resolves it.
+using Pfn = Point<struct PfnTag>;         ///< Guest pseudo-physical frame number.
+using Maddr = Point<struct MaddrTag>;     ///< Machine address, bytes.
+using GuestVa = Point<struct GuestVaTag>; ///< Virtual address supplied by a guest. Never dereferenced.
+using EventPort = Name<struct EventPortTag, std::uint32_t>;
+using GrantRef = Name<struct GrantRefTag, std::uint32_t>;
+using GrantHandle = Name<struct GrantHandleTag, std::uint32_t>;
+using DomainId = Name<struct DomainIdTag, std::uint16_t>;
+using VcpuId = Name<struct VcpuIdTag, std::uint32_t>;
+using CpuId = Name<struct CpuIdTag, std::uint32_t>;
+using Pirq = Name<struct PirqTag, std::uint32_t>;
 using Nanoseconds = std::uint64_t; ///< Nanoseconds since the hypervisor's clock started.
 
 inline constexpr unsigned page_shift = 12;

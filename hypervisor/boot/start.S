@@ -78,7 +78,7 @@ start32: // eax magic, ebx information
     movl $PHYS(early_l3) + 4096 + 3, 261 * 8(%edi)
 
     mov $PHYS(start64), %ebx
-enter_long_mode: // edi root, ebx where to go on; ebp, esi are kept
+enter_long_mode: // edi root, ebx physical address of where to go on; ebp, esi are kept
     mov %edi, %cr3
     mov $0x20, %eax // PAE
     mov %eax, %cr4
@@ -108,12 +108,7 @@ too_old_text:
     .asciz "parapet: this CPU has no long mode or no NX\r\n"
 
     .code64
-long_mode:
-    jmp *%rbx
-start64:
-    movabs $5f, %rax
-    jmp *%rax
-5:  lea early_stack + HV_STACK_BYTES - 512(%rip), %rsp
+long_mode: // on at the linked address
     mov $0x10, %eax
     mov %eax, %ds
     mov %eax, %es
@@ -121,12 +116,16 @@ start64:
     xor %eax, %eax
     mov %eax, %fs
     mov %eax, %gs
+    movabs $HV_IMAGE_OFFSET, %rax
+    add %rax, %rbx
+    jmp *%rbx
+start64:
+    lea early_stack + HV_STACK_BYTES - 512(%rip), %rsp
     mov %ebp, %edi
     mov %esi, %esi
     xor %ebp, %ebp
     call boot_entry
-6:  hlt
-    jmp 6b
+    ud2
 
 // Another CPU starts here in real mode, at the start of a page below 1 MiB that holds a copy.
     .code16
@@ -145,19 +144,11 @@ ap_trampoline_end:
 ap_start32:
     mov $0x10, %eax
     mov %eax, %ds
-    mov %eax, %ss
     mov $PHYS(early_l4), %edi
     mov $PHYS(ap_start64), %ebx
     jmp enter_long_mode
     .code64
-ap_start64: // on the early tables: first to the linked address, then to the final tables and its own stack
-    movabs $8f, %rax
-    jmp *%rax
-8:  mov $0x10, %eax
-    mov %eax, %es
-    xor %eax, %eax
-    mov %eax, %fs
-    mov %eax, %gs
+ap_start64: // to the final tables and its own stack
     mov ap_root(%rip), %rax
     mov %rax, %cr3
     mov ap_stack(%rip), %rsp

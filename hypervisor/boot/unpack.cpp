@@ -23,8 +23,7 @@ class ThreadBlock {
 public:
     ThreadBlock() { arch::write_base(arch::Base::fs, reinterpret_cast<std::uintptr_t>(block_)); }
     ~ThreadBlock() { arch::write_base(arch::Base::fs, 0); }
-    ThreadBlock(const ThreadBlock&) = delete;
-    ThreadBlock& operator=(const ThreadBlock&) = delete;
+    ThreadBlock& operator=(ThreadBlock&&) = delete;
 
 private:
     alignas(64) std::uint64_t block_[16]{};

@@ -43,8 +43,7 @@ Contention contention(Rank rank);
 class SpinLock {
 public:
     constexpr explicit SpinLock(Rank rank) : rank_{rank} {}
-    SpinLock(const SpinLock&) = delete;
-    SpinLock& operator=(const SpinLock&) = delete;
+    SpinLock& operator=(SpinLock&&) = delete;
 
     void lock()
     {
@@ -72,8 +71,7 @@ class [[nodiscard]] Guard {
 public:
     explicit Guard(SpinLock& lock) : lock_{lock} { lock_.lock(); }
     ~Guard() { lock_.unlock(); }
-    Guard(const Guard&) = delete;
-    Guard& operator=(const Guard&) = delete;
+    Guard& operator=(Guard&&) = delete;
 
 private:
     SpinLock& lock_;

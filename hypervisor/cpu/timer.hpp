@@ -16,8 +16,7 @@ class Timer : public HeapNode<Timer> {
 public:
     using Callback = void (*)(Timer&);
     constexpr explicit Timer(Callback fn) : fn_{fn} {}
-    Timer(const Timer&) = delete;
-    Timer& operator=(const Timer&) = delete;
+    Timer& operator=(Timer&&) = delete;
     ~Timer();
 
     /// (Re)starts; @p deadline may be in the past, then it fires at the next opportunity. Another CPU that must program

@@ -141,7 +141,7 @@ void write_debug_register(unsigned index, std::uint64_t v)
     case 1: asm volatile("mov %0, %%dr1" : : "r"(v)); break;
     case 2: asm volatile("mov %0, %%dr2" : : "r"(v)); break;
     case 3: asm volatile("mov %0, %%dr3" : : "r"(v)); break;
-    case 6: asm volatile("mov %0, %%dr6" : : "r"(v)); break;
+    case 6: write_dr6(v); break;
     case 7:
         asm volatile("mov %0, %%dr7" : : "r"(v));
         loaded_dr7[cpu_info().cpu] = v;
@@ -150,12 +150,7 @@ void write_debug_register(unsigned index, std::uint64_t v)
     }
 }
 
-std::uint64_t read_debug_status()
-{
-    std::uint64_t v = 0;
-    asm volatile("mov %%dr6, %0" : "=r"(v));
-    return v;
-}
+std::uint64_t read_debug_status() { return read_dr6(); }
 
 void set_task_switched(TaskSwitched ts)
 {

@@ -15,6 +15,7 @@ std::size_t copy(void* dst, const void* src, std::size_t bytes)
 {
     std::size_t left = bytes / 8;
     const std::size_t tail = bytes % 8;
+    const x86::GuestAccess open;
     if (tail == 0)
         asm volatile("1: rep movsq\n2:\n" ON_FAULT("1b", "shl $3, %%rcx", "2b")
                      : "+c"(left), "+D"(dst), "+S"(src)
@@ -31,19 +32,6 @@ std::size_t copy(void* dst, const void* src, std::size_t bytes)
     return left;
 }
 
-std::size_t fill_zero(void* dst, std::size_t bytes)
-{
-    std::size_t left = bytes / 8;
-    asm volatile("1: rep stosq\n"
-                 "   mov %k[tail], %%ecx\n"
-                 "2: rep stosb\n"
-                 "3:\n" ON_FAULT("1b", REST_OF_WORDS, "3b") EX_TABLE("2b", "3b")
-                 : "+c"(left), "+D"(dst)
-                 : [tail] "r"(bytes % 8), "a"(0)
-                 : "memory");
-    return left;
-}
-
 bool copy_words(void* dst, const void* src, std::size_t words)
 {
     const x86::GuestAccess open;
@@ -52,13 +40,14 @@ bool copy_words(void* dst, const void* src, std::size_t words)
 }
 
 /// "inline": counted as one instruction when the compiler decides what to inline.
-template <typename T> bool store(std::uint64_t dst, T v)
+template <typename T> bool store(GuestVa dst, T v)
 {
+    const x86::GuestAccess open;
     bool good = true;
     asm volatile inline("1: mov %[v], (%[dst])\n"
                         "2:\n" ON_FAULT("1b", "xor %k[good], %k[good]", "2b")
                         : [good] "+r"(good)
-                        : [v] "r"(v), [dst] "r"(dst)
+                        : [v] "r"(v), [dst] "r"(dst.raw())
                         : "memory", "cc");
     return good;
 }
@@ -67,12 +56,10 @@ template <typename T> bool store(std::uint64_t dst, T v)
 
 std::size_t copy_from_guest(void* dst, GuestVa src, std::size_t bytes)
 {
-    const x86::GuestAccess open;
     return copy(dst, reinterpret_cast<const void*>(src.raw()), bytes);
 }
 std::size_t copy_to_guest(GuestVa dst, const void* src, std::size_t bytes)
 {
-    const x86::GuestAccess open;
     return copy(reinterpret_cast<void*>(dst.raw()), src, bytes);
 }
 bool load_words(void* dst, GuestVa src, std::size_t words)
@@ -94,20 +81,21 @@ bool store_words(GuestVa dst, const void* src, std::size_t words)
 {
     return copy_words(reinterpret_cast<void*>(dst.raw()), src, words);
 }
-bool store_word(GuestVa dst, std::uint64_t v)
-{
-    const x86::GuestAccess open;
-    return store(dst.raw(), v);
-}
-bool store_word(GuestVa dst, std::uint32_t v)
-{
-    const x86::GuestAccess open;
-    return store(dst.raw(), v);
-}
+bool store_word(GuestVa dst, std::uint64_t v) { return store(dst, v); }
+bool store_word(GuestVa dst, std::uint32_t v) { return store(dst, v); }
 std::size_t clear_guest(GuestVa dst, std::size_t bytes)
 {
     const x86::GuestAccess open;
-    return fill_zero(reinterpret_cast<void*>(dst.raw()), bytes);
+    std::size_t left = bytes / 8;
+    std::uint64_t to = dst.raw();
+    asm volatile("1: rep stosq\n"
+                 "   mov %k[tail], %%ecx\n"
+                 "2: rep stosb\n"
+                 "3:\n" ON_FAULT("1b", REST_OF_WORDS, "3b") EX_TABLE("2b", "3b")
+                 : "+c"(left), "+D"(to)
+                 : [tail] "r"(bytes % 8), "a"(0)
+                 : "memory");
+    return left;
 }
 
 } // namespace hv::arch

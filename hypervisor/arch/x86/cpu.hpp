@@ -56,26 +56,19 @@ inline void outb(std::uint16_t port, std::uint8_t v) { asm volatile("outb %0, %1
 inline void outw(std::uint16_t port, std::uint16_t v) { asm volatile("outw %0, %1" : : "a"(v), "Nd"(port)); }
 inline void outl(std::uint16_t port, std::uint32_t v) { asm volatile("outl %0, %1" : : "a"(v), "Nd"(port)); }
 
-inline std::uint64_t read_cr0()
-{
-    std::uint64_t v;
-    asm volatile("mov %%cr0, %0" : "=r"(v));
-    return v;
-}
-inline void write_cr0(std::uint64_t v) { asm volatile("mov %0, %%cr0" : : "r"(v) : "memory"); }
-inline std::uint64_t read_cr2()
-{
-    std::uint64_t v;
-    asm volatile("mov %%cr2, %0" : "=r"(v));
-    return v;
-}
-inline std::uint64_t read_cr3()
-{
-    std::uint64_t v;
-    asm volatile("mov %%cr3, %0" : "=r"(v));
-    return v;
-}
-inline void write_cr3(std::uint64_t v) { asm volatile("mov %0, %%cr3" : : "r"(v) : "memory"); }
-inline void write_cr4(std::uint64_t v) { asm volatile("mov %0, %%cr4" : : "r"(v) : "memory"); }
+#define HV_REGISTER(name)                                                                                              \
+    inline std::uint64_t read_##name()                                                                                 \
+    {                                                                                                                  \
+        std::uint64_t v;                                                                                               \
+        asm volatile("mov %%" #name ", %0" : "=r"(v));                                                                 \
+        return v;                                                                                                      \
+    }                                                                                                                  \
+    inline void write_##name(std::uint64_t v) { asm volatile("mov %0, %%" #name : : "r"(v) : "memory"); }
+HV_REGISTER(cr0)
+HV_REGISTER(cr2)
+HV_REGISTER(cr3)
+HV_REGISTER(cr4)
+HV_REGISTER(dr6)
+#undef HV_REGISTER
 
 } // namespace hv::arch

@@ -91,7 +91,7 @@ bool is_guest_return(std::uint64_t rip)
 /// A guest's breakpoint on an address the hypervisor touched, or single-stepping into sysenter: not ours to report.
 void ignore_debug_trap(GuestRegs& regs)
 {
-    asm volatile("mov %0, %%dr6" : : "r"(0xffff0ff0ULL));
+    write_dr6(0xffff0ff0);
     regs.rflags = (regs.rflags & ~flag_tf) | flag_rf;
 }
 

@@ -5,39 +5,15 @@
 #include "arch/x86/layout.h"
 
     .macro save_registers
-    push %rdi
-    push %rsi
-    push %rdx
-    push %rcx
-    push %rax
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    .irp name, rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
+    push %\name
+    .endr
     .endm
 
     .macro restore_registers
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rax
-    pop %rcx
-    pop %rdx
-    pop %rsi
-    pop %rdi
+    .irp name, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
+    pop %\name
+    .endr
     add $8, %rsp // error code, vector
     .endm
 
@@ -63,11 +39,16 @@
     .balign 16
     .endm
 
-    // rsp -> rip cs rflags rsp, from a trampoline: completes the frame, calls C++ and leaves. ss is filled in here.
-    .macro slow_entry vector
+    // rsp -> rip cs rflags rsp, from a trampoline: completes the frame with ss, no error code and \vector.
+    .macro complete_frame vector
     movq $HV_SEL_GUEST_DS, 32(%rsp)
     pushq $0
     movl $\vector, 4(%rsp)
+    .endm
+
+    // From a trampoline to C++ and back to the guest.
+    .macro slow_entry vector
+    complete_frame \vector
     save_registers
     mov %rsp, %rdi
     sub $8, %rsp

@@ -24,8 +24,7 @@ public:
     {
         if (abilities().smap) asm volatile("clac" : : : "memory");
     }
-    GuestAccess(const GuestAccess&) = delete;
-    GuestAccess& operator=(const GuestAccess&) = delete;
+    GuestAccess& operator=(GuestAccess&&) = delete;
 };
 
 } // namespace hv::arch::x86

@@ -21,9 +21,7 @@ isolated_stubs:
     .macro isolated_entry name, vector // rsp -> rip cs rflags rsp
     .globl \name
 \name:
-    movq $HV_SEL_GUEST_DS, 32(%rsp)
-    pushq $0
-    movl $\vector, 4(%rsp)
+    complete_frame \vector
     jmp isolated_trap
     .endm
     isolated_entry isolated_syscall, HV_VECTOR_SYSCALL

@@ -17,8 +17,7 @@ public:
             relax();
     }
     ~MachineGuard() { lock_.store(0, Order::release); }
-    MachineGuard(const MachineGuard&) = delete;
-    MachineGuard& operator=(const MachineGuard&) = delete;
+    MachineGuard& operator=(MachineGuard&&) = delete;
 
 private:
     MachineLock& lock_;

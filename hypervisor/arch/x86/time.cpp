@@ -75,25 +75,6 @@ TscScale scale_of(std::uint64_t hz)
     return {static_cast<std::uint32_t>((second << 32) / rate), shift, static_cast<std::uint32_t>(hz / 1000)};
 }
 
-void calibrate()
-{
-    const Reference ref = find_reference();
-    start_apic_count(~0U);
-    const Sample from = sample(ref);
-    while (((ref.read() - from.reference) & ref.mask) < ref.hz / calibration_fraction)
-        relax();
-    const Sample to = sample(ref);
-    start_apic_count(0);
-    const std::uint64_t elapsed = (to.reference - from.reference) & ref.mask;
-    const std::uint64_t hz = (to.tsc - from.tsc) * ref.hz / elapsed;
-    const std::uint64_t apic_hz = std::uint64_t{from.apic - to.apic} * ref.hz / elapsed;
-    scale = scale_of(hz);
-    tsc_per_ns = (hz << fraction_bits) / second;
-    apic_per_ns = (apic_hz << fraction_bits) / second;
-    log::info("time: TSC {} kHz, APIC timer {} kHz, by the {}", hz / 1000, apic_hz / 1000,
-              ref.hpet != nullptr ? "HPET" : "ACPI PM timer");
-}
-
 std::uint64_t scaled(std::uint64_t ns, std::uint64_t per_ns)
 {
     const auto product = static_cast<unsigned __int128>(ns) * per_ns >> fraction_bits;
@@ -110,7 +91,21 @@ void count_down(std::uint64_t ns)
 
 void x86::init_time()
 {
-    calibrate();
+    const Reference ref = find_reference();
+    start_apic_count(~0U);
+    const Sample from = sample(ref);
+    while (((ref.read() - from.reference) & ref.mask) < ref.hz / calibration_fraction)
+        relax();
+    const Sample to = sample(ref);
+    start_apic_count(0);
+    const std::uint64_t elapsed = (to.reference - from.reference) & ref.mask;
+    const std::uint64_t hz = (to.tsc - from.tsc) * ref.hz / elapsed;
+    const std::uint64_t apic_hz = std::uint64_t{from.apic - to.apic} * ref.hz / elapsed;
+    scale = scale_of(hz);
+    tsc_per_ns = (hz << fraction_bits) / second;
+    apic_per_ns = (apic_hz << fraction_bits) / second;
+    log::info("time: TSC {} kHz, APIC timer {} kHz, by the {}", hz / 1000, apic_hz / 1000,
+              ref.hpet != nullptr ? "HPET" : "ACPI PM timer");
     read_wallclock();
 }
 

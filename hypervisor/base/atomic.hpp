@@ -52,18 +52,13 @@ private:
 
 /// Atomic access to a word that lives in memory shared with a guest (never a C++ object of ours).
 namespace shared {
+template <typename T> using As = std::type_identity_t<T>; // the word alone decides the type
 template <typename T> T load(const T* p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
-template <typename T> void store(T* p, std::type_identity_t<T> v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
-template <typename T> T fetch_or(T* p, std::type_identity_t<T> v) { return __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL); }
-template <typename T> T fetch_and(T* p, std::type_identity_t<T> v)
-{
-    return __atomic_fetch_and(p, v, __ATOMIC_ACQ_REL);
-}
-template <typename T> T exchange(T* p, std::type_identity_t<T> v)
-{
-    return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL);
-}
-template <typename T> bool compare_exchange(T* p, T& expected, std::type_identity_t<T> desired)
+template <typename T> void store(T* p, As<T> v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+template <typename T> T fetch_or(T* p, As<T> v) { return __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL); }
+template <typename T> T fetch_and(T* p, As<T> v) { return __atomic_fetch_and(p, v, __ATOMIC_ACQ_REL); }
+template <typename T> T exchange(T* p, As<T> v) { return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL); }
+template <typename T> bool compare_exchange(T* p, T& expected, As<T> desired)
 {
     return __atomic_compare_exchange_n(p, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }

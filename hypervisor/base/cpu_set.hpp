@@ -23,13 +23,7 @@ public:
     constexpr void add(CpuId cpu) { words_[cpu.raw() / 64] |= 1ULL << cpu.raw() % 64; }
     constexpr void remove(CpuId cpu) { words_[cpu.raw() / 64] &= ~(1ULL << cpu.raw() % 64); }
     [[nodiscard]] constexpr bool has(CpuId cpu) const { return (words_[cpu.raw() / 64] >> cpu.raw() % 64 & 1) != 0; }
-    [[nodiscard]] constexpr bool empty() const
-    {
-        std::uint64_t any = 0;
-        for (const std::uint64_t w : words_)
-            any |= w;
-        return any == 0;
-    }
+    [[nodiscard]] constexpr bool empty() const { return CpuSet{}.contains(*this); }
     [[nodiscard]] constexpr unsigned count() const
     {
         unsigned n = 0;

@@ -51,16 +51,12 @@ bool read_number(Text t, std::uint64_t& out)
 bool read_size(Text t, std::uint64_t& out)
 {
     if (t.size == 0) return false;
-    unsigned shift = 10;
-    switch (t.data[t.size - 1] | 0x20) {
-    case 'b': shift = 0; break;
-    case 'k': shift = 10; break;
-    case 'm': shift = 20; break;
-    case 'g': shift = 30; break;
-    case 't': shift = 40; break;
-    default: ++t.size; // no suffix: keep the last digit
-    }
-    --t.size;
+    const char last = static_cast<char>(t.data[t.size - 1] | 0x20);
+    unsigned unit = 0;
+    while (unit < 5 && "bkmgt"[unit] != last)
+        ++unit;
+    const unsigned shift = unit == 5 ? 10 : 10 * unit;
+    if (unit != 5) --t.size;
     std::uint64_t n = 0;
     if (!read_number(t, n) || n > (~0ULL >> shift)) return false;
     out = n << shift;
@@ -174,9 +170,8 @@ const char* apply(Options& o, Text name, Text value, bool has_value)
         return used(o.tsc != Choice::automatic);
     }
     if (name.is("fastpath")) return used(read_flag(value, has_value, o.fastpath));
-    for (const char* accepted : {"sched", "cpufreq",                    // one scheduler, no governor
-                                 "placeholder", "no-real-mode", "edd"}) // Debian's GRUB script
-        if (name.is(accepted)) return nullptr;
+    if (name.is("sched") || name.is("cpufreq")) return nullptr; // accepted: one scheduler, no governor
+    if (name.is("placeholder") || name.is("no-real-mode") || name.is("edd")) return nullptr; // Debian's GRUB script
     return "unknown option, ignored";
 }
 

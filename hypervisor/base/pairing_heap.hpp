@@ -76,14 +76,9 @@ private:
     /// Joins two heaps; either may be null. The later root becomes the first child of the earlier.
     static T* meld(T* a, T* b)
     {
-        if (a == nullptr) return b;
-        if (b == nullptr) return a;
-        if (b->before(*a)) return meld_under(b, a);
-        return meld_under(a, b);
-    }
-
-    static T* meld_under(T* parent, T* child)
-    {
+        if (a == nullptr || b == nullptr) return a == nullptr ? b : a;
+        const bool swap = b->before(*a);
+        T *const parent = swap ? b : a, *const child = swap ? a : b;
         node(child).sibling_ = node(parent).child_;
         if (node(child).sibling_ != nullptr) node(node(child).sibling_).back_ = child;
         node(child).back_ = parent;

@@ -24,7 +24,6 @@ enum class Error : std::int32_t {
     efault = -14,
     ebusy = -16,
     eexist = -17,
-    exdev = -18,
     enodev = -19,
     einval = -22,
     enospc = -28,
@@ -36,7 +35,6 @@ enum class Error : std::int32_t {
     restart = -85, ///< Preempted: state is consistent, run the same call again. Never reaches a guest.
     eopnotsupp = -95,
     enobufs = -105,
-    enotconn = -107,
 };
 
 struct Ok {};

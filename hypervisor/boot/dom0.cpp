@@ -139,8 +139,7 @@ domain::Domain& create_dom0(std::uint64_t pages)
     config.max_vcpus = options.dom0_max_vcpus != 0 ? options.dom0_max_vcpus : std::min(arch::online_cpu_count(), 64U);
     domain::Domain& dom0 = *must(domain::Domain::create(config), "domain");
     must(dom0.create_vcpus(config.max_vcpus), "vCPUs");
-    const std::uint64_t max = options.dom0_max_bytes / page_size;
-    dom0.set_max_pages(max > pages ? max : pages);
+    dom0.set_max_pages(std::max(options.dom0_max_bytes / page_size, pages));
     return dom0;
 }
 
@@ -167,7 +166,6 @@ void build(const BootInfo& info)
     const Frames list = must(Frames::create(pages * sizeof(std::uint64_t)), "room for the p2m list");
     const std::span p2m{reinterpret_cast<std::uint64_t*>(list.bytes().data()), pages};
     allocate_memory(dom0, p2m);
-    clear_bytes(p2m, 0, page_size); // Linux reads the BIOS data area through pfn 0
     load_kernel(p2m, kernel, elf);
     if (initrd.bytes != 0) write_bytes(p2m, l.initrd.raw() * page_size, bytes_of(initrd));
     fill_hypercall_page(p2m, kernel);

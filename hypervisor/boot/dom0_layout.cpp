@@ -12,18 +12,16 @@ constexpr std::uint64_t minimum_slack = 512ULL << 10;
 constexpr std::uint64_t round_up(std::uint64_t v, std::uint64_t to) { return (v + to - 1) / to * to; }
 constexpr std::uint64_t frames_of(std::uint64_t bytes) { return round_up(bytes, page_size) / page_size; }
 
-/// Tables of one level whose span is 2^shift bytes.
-constexpr std::uint64_t spans(std::uint64_t va, std::uint64_t bytes, unsigned shift)
+/// Page tables of levels 1..3 needed to map [va, va + bytes).
+constexpr std::uint64_t tables_for(std::uint64_t va, std::uint64_t bytes)
 {
-    return bytes == 0 ? 0 : ((va + bytes - 1) >> shift) - (va >> shift) + 1;
+    std::uint64_t count = 0;
+    for (const unsigned shift : {21U, 30U, 39U})
+        count += ((va + bytes - 1) >> shift) - (va >> shift) + 1;
+    return count;
 }
 
 } // namespace
-
-std::uint64_t tables_for(std::uint64_t va, std::uint64_t bytes)
-{
-    return spans(va, bytes, 21) + spans(va, bytes, 30) + spans(va, bytes, 39);
-}
 
 Result<Dom0Layout> lay_out_dom0(const image::KernelImage& kernel, std::uint64_t initrd_bytes, std::uint64_t pages)
 {
@@ -35,16 +33,13 @@ Result<Dom0Layout> lay_out_dom0(const image::KernelImage& kernel, std::uint64_t 
     l.initrd_frames = frames_of(initrd_bytes);
 
     std::uint64_t at = frames_of(kernel.paddr_end);
+    const auto place = [&at](std::uint64_t frames) { return Pfn{std::exchange(at, at + frames)}; };
     if (!l.p2m_apart) {
-        l.p2m = Pfn{at};
+        l.p2m = place(l.p2m_list_frames);
         l.p2m_va = l.va_of(l.p2m);
-        at += l.p2m_list_frames;
     }
-    l.start_info = Pfn{at++};
-    if (initrd_bytes != 0 && !kernel.mod_start_pfn) { // the kernel wants its initrd inside the mapping
-        l.initrd = Pfn{at};
-        at += l.initrd_frames;
-    }
+    l.start_info = place(1);
+    if (!kernel.mod_start_pfn) l.initrd = place(l.initrd_frames); // the kernel wants its initrd inside the mapping
     l.tables = Pfn{at};
     std::uint64_t bytes = 0;
     for (std::uint64_t count = 0; count != l.table_count || bytes == 0;) { // the tables map themselves
@@ -58,10 +53,7 @@ Result<Dom0Layout> lay_out_dom0(const image::KernelImage& kernel, std::uint64_t 
     if (l.virt_base + bytes - 1 < l.virt_base || !is_guest_va(l.virt_base) || !is_guest_va(l.virt_base + bytes - 1))
         return Error::einval;
 
-    if (initrd_bytes != 0 && kernel.mod_start_pfn) {
-        l.initrd = Pfn{at};
-        at += l.initrd_frames;
-    }
+    if (kernel.mod_start_pfn) l.initrd = place(l.initrd_frames);
     l.end = Pfn{at};
     if (l.p2m_apart) {
         const std::uint64_t list_bytes = l.p2m_list_frames * page_size;

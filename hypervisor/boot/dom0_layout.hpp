@@ -26,9 +26,6 @@ struct Dom0Layout {
     [[nodiscard]] std::uint64_t p2m_frames() const { return p2m_list_frames + p2m_table_count; }
 };
 
-/// Page tables of levels 1..3 needed to map [va, va + bytes).
-std::uint64_t tables_for(std::uint64_t va, std::uint64_t bytes);
-
 /// einval: the kernel asks for something this builder does not do; enomem: does not fit into @p pages frames.
 Result<Dom0Layout> lay_out_dom0(const image::KernelImage& kernel, std::uint64_t initrd_bytes, std::uint64_t pages);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Fills dom0's frames before they have a type: page tables, p2m list, image, initrd, start info. Nothing here is
-// trusted by the memory layer; the finished root is pinned like any guest's and validated entry by entry.
+// Fills dom0's frames before they have a type: page tables, p2m list, image, initrd, start info. The frames come
+// zeroed. Nothing here is trusted by the memory layer; the finished root is pinned like any guest's and validated entry
+// by entry.
 #pragma once
 #include "boot/boot_info.hpp"
 #include "boot/dom0_layout.hpp"
@@ -12,7 +13,6 @@ namespace hv::boot {
 using P2m = std::span<const std::uint64_t>;
 
 void write_bytes(P2m p2m, std::uint64_t paddr, image::Bytes bytes);
-void clear_bytes(P2m p2m, std::uint64_t paddr, std::uint64_t bytes);
 void load_kernel(P2m p2m, const image::KernelImage& kernel, image::Bytes elf);
 void write_p2m_list(P2m p2m, const Dom0Layout& layout);
 /// Both mappings (kernel and p2m list); the boot tables themselves appear read-only. Returns the root frame.

@@ -29,8 +29,6 @@ constexpr std::uint64_t first_mib = 1 << 20, text_screen = 0xb8000;
 
 std::uint64_t physical(const char* p) { return reinterpret_cast<std::uint64_t>(p) - HV_IMAGE_OFFSET; }
 
-void complain(const char* word, const char* why) { log::warning("command line: {}: {}", word, why); }
-
 void start_console()
 {
     options = parse_options(info.command_line, [](const char*, const char*) {});
@@ -40,8 +38,8 @@ void start_console()
         arch::x86::init_vga(reinterpret_cast<std::byte*>(text_screen));
     log::info("Parapet, a paravirtualizing hypervisor; loaded by {}", info.loader_name);
     log::info("command line: {}", info.command_line);
-    options = parse_options(info.command_line, complain);
-    arch::x86::set_panic_reset(!options.noreboot);
+    options = parse_options(info.command_line,
+                            [](const char* word, const char* why) { log::warning("command line: {}: {}", word, why); });
 }
 
 /// A page below 640 KiB that is RAM and holds no module, for other CPUs to start in; 0 if there is none. It is dom0's
@@ -53,9 +51,7 @@ std::uint64_t find_low_page()
     subtract(low, {0xa0000, 1ULL << 52});
     for (const Module& m : info.module_list())
         subtract(low, {m.start.raw(), m.start.raw() + m.bytes});
-    for (std::size_t i = low.count; i-- != 0;)
-        if (low.items[i].end - low.items[i].start >= page_size) return low.items[i].end - page_size;
-    return 0;
+    return low.count == 0 ? 0 : low.items[low.count - 1].end - page_size;
 }
 
 void find_memory()

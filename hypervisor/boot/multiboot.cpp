@@ -115,14 +115,6 @@ bool read_1(const std::byte* p, BootInfo& info)
     return true;
 }
 
-void read_2_memory(const std::byte* tag, std::uint32_t size, BootInfo& info)
-{
-    const auto step = get<std::uint32_t>(tag, 8);
-    for (std::uint32_t at = 16; step >= 24 && at + step <= size; at += step)
-        add_memory(info, get<std::uint64_t>(tag, at), get<std::uint64_t>(tag, at + 8),
-                   get<std::uint32_t>(tag, at + 16));
-}
-
 void read_2_tag(const std::byte* tag, std::uint32_t type, std::uint32_t size, BootInfo& info)
 {
     const auto* text = reinterpret_cast<const char*>(tag);
@@ -132,7 +124,11 @@ void read_2_tag(const std::byte* tag, std::uint32_t type, std::uint32_t size, Bo
     case 3:
         add_module(info, get<std::uint32_t>(tag, 8), get<std::uint32_t>(tag, 12), keep(text + 16, size - 16));
         break;
-    case 6: read_2_memory(tag, size, info); break;
+    case 6:
+        for (std::uint32_t at = 16, step = get<std::uint32_t>(tag, 8); step >= 24 && at + step <= size; at += step)
+            add_memory(info, get<std::uint64_t>(tag, at), get<std::uint64_t>(tag, at + 8),
+                       get<std::uint32_t>(tag, at + 16));
+        break;
     case 8: read_screen(info, tag + 8, tag + 32); break;
     case 14:
     case 15: // RSDP of ACPI 1 and 2; the newer tag comes later

@@ -73,13 +73,13 @@ start32: // eax magic, ebx information
     add $4096, %eax
     add $8, %edi
     loop 2b
-    mov $PHYS(early_l4), %edi
-    movl $PHYS(early_l3) + 3, (%edi)
-    movl $PHYS(early_l3) + 4096 + 3, 261 * 8(%edi)
+    movl $PHYS(early_l3) + 3, PHYS(early_l4)
+    movl $PHYS(early_l3) + 4096 + 3, PHYS(early_l4) + 261 * 8
 
     mov $PHYS(start64), %ebx
-enter_long_mode: // edi root, ebx physical address of where to go on; ebp, esi are kept
-    mov %edi, %cr3
+enter_long_mode: // ebx physical address of where to go on; ebp, esi are kept
+    mov $PHYS(early_l4), %eax
+    mov %eax, %cr3
     mov $0x20, %eax // PAE
     mov %eax, %cr4
     mov $0xc0000080, %ecx
@@ -144,7 +144,6 @@ ap_trampoline_end:
 ap_start32:
     mov $0x10, %eax
     mov %eax, %ds
-    mov $PHYS(early_l4), %edi
     mov $PHYS(ap_start64), %ebx
     jmp enter_long_mode
     .code64

@@ -18,17 +18,6 @@ constexpr std::uint64_t scratch_bytes = 64 << 20;
 
 std::span<std::byte> arena; // what malloc hands out from; empty outside of unpack()
 
-/// Code built for user space finds its stack-protector value at %fs:0x28.
-class ThreadBlock {
-public:
-    ThreadBlock() { arch::write_base(arch::Base::fs, reinterpret_cast<std::uintptr_t>(block_)); }
-    ~ThreadBlock() { arch::write_base(arch::Base::fs, 0); }
-    ThreadBlock& operator=(ThreadBlock&&) = delete;
-
-private:
-    alignas(64) std::uint64_t block_[16]{};
-};
-
 const std::uint8_t* input(image::Bytes b) { return reinterpret_cast<const std::uint8_t*>(b.data()); }
 
 /// Each decoder returns the number of bytes produced, or 0.
@@ -60,15 +49,10 @@ std::size_t unpack_zstd(image::Bytes in, std::span<std::byte> out)
 }
 
 /// Null for a format that is not supported here.
-using Decoder = std::size_t (*)(image::Bytes in, std::span<std::byte> out);
-Decoder decoder_of(image::Format f)
+auto decoder_of(image::Format f)
 {
-    switch (f) {
-    case image::Format::xz: return unpack_xz;
-    case image::Format::gzip: return unpack_gzip;
-    case image::Format::zstd: return unpack_zstd;
-    default: return nullptr;
-    }
+    using image::Format;
+    return f == Format::xz ? unpack_xz : f == Format::gzip ? unpack_gzip : f == Format::zstd ? unpack_zstd : nullptr;
 }
 
 } // namespace
@@ -78,19 +62,17 @@ Result<Frames> Frames::create(std::uint64_t bytes)
     unsigned order = 0;
     while ((page_size << order) < bytes)
         ++order;
-    return Frames{TRY(mm::alloc_frames(order)), page_size << order};
+    return Frames{{arch::frame_address(TRY(mm::alloc_frames(order))), page_size << order}};
 }
 
 Frames::~Frames()
 {
-    if (first_ != invalid_mfn) mm::free_frames_at(first_);
+    if (!bytes_.empty()) mm::free_frames_at(arch::frame_of_address(bytes_.data()));
 }
-
-std::span<std::byte> Frames::bytes() const { return {arch::frame_address(first_), bytes_}; }
 
 Result<Frames> unpack(const image::Payload& payload, const char* name)
 {
-    const Decoder decode = decoder_of(payload.format);
+    const auto decode = decoder_of(payload.format);
     if (decode == nullptr) {
         log::error("{}: {} compression is not supported here; use xz, gzip, zstd or a plain ELF", name,
                    image::name(payload.format));
@@ -109,11 +91,10 @@ Result<Frames> unpack(const image::Payload& payload, const char* name)
     const Frames scratch_frames = std::move(scratch).take();
     Frames frames = std::move(target).take();
     arena = scratch_frames.bytes();
-    std::size_t produced = 0;
-    {
-        const ThreadBlock thread_block;
-        produced = decode(payload.bytes, frames.bytes());
-    }
+    static constexpr std::uint64_t thread_block[16]{}; // user-space code finds its stack-protector value at %fs:0x28
+    arch::write_base(arch::Base::fs, reinterpret_cast<std::uintptr_t>(thread_block));
+    const std::size_t produced = decode(payload.bytes, frames.bytes());
+    arch::write_base(arch::Base::fs, 0);
     arena = {};
     if (produced == 0) {
         log::error("{}: the {} stream is damaged", name, image::name(payload.format));

@@ -13,16 +13,15 @@ namespace hv::boot {
 class Frames {
 public:
     static Result<Frames> create(std::uint64_t bytes);
-    Frames(Frames&& o) noexcept : first_{std::exchange(o.first_, invalid_mfn)}, bytes_{o.bytes_} {}
+    Frames(Frames&& o) noexcept : bytes_{std::exchange(o.bytes_, {})} {}
     Frames& operator=(Frames&&) = delete;
     ~Frames();
-    [[nodiscard]] std::span<std::byte> bytes() const;
-    void cut(std::size_t bytes) { bytes_ = bytes; } ///< Of those that bytes() shows.
+    [[nodiscard]] std::span<std::byte> bytes() const { return bytes_; }
+    void cut(std::size_t bytes) { bytes_ = bytes_.first(bytes); } ///< Of those that bytes() shows; not to none.
 
 private:
-    Frames(Mfn first, std::size_t bytes) : first_{first}, bytes_{bytes} {}
-    Mfn first_;
-    std::size_t bytes_;
+    explicit Frames(std::span<std::byte> bytes) : bytes_{bytes} {}
+    std::span<std::byte> bytes_;
 };
 
 /// On failure logs the reason with @p name (the module's) in it. einval: damaged or unsupported; enomem: no room.

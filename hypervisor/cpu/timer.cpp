@@ -8,8 +8,6 @@
 
 namespace hv::cpu {
 
-Timer::~Timer() { stop(); }
-
 void Timer::start(TimerQueue& queue, Nanoseconds deadline)
 {
     for (;;) {
@@ -83,10 +81,8 @@ void TimerQueue::program(Nanoseconds now)
 {
     stale_.store(0, Order::relaxed); // before the look: a start after it marks again
     const Nanoseconds next = earliest();
-    if (next == none)
-        arch::disarm_timer();
-    else
-        arch::arm_timer(next > now ? next - now : 0);
+    if (next == none) return arch::disarm_timer();
+    arch::arm_timer(next > now ? next - now : 0);
 }
 
 } // namespace hv::cpu

@@ -17,7 +17,7 @@ public:
     using Callback = void (*)(Timer&);
     constexpr explicit Timer(Callback fn) : fn_{fn} {}
     Timer& operator=(Timer&&) = delete;
-    ~Timer();
+    ~Timer() { stop(); }
 
     /// (Re)starts; @p deadline may be in the past, then it fires at the next opportunity. Another CPU that must program
     /// its hardware for it is told.

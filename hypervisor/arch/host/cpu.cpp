@@ -137,11 +137,8 @@ Result<std::uint64_t> read_msr(std::uint32_t index)
 std::uint64_t read_tsc() { return state().live ? host::live_time() : state().now; }
 bool tsc_is_stable() { return true; }
 TscScale tsc_scale() { return {.mul = 0x80000000, .shift = 1, .khz = 1'000'000}; }
-void arm_timer(std::uint64_t ns_from_now)
-{
-    (state().live ? thread_state().deadline : state().deadline) = read_tsc() + ns_from_now;
-}
-void disarm_timer() { (state().live ? thread_state().deadline : state().deadline) = 0; }
+void arm_timer(std::uint64_t ns_from_now) { thread_state().deadline = read_tsc() + ns_from_now; }
+void disarm_timer() { thread_state().deadline = 0; }
 std::uint64_t boot_wallclock_seconds() { return 1'700'000'000; }
 
 } // namespace hv::arch

@@ -57,18 +57,18 @@ void msi_free(unsigned cookie)
 {
     if (cookie < state().msis.size()) state().msis[cookie] = false;
 }
+static std::uint32_t& pci_word(std::uint32_t sbdf, unsigned offset)
+{
+    return state().pci.try_emplace(std::uint64_t{sbdf} << 12 | (offset & ~3U), ~0U).first->second;
+}
 std::uint32_t pci_read(std::uint32_t sbdf, unsigned offset, IoWidth width)
 {
-    const std::uint64_t key = static_cast<std::uint64_t>(sbdf) << 12 | (offset & ~3U);
-    const auto it = state().pci.find(key);
-    const std::uint32_t word = it == state().pci.end() ? ~0U : it->second;
-    return (word >> (8 * (offset & 3))) & all_ones(width);
+    return (pci_word(sbdf, offset) >> (8 * (offset & 3))) & all_ones(width);
 }
 void pci_write(std::uint32_t sbdf, unsigned offset, IoWidth width, std::uint32_t value)
 {
-    const std::uint64_t key = static_cast<std::uint64_t>(sbdf) << 12 | (offset & ~3U);
     const unsigned shift = 8 * (offset & 3);
-    std::uint32_t& word = state().pci[key];
+    std::uint32_t& word = pci_word(sbdf, offset);
     word = (word & ~(all_ones(width) << shift)) | ((value & all_ones(width)) << shift);
 }
 Result<volatile std::uint32_t*> map_device(std::uint64_t pa, std::size_t bytes)

@@ -19,20 +19,20 @@ std::byte* translate(std::uint64_t va, Access access, std::size_t& span)
     const Maddr root = thread_state().root;
     if (root == Maddr{}) return nullptr;
     Mfn table = mfn_of(root);
-    for (unsigned shift = 39;; shift -= 9) {
-        if (table.raw() >= state().frames) return nullptr;
+    for (unsigned shift = 39; table.raw() < state().frames; shift -= 9) {
+        if (shift < page_shift) {
+            const std::size_t offset = va & (page_size - 1);
+            span = std::min<std::size_t>(span, page_size - offset);
+            return frame_address(table) + offset;
+        }
         auto* entry = reinterpret_cast<std::uint64_t*>(frame_address(table)) + ((va >> shift) & 511);
         const std::uint64_t e = __atomic_load_n(entry, __ATOMIC_ACQUIRE);
         const std::uint64_t need = access == Access::write ? 7 : 5;
         if ((e & need) != need) return nullptr;
         table = Mfn{(e & 0x000f'ffff'ffff'f000ULL) >> page_shift};
         __atomic_fetch_or(entry, access == Access::write && shift == page_shift ? 0x60 : 0x20, __ATOMIC_RELAXED);
-        if (shift == page_shift) break;
     }
-    if (table.raw() >= state().frames) return nullptr;
-    const std::size_t offset = va & (page_size - 1);
-    span = std::min<std::size_t>(span, page_size - offset);
-    return frame_address(table) + offset;
+    return nullptr;
 }
 
 /// Calls move(memory, offset, count) for each contiguous piece; returns the bytes not reached.

@@ -2,17 +2,30 @@
 //
 // The fake machine's interrupts: the only file of arch/host that makes upcalls into the core.
 #include "arch/host/machine.hpp"
+#include <atomic>
 #include <thread>
 
 namespace hv::arch::host {
+namespace {
+
+std::atomic<bool> stopping;
+
+void serve_timer()
+{
+    std::uint64_t& deadline = thread_state().deadline;
+    if (deadline == 0 || deadline > read_tsc()) return;
+    deadline = 0;
+    upcall_timer();
+}
+
+} // namespace
+
+void stop_when_idle() { stopping = true; }
 
 void advance(std::uint64_t ns)
 {
-    State& s = state();
-    s.now += ns;
-    if (s.deadline == 0 || s.deadline > s.now) return;
-    s.deadline = 0;
-    upcall_timer();
+    state().now += ns;
+    serve_timer();
 }
 void raise_gsi(unsigned gsi)
 {
@@ -30,36 +43,20 @@ void raise_msi(unsigned cookie)
 
 namespace hv::arch {
 
-/// On a live machine.
-static void serve_timer()
-{
-    std::uint64_t& deadline = host::thread_state().deadline;
-    if (deadline == 0 || deadline > host::live_time()) return;
-    deadline = 0;
-    upcall_timer();
-}
-
 void wait_for_interrupt()
 {
-    host::State& s = host::state();
-    if (s.live) {
-        serve_interrupts();
-        if (host::is_stopping()) throw host::Stopped{host::Stopped::How::halt};
-        return std::this_thread::yield();
-    }
-    if (s.deadline > s.now)
-        host::advance(s.deadline - s.now);
-    else
-        serve_interrupts();
+    const std::uint64_t now = read_tsc(), deadline = host::thread_state().deadline;
+    if (!host::state().live && deadline > now) return host::advance(deadline - now);
+    serve_interrupts();
+    if (!host::state().live) return;
+    if (host::stopping) throw host::Stopped{host::Stopped::How::halt};
+    std::this_thread::yield();
 }
 void serve_interrupts()
 {
-    if (host::state().live) {
-        host::serve_calls();
-        return serve_timer();
-    }
+    if (host::state().live) host::serve_calls();
     if (!host::state().typed.empty()) upcall_console_input();
-    host::advance(0);
+    host::serve_timer();
 }
 
 } // namespace hv::arch

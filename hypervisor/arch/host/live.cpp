@@ -5,7 +5,6 @@
 #include "arch/host/machine.hpp"
 #include <atomic>
 #include <chrono>
-#include <thread>
 
 namespace hv::arch::host {
 namespace {
@@ -16,7 +15,6 @@ struct CrossCall {
     std::atomic<unsigned> left;
 };
 std::array<std::atomic<CrossCall*>, max_live_cpus> mailboxes; // by CPU
-std::atomic<bool> stopping;
 
 } // namespace
 
@@ -26,8 +24,6 @@ void go_live(unsigned cpus)
     state().recording = false;
     state().live = true;
 }
-void stop_when_idle() { stopping = true; }
-bool is_stopping() { return stopping; }
 
 std::uint64_t live_time()
 {

@@ -4,8 +4,6 @@
 // hypervisor root entries are recognisable patterns, so that a core that assumes a layout fails its tests.
 #include "arch/host/machine.hpp"
 #include "base/assert.hpp"
-#include <cstdlib>
-#include <cstring>
 
 namespace hv::arch::host {
 
@@ -22,28 +20,21 @@ ThreadState& thread_state()
     return t;
 }
 
-static Pages zero_pages(std::size_t bytes)
-{
-    const std::size_t rounded = (bytes + page_size) & ~(page_size - 1);
-    auto* p = static_cast<std::byte*>(std::aligned_alloc(page_size, rounded));
-    std::memset(p, 0, rounded);
-    return Pages{p};
-}
-
 void reset(std::size_t ram_frames)
 {
     State& s = state();
     s = State{};
     s.frames = ram_frames;
-    s.ram = zero_pages(ram_frames * page_size);
-    s.frame_table = zero_pages(ram_frames * 16);
-    s.m2p = zero_pages(ram_frames * 8);
+    s.ram.resize(ram_frames);
+    s.frame_table.resize(ram_frames * 16 / page_size + 1);
+    s.m2p.resize(ram_frames * 8 / page_size + 1);
     s.now = 1'000'000'000;
     for (GsiState& g : s.gsis)
         g.masked = true;
     ThreadState& t = thread_state();
     t.root = Maddr{};
     t.hardware = GuestCpu{};
+    t.deadline = 0;
     t.info.hot = nullptr;
     t.info.current = nullptr;
 }
@@ -72,16 +63,16 @@ CpuInfo& cpu_info() { return thread_state().info; }
 std::byte* frame_address(Mfn frame)
 {
     ASSERT(frame.raw() < state().frames);
-    return state().ram.get() + frame.raw() * page_size;
+    return state().ram[frame.raw()].bytes;
 }
 Mfn frame_of_address(const void* address)
 {
-    const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(address) - state().ram.get());
+    const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(address) - state().ram[0].bytes);
     ASSERT(offset < state().frames * page_size);
     return Mfn{offset >> page_shift};
 }
-std::uint64_t* machine_to_phys_table() { return reinterpret_cast<std::uint64_t*>(state().m2p.get()); }
-std::byte* frame_table_memory() { return state().frame_table.get(); }
+std::uint64_t* machine_to_phys_table() { return reinterpret_cast<std::uint64_t*>(state().m2p.data()); }
+std::byte* frame_table_memory() { return state().frame_table[0].bytes; }
 
 std::span<const std::uint64_t, 16> hypervisor_root_entries()
 {

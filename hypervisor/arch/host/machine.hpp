@@ -8,7 +8,6 @@
 #pragma once
 #include "arch/arch.hpp"
 #include <array>
-#include <cstdlib>
 #include <functional>
 #include <map>
 #include <memory>
@@ -32,15 +31,14 @@ struct PortAccess {
     bool write;
     std::uint32_t value;
 };
-struct FreeDeleter {
-    void operator()(std::byte* p) const { std::free(p); }
+struct alignas(page_size) Page {
+    std::byte bytes[page_size];
 };
-using Pages = std::unique_ptr<std::byte, FreeDeleter>;
 
 struct State {
     std::size_t frames = 0;
-    Pages ram, frame_table, m2p;
-    std::uint64_t now = 0, deadline = 0; ///< Nanoseconds; deadline 0: disarmed.
+    std::vector<Page> ram, frame_table, m2p;
+    std::uint64_t now = 0; ///< Nanoseconds.
     std::vector<Flush> flushes;
     bool recording = true;              ///< Off while several threads play CPUs: no flush is recorded or passed on.
     std::function<void()> before_flush; ///< Called at each flush, before it is recorded.
@@ -60,7 +58,7 @@ struct ThreadState {
     CpuInfo info{};
     Maddr root{};
     GuestCpu hardware{};        ///< As last loaded.
-    std::uint64_t deadline = 0; ///< Of a live machine's CPU.
+    std::uint64_t deadline = 0; ///< Nanoseconds; 0: disarmed.
 };
 ThreadState& thread_state();
 inline GuestCpu& hardware() { return thread_state().hardware; }
@@ -92,6 +90,5 @@ std::uint64_t live_time();
 void call_live_cpus(const CpuSet& cpus, void (*fn)(void*), void* arg);
 /// Runs what other CPUs want run on this one.
 void serve_calls();
-bool is_stopping(); ///< Since stop_when_idle().
 
 } // namespace hv::arch::host

@@ -22,71 +22,68 @@ struct Table {
         return v;
     }
     [[nodiscard]] bool is(const char* signature) const { return __builtin_memcmp(bytes, signature, 4) == 0; }
+    [[nodiscard]] Table part(std::uint32_t from, std::uint32_t size) const { return {bytes + from, size}; }
+    [[nodiscard]] bool sums_to_zero() const
+    {
+        unsigned sum = 0;
+        for (std::uint32_t i = 0; i < length; ++i)
+            sum += get<std::uint8_t>(i);
+        return sum % 256 == 0;
+    }
 };
 
 constexpr std::uint32_t header_bytes = 36, largest_table = 1 << 20;
 
-bool sums_to_zero(const std::byte* p, std::size_t n)
+/// Of length 0 if there is nothing at 0 or no room for the mapping.
+Table map_table(std::uint64_t pa, std::uint32_t bytes)
 {
-    std::uint8_t sum = 0;
-    for (std::size_t i = 0; i < n; ++i)
-        sum = static_cast<std::uint8_t>(sum + static_cast<std::uint8_t>(p[i]));
-    return sum == 0;
-}
-
-const std::byte* map_table(std::uint64_t pa, std::size_t bytes)
-{
-    const auto p = map_physical(pa, bytes, Cache::write_back);
-    return p.ok() ? p.take() : nullptr;
+    const auto p = pa == 0 ? Error::enoent : map_physical(pa, bytes, Cache::write_back);
+    return p.ok() ? Table{p.take(), bytes} : Table{};
 }
 
 /// A whole table, or one of length 0 when it is absent or broken.
 Table open_table(std::uint64_t pa)
 {
-    const std::byte* header = pa == 0 ? nullptr : map_table(pa, header_bytes);
-    if (header == nullptr) return {};
-    const auto length = Table{header, header_bytes}.get<std::uint32_t>(4);
+    const Table header = map_table(pa, header_bytes);
+    if (header.length == 0) return {};
+    const auto length = header.get<std::uint32_t>(4);
     if (length < header_bytes || length > largest_table) {
         log::warning("ACPI: table at {x} has length {}, skipped", pa, length);
         return {};
     }
-    const std::byte* whole = map_table(pa, length);
-    if (whole == nullptr || !sums_to_zero(whole, length)) {
-        log::warning("ACPI: table at {x} has a wrong checksum, skipped", pa);
-        return {};
-    }
-    return {whole, length};
+    const Table whole = map_table(pa, length);
+    if (whole.length != 0 && whole.sums_to_zero()) return whole;
+    log::warning("ACPI: table at {x} has a wrong checksum, skipped", pa);
+    return {};
 }
 
-std::uint64_t scan_for_rsdp(std::uint64_t from, std::size_t bytes)
+std::uint64_t scan_for_rsdp(std::uint64_t from, std::uint32_t bytes)
 {
-    const std::byte* p = map_table(from, bytes);
-    for (std::size_t at = 0; p != nullptr && at + 20 <= bytes; at += 16)
-        if (__builtin_memcmp(p + at, "RSD PTR ", 8) == 0 && sums_to_zero(p + at, 20)) return from + at;
+    const Table area = map_table(from, bytes);
+    for (std::uint32_t at = 0; at + 20 <= area.length; at += 16)
+        if (__builtin_memcmp(area.bytes + at, "RSD PTR ", 8) == 0 && area.part(at, 20).sums_to_zero()) return from + at;
     return 0;
 }
 
 std::uint64_t find_rsdp()
 {
-    std::uint64_t ebda = 0;
-    if (const std::byte* word = map_table(0x40e, 2)) ebda = std::uint64_t{Table{word, 2}.get<std::uint16_t>(0)} << 4;
-    std::uint64_t found = ebda >= 0x80000 && ebda < 0xa0000 ? scan_for_rsdp(ebda, 1024) : 0;
+    const std::uint64_t ebda = std::uint64_t{map_table(0x40e, 2).get<std::uint16_t>(0)} << 4;
+    const std::uint64_t found = ebda >= 0x80000 && ebda < 0xa0000 ? scan_for_rsdp(ebda, 1024) : 0;
     return found != 0 ? found : scan_for_rsdp(0xe0000, 0x20000);
 }
 
-void add_ioapic(const Table& t, std::uint32_t at)
+void add_ioapic(const Table& entry)
 {
     if (tables.ioapic_count == tables.ioapics.size()) return;
-    tables.ioapics[tables.ioapic_count++] = {t.get<std::uint32_t>(at + 4), t.get<std::uint8_t>(at + 2),
-                                             t.get<std::uint32_t>(at + 8)};
+    tables.ioapics[tables.ioapic_count++] = {entry.get<std::uint32_t>(4), entry.get<std::uint32_t>(8)};
 }
 
-void add_override(const Table& t, std::uint32_t at)
+void add_override(const Table& entry)
 {
-    const auto isa = t.get<std::uint8_t>(at + 3);
-    const auto flags = t.get<std::uint16_t>(at + 8);
+    const auto isa = entry.get<std::uint8_t>(3);
+    const auto flags = entry.get<std::uint16_t>(8);
     if (isa >= tables.isa.size()) return;
-    tables.isa[isa] = {true, t.get<std::uint32_t>(at + 4), (flags >> 2 & 3) == 3 ? Trigger::level : Trigger::edge,
+    tables.isa[isa] = {true, entry.get<std::uint32_t>(4), (flags >> 2 & 3) == 3 ? Trigger::level : Trigger::edge,
                        (flags & 3) == 3 ? Polarity::low : Polarity::high};
 }
 
@@ -100,15 +97,12 @@ void read_madt(const Table& t)
     for (std::uint32_t at = header_bytes + 8; at + 2 <= t.length;) {
         const auto type = t.get<std::uint8_t>(at), length = t.get<std::uint8_t>(at + 1);
         if (length < 2 || at + length > t.length) break;
+        const Table e = t.part(at, length);
         switch (type) {
-        case 0:
-            add_cpu({t.get<std::uint8_t>(at + 3), t.get<std::uint8_t>(at + 2)}, t.get<std::uint32_t>(at + 4));
-            break;
-        case 1: add_ioapic(t, at); break;
-        case 2: add_override(t, at); break;
-        case 9:
-            add_cpu({t.get<std::uint32_t>(at + 4), t.get<std::uint32_t>(at + 12)}, t.get<std::uint32_t>(at + 8));
-            break;
+        case 0: add_cpu({e.get<std::uint8_t>(3), e.get<std::uint8_t>(2)}, e.get<std::uint32_t>(4)); break;
+        case 1: add_ioapic(e); break;
+        case 2: add_override(e); break;
+        case 9: add_cpu({e.get<std::uint32_t>(4), e.get<std::uint32_t>(12)}, e.get<std::uint32_t>(8)); break;
         default: break;
         }
         at += length;
@@ -144,12 +138,8 @@ void x86::init_acpi(std::uint64_t rsdp)
 {
     tables.reset_space = 0xff;
     if (rsdp == 0) rsdp = find_rsdp();
-    const std::byte* p = rsdp == 0 ? nullptr : map_table(rsdp, header_bytes);
-    if (p == nullptr) {
-        log::warning("ACPI: no RSDP; one CPU, no IOAPIC");
-        return;
-    }
-    const Table root_pointer{p, header_bytes};
+    const Table root_pointer = map_table(rsdp, header_bytes);
+    if (root_pointer.length == 0) return log::warning("ACPI: no RSDP; one CPU, no IOAPIC");
     const bool extended = root_pointer.get<std::uint8_t>(15) >= 2 && root_pointer.get<std::uint64_t>(24) != 0;
     const Table root = open_table(extended ? root_pointer.get<std::uint64_t>(24) : root_pointer.get<std::uint32_t>(16));
     const std::uint32_t step = extended ? 8 : 4;

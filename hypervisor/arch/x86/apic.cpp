@@ -8,34 +8,21 @@
 namespace hv::arch {
 namespace {
 
-enum Register : unsigned {
-    id = 0x20,
-    task_priority = 0x80,
-    end_of_interrupt = 0xb0,
-    spurious = 0xf0,
-    command_low = 0x300,
-    command_high = 0x310,
-    lvt_timer = 0x320,
-    lvt_thermal = 0x330,
-    lvt_performance = 0x340,
-    lvt_lint0 = 0x350,
-    lvt_lint1 = 0x360,
-    lvt_error = 0x370,
-    initial_count = 0x380,
-    current_count = 0x390,
-    divide = 0x3e0
-};
+// Registers.
+constexpr unsigned id = 0x20, task_priority = 0x80, end_of_interrupt = 0xb0, spurious = 0xf0, command_low = 0x300,
+                   command_high = 0x310, lvt_timer = 0x320, lvt_lint0 = 0x350, lvt_lint1 = 0x360, lvt_error = 0x370,
+                   initial_count = 0x380, current_count = 0x390, divide = 0x3e0;
 constexpr std::uint32_t lvt_masked = 1 << 16, lvt_nmi = 4 << 8, software_enable = 1 << 8, divide_by_1 = 0xb;
 constexpr std::uint32_t delivery_pending = 1 << 12, msr_x2apic = 0x800;
 constexpr std::uint64_t default_base = 0xfee00000, base_enabled = 1 << 11, base_x2apic = 1 << 10;
 
 volatile std::uint32_t* registers; // xAPIC; null: x2APIC
 
-std::uint32_t read(Register r)
+std::uint32_t read(unsigned r)
 {
     return registers != nullptr ? registers[r / 4] : static_cast<std::uint32_t>(rdmsr(msr_x2apic + r / 16));
 }
-void write(Register r, std::uint32_t v)
+void write(unsigned r, std::uint32_t v)
 {
     if (registers != nullptr)
         registers[r / 4] = v;
@@ -45,11 +32,10 @@ void write(Register r, std::uint32_t v)
 
 bool wants_x2apic()
 {
-    bool wide = false;
+    bool wanted = (rdmsr(msr_apic_base) & base_x2apic) != 0;
     for (unsigned i = 0; i < x86::acpi().cpu_count; ++i)
-        wide = wide || x86::acpi().cpus[i].apic_id > 0xfe;
-    const bool able = (cpuid(1, 0).ecx >> 21 & 1) != 0;
-    return able && (wide || (rdmsr(msr_apic_base) & base_x2apic) != 0);
+        wanted = wanted || x86::acpi().cpus[i].apic_id > 0xfe;
+    return wanted && (cpuid(1, 0).ecx >> 21 & 1) != 0;
 }
 
 } // namespace

@@ -70,7 +70,7 @@ inline constexpr unsigned first_device_vector = 0x30, last_device_vector = 0xdf,
 /// What the ACPI tables say about the machine.
 struct IoApicInfo {
     std::uint64_t address;
-    std::uint32_t id, first_gsi;
+    std::uint32_t first_gsi;
 };
 struct Override {
     bool present;
@@ -93,6 +93,5 @@ struct Acpi {
 const Acpi& acpi();
 
 [[noreturn]] void panic(const char* reason, const GuestRegs* regs);
-void set_panic_reset(bool reset_after_panic);
 
 } // namespace hv::arch::x86

@@ -136,16 +136,14 @@ void load_user_gs_selector(std::uint16_t selector)
 
 void write_debug_register(unsigned index, std::uint64_t v)
 {
+    if (index == 7) loaded_dr7[cpu_info().cpu] = v;
     switch (index) {
     case 0: asm volatile("mov %0, %%dr0" : : "r"(v)); break;
     case 1: asm volatile("mov %0, %%dr1" : : "r"(v)); break;
     case 2: asm volatile("mov %0, %%dr2" : : "r"(v)); break;
     case 3: asm volatile("mov %0, %%dr3" : : "r"(v)); break;
     case 6: write_dr6(v); break;
-    case 7:
-        asm volatile("mov %0, %%dr7" : : "r"(v));
-        loaded_dr7[cpu_info().cpu] = v;
-        break;
+    case 7: asm volatile("mov %0, %%dr7" : : "r"(v)); break;
     default: break;
     }
 }

@@ -8,6 +8,8 @@
 namespace hv::arch {
 namespace {
 
+void* at(GuestVa va) { return reinterpret_cast<void*>(va.raw()); }
+
 #define REST_OF_WORDS "lea (%[tail], %%rcx, 8), %%rcx"
 
 // rep movs: eight bytes an iteration, then the tail. A fault in either lands behind label 3 with rcx = bytes left.
@@ -54,18 +56,9 @@ template <typename T> bool store(GuestVa dst, T v)
 
 } // namespace
 
-std::size_t copy_from_guest(void* dst, GuestVa src, std::size_t bytes)
-{
-    return copy(dst, reinterpret_cast<const void*>(src.raw()), bytes);
-}
-std::size_t copy_to_guest(GuestVa dst, const void* src, std::size_t bytes)
-{
-    return copy(reinterpret_cast<void*>(dst.raw()), src, bytes);
-}
-bool load_words(void* dst, GuestVa src, std::size_t words)
-{
-    return copy_words(dst, reinterpret_cast<const void*>(src.raw()), words);
-}
+std::size_t copy_from_guest(void* dst, GuestVa src, std::size_t bytes) { return copy(dst, at(src), bytes); }
+std::size_t copy_to_guest(GuestVa dst, const void* src, std::size_t bytes) { return copy(at(dst), src, bytes); }
+bool load_words(void* dst, GuestVa src, std::size_t words) { return copy_words(dst, at(src), words); }
 bool load_word(std::uint32_t& v, GuestVa src)
 {
     const x86::GuestAccess open;
@@ -77,10 +70,7 @@ bool load_word(std::uint32_t& v, GuestVa src)
                         : "memory", "cc");
     return good;
 }
-bool store_words(GuestVa dst, const void* src, std::size_t words)
-{
-    return copy_words(reinterpret_cast<void*>(dst.raw()), src, words);
-}
+bool store_words(GuestVa dst, const void* src, std::size_t words) { return copy_words(at(dst), src, words); }
 bool store_word(GuestVa dst, std::uint64_t v) { return store(dst, v); }
 bool store_word(GuestVa dst, std::uint32_t v) { return store(dst, v); }
 std::size_t clear_guest(GuestVa dst, std::size_t bytes)

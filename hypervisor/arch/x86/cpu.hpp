@@ -33,6 +33,11 @@ inline constexpr std::uint64_t map_data = pte_present | pte_write | pte_accessed
                                map_uncached = map_data | pte_pcd | pte_pwt; // PAT entry 3: UC
 inline constexpr std::uint64_t large_page = 0x200000;
 
+struct [[gnu::packed]] TablePointer { ///< What lgdt and lidt read.
+    std::uint16_t limit;
+    std::uint64_t base;
+};
+
 inline std::uint64_t rdmsr(std::uint32_t index)
 {
     std::uint32_t low, high;

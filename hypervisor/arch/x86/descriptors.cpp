@@ -9,8 +9,7 @@
 
 extern "C" {
 extern char trap_stubs[], syscall_trampoline[], syscall32_trampoline[], sysenter_trampoline[];
-extern char isolated_stubs[], isolated_syscall_trampoline[], isolated_syscall32_trampoline[],
-    isolated_sysenter_trampoline[];
+extern char isolated_stubs[], isolated_syscall_trampoline[]; // its two others follow as the plain one's do
 [[noreturn]] void run_on_stack(std::uint64_t top, void (*next)());
 }
 
@@ -30,16 +29,8 @@ static_assert(sizeof(Tss) == 104);
 constexpr std::size_t port_bitmap_offset = 104, port_bitmap_bytes = 8192;
 constexpr std::size_t tss_limit = port_bitmap_offset + port_bitmap_bytes; // inclusive: the byte of ones at the end
 
-struct Gate {
-    std::uint64_t low, high;
-};
-alignas(page_size) std::array<Gate, 256> idt;
+alignas(page_size) std::array<std::array<std::uint64_t, 2>, 256> idt;
 std::array<std::uint8_t, max_cpus> gdt_pages; // of the window, by CPU: those a guest gave
-
-struct [[gnu::packed]] TablePointer {
-    std::uint16_t limit;
-    std::uint64_t base;
-};
 
 Tss& tss_of(std::uint32_t cpu) { return *reinterpret_cast<Tss*>(window_base(cpu) + HV_WINDOW_TSS); }
 std::uint64_t& descriptor(std::uint32_t cpu, unsigned selector)
@@ -63,28 +54,25 @@ void fill_idt()
         const char* const stubs = mitigations().isolated_entry ? isolated_stubs : trap_stubs;
         const auto at = reinterpret_cast<std::uint64_t>(stubs) + v * 16;
         const unsigned dpl = v == 3 || v == 4 || v == guest_syscall_vector ? 3 : 0;
-        idt[v].low = (at & 0xffff) | std::uint64_t{HV_SEL_CS} << 16 | std::uint64_t{ist_of(v)} << 32 |
-                     std::uint64_t{0x8e | dpl << 5} << 40 | (at >> 16 & 0xffff) << 48;
-        idt[v].high = at >> 32;
+        idt[v] = {(at & 0xffff) | std::uint64_t{HV_SEL_CS} << 16 | std::uint64_t{ist_of(v)} << 32 |
+                      std::uint64_t{0x8e | dpl << 5} << 40 | (at >> 16 & 0xffff) << 48,
+                  at >> 32};
     }
 }
 
 void init_syscalls(std::uint32_t cpu)
 {
-    const std::uint64_t page = window_base(cpu) + HV_WINDOW_TRAMPOLINE;
-    const auto entry = [page](const char* label) {
-        return page + static_cast<std::uint64_t>(label - syscall_trampoline);
-    };
+    const char* const base = mitigations().isolated_entry ? isolated_syscall_trampoline : syscall_trampoline;
+    const std::uint64_t entry = window_base(cpu) + HV_WINDOW_TRAMPOLINE + (base - syscall_trampoline);
     wrmsr(msr_efer, rdmsr(msr_efer) | 1);
     wrmsr(msr_star, std::uint64_t{HV_SEL_GUEST_CS32} << 48 | std::uint64_t{HV_SEL_CS} << 32);
-    const bool isolated = mitigations().isolated_entry;
-    wrmsr(msr_lstar, entry(isolated ? isolated_syscall_trampoline : syscall_trampoline));
-    wrmsr(msr_cstar, entry(isolated ? isolated_syscall32_trampoline : syscall32_trampoline));
+    wrmsr(msr_lstar, entry);
+    wrmsr(msr_cstar, entry + (syscall32_trampoline - syscall_trampoline));
     wrmsr(msr_fmask, 0x257fd5); // every flag
     if (!abilities().sysenter) return;
     wrmsr(msr_sysenter_cs, HV_SEL_CS);
     wrmsr(msr_sysenter_esp, window_base(cpu) + HV_WINDOW_STACK_TOP - sizeof(CpuInfo));
-    wrmsr(msr_sysenter_eip, entry(isolated ? isolated_sysenter_trampoline : sysenter_trampoline));
+    wrmsr(msr_sysenter_eip, entry + (sysenter_trampoline - syscall_trampoline));
 }
 
 } // namespace
@@ -150,10 +138,8 @@ void load_gdt_window(const GuestCpu& state)
 {
     const std::uint32_t cpu = cpu_info().cpu;
     const unsigned pages = (state.gdt_entries + 511) / 512, before = gdt_pages[cpu];
-    for (unsigned i = 0; i < pages || i < before; ++i) {
-        const Mfn frame = i < pages ? state.gdt_frames[i] : invalid_mfn;
-        set_window_frame(cpu, i, frame);
-    }
+    for (unsigned i = 0; i < pages || i < before; ++i)
+        set_window_frame(cpu, i, i < pages ? state.gdt_frames[i] : invalid_mfn);
     gdt_pages[cpu] = static_cast<std::uint8_t>(pages);
 }
 

@@ -18,7 +18,6 @@ void entry_call(GuestRegs* regs);
 void entry_leave();
 void entry_preempted(GuestRegs* regs);
 void entry_isolated(GuestRegs* regs);
-void entry_isolated_leave();
 [[noreturn]] void enter_guest_asm();
 [[noreturn]] void enter_guest_isolated();
 extern char guest_iret[], isolated_iret[];
@@ -32,7 +31,8 @@ extern const ExceptionFixup ex_table_start[], ex_table_end[];
 // Every stack of a CPU, the early one too, lies in an aligned block whose last bytes are CpuInfo.
 static_assert((HV_STACK_BYTES - sizeof(CpuInfo) + offsetof(GuestRegs, es)) % 16 == 0,
               "the CPU aligns rsp0 before it pushes");
-static_assert(offsetof(CpuInfo, regs) == 0);
+static_assert(offsetof(CpuInfo, regs) == 0 && offsetof(GuestRegs, r15) == 0 &&
+              offsetof(GuestRegs, error_code) == 15 * 8);
 
 namespace {
 
@@ -49,8 +49,7 @@ void handle_interrupt(unsigned vector)
 void handle_nmi(const GuestRegs& regs)
 {
     if (answer_report(regs)) return;
-    const std::uint8_t reason = inb(0x61);
-    log::error("NMI, system control port {x}, at {x}:{x}", reason, regs.cs, regs.rip);
+    log::error("NMI, system control port {x}, at {x}:{x}", inb(0x61), regs.cs, regs.rip);
 }
 
 bool fix_up(GuestRegs& regs)
@@ -67,11 +66,6 @@ bool fix_up(GuestRegs& regs)
 {
     if (mitigations().isolated_entry) enter_guest_isolated();
     enter_guest_asm();
-}
-
-bool is_guest_return(std::uint64_t rip)
-{
-    return rip == reinterpret_cast<std::uint64_t>(guest_iret) || rip == reinterpret_cast<std::uint64_t>(isolated_iret);
 }
 
 /// The last instruction before the guest faulted: its general registers are live and now in @p fault; the rest is
@@ -128,7 +122,8 @@ void entry_from_hypervisor(GuestRegs* regs)
     if (vector >= 32 && vector != guest_syscall_vector) return handle_interrupt(vector);
     if (vector == nmi) return handle_nmi(*regs);
     if (vector == debug) return ignore_debug_trap(*regs);
-    if (is_guest_return(regs->rip) && vector != double_fault) fail_return(*regs);
+    const auto* const at = reinterpret_cast<const char*>(regs->rip);
+    if ((at == guest_iret || at == isolated_iret) && vector != double_fault) fail_return(*regs);
     if (vector >= 10 && vector <= page_fault && fix_up(*regs)) return;
     panic(vector == double_fault ? "double fault (stack overflow?)" : "fault in the hypervisor", regs);
 }
@@ -157,13 +152,6 @@ void entry_isolated(GuestRegs* regs)
         entry_call(regs);
     else
         entry_from_guest(regs);
-    before_isolated_exit();
-}
-
-void entry_isolated_leave()
-{
-    leave();
-    before_isolated_exit();
 }
 
 CpuInfo& cpu_info()

@@ -4,6 +4,13 @@
 #pragma once
 #include "arch/x86/layout.h"
 
+    // Offsets in the frame that save_registers makes.
+    .set offset, 0
+    .irp name, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
+    .set regs_\name, offset
+    .set offset, offset + 8
+    .endr
+
     .macro save_registers
     .irp name, rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
     push %\name

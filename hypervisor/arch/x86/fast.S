@@ -45,6 +45,14 @@
     je \target
     .endm
 
+    // rax = where a frame of \bytes bytes below \sp starts; a guest stack in our 8 TiB leaves for \target.
+    .macro frame_below sp, bytes, target
+    mov \sp, %rax
+    and $-16, %rax
+    sub $\bytes, %rax
+    refuse_own %rax, %rdx, %edx, \target
+    .endm
+
     .text
 // ---- syscall ------------------------------------------------------------------------------------------------
 //   rcx rip, r11 rflags (as in the frame); from guest user mode to the registered callback
@@ -77,10 +85,7 @@ fast_syscall:
     jne fast_syscall_decline
     cmpq $0, HOT_SYSCALL_ENTRY(%rcx)
     je fast_syscall_decline
-    mov HOT_KERNEL_SP(%rcx), %rax
-    and $-16, %rax
-    sub $56, %rax
-    refuse_own %rax, %rdx, %edx, fast_syscall_decline
+    frame_below HOT_KERNEL_SP(%rcx), 56, fast_syscall_decline
     mov HOT_KERNEL_ROOT(%rcx), %rdx
     mov %rdx, %cr3
     mov S+T_RIP(%rsp), %rdx
@@ -125,7 +130,7 @@ fast_hypercall:
     save_registers
     mov (%r11, %rax, 8), %rax
     mov REGS_RFLAGS(%rsp), %r11
-    mov %r11, REGS_R11(%rsp)
+    mov %r11, regs_r11(%rsp)
     sub $8, %rsp // C++ wants rsp 16-aligned at a call
     mov %r8, %r9
     mov %r10, %r8
@@ -137,7 +142,7 @@ fast_hypercall:
     test %edx, %edx
     jnz hypercall_failed
 hypercall_done:
-    mov %rax, 8+REGS_RAX(%rsp)
+    mov %rax, 8+regs_rax(%rsp)
     mov 8+INFO_PERCPU(%rsp), %rcx
     cmpl $0, (%rcx)
     jne hypercall_leave
@@ -147,14 +152,9 @@ hypercall_done:
     jne hypercall_event
 1:  andl $FLAGS_LOADABLE, 8+REGS_RFLAGS(%rsp) // an iret in a multicall may have brought others
     orl $FLAGS_ALWAYS, 8+REGS_RFLAGS(%rsp)
-    mov 8+REGS_RDI(%rsp), %rdi
-    mov 8+REGS_RSI(%rsp), %rsi
-    mov 8+REGS_RDX(%rsp), %rdx
-    mov 8+REGS_RCX(%rsp), %rcx
-    mov 8+REGS_R8(%rsp), %r8
-    mov 8+REGS_R9(%rsp), %r9
-    mov 8+REGS_R10(%rsp), %r10
-    mov 8+REGS_R11(%rsp), %r11
+    .irp name, rdi, rsi, rdx, rcx, r8, r9, r10, r11
+    mov 8+regs_\name(%rsp), %\name
+    .endr
     add $(8+REGS_RIP), %rsp
     jmp guest_iret
 hypercall_event:
@@ -261,10 +261,7 @@ page_fault_entry:
     mov %cr2, %rsi
     cmpb $0, HOT_KERNEL_MODE(%rcx)
     jne 1f
-    mov HOT_KERNEL_SP(%rcx), %rax
-    and $-16, %rax
-    sub $64, %rax
-    refuse_own %rax, %rdx, %edx, fast_fault_decline
+    frame_below HOT_KERNEL_SP(%rcx), 64, fast_fault_decline
     mov HOT_KERNEL_ROOT(%rcx), %rdx
     mov %rdx, %cr3
     mov S_ERROR(%rsp), %edx
@@ -275,10 +272,7 @@ page_fault_entry:
     and $0x1b, %edx
     cmp $3, %edx
     je fast_fault_decline
-    mov S+T_RSP(%rsp), %rax
-    and $-16, %rax
-    sub $64, %rax
-    refuse_own %rax, %rdx, %edx, fast_fault_decline
+    frame_below S+T_RSP(%rsp), 64, fast_fault_decline
     mov S_ERROR(%rsp), %edx
     and $~4, %edx // not the guest's user mode
     guarded fast_fault_failed, mov %rdx, 16(%rax)

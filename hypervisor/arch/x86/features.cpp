@@ -18,24 +18,6 @@ constexpr std::uint64_t switchable_xcr0 = 0xe7; // x87 SSE AVX and the three par
 
 bool bit(std::uint32_t word, unsigned n) { return (word >> n & 1) != 0; }
 
-/// The signature of a hypervisor below us, if there is one, sits at 0x40000000 or a multiple of 0x100 above.
-bool runs_on_tcg()
-{
-    if (!bit(cpuid(1, 0).ecx, 31)) return false;
-    const CpuidLeaf l = cpuid(0x40000000, 0);
-    return l.ebx == 0x54474354 && l.ecx == 0x43544743 && l.edx == 0x47435447; // "TCGTCGTCGTCG"
-}
-
-void find_fpu()
-{
-    found.fpu_bytes = 512;
-    if (!found.xsave) return;
-    const CpuidLeaf sizes = cpuid(0xd, 0);
-    found.xcr0_all = (static_cast<std::uint64_t>(sizes.edx) << 32 | sizes.eax) & switchable_xcr0;
-    if ((found.xcr0_all & 0xe0) != 0xe0) found.xcr0_all &= 7;
-    found.xsaveopt = bit(cpuid(0xd, 1).eax, 0);
-}
-
 } // namespace
 
 void x86::enable_features()
@@ -67,7 +49,8 @@ void x86::identify_cpu()
     const CpuidLeaf vendor = cpuid(0, 0), basic = cpuid(1, 0), extended = cpuid(0x80000001, 0);
     const CpuidLeaf structured = vendor.eax >= 7 ? cpuid(7, 0) : CpuidLeaf{};
     const std::uint32_t extended_max = cpuid(0x80000000, 0).eax;
-    features.tcg = runs_on_tcg();
+    const CpuidLeaf below = bit(basic.ecx, 31) ? cpuid(0x40000000, 0) : CpuidLeaf{}; // a hypervisor's signature
+    features.tcg = below.ebx == 0x54474354 && below.ecx == 0x43544743 && below.edx == 0x47435447; // "TCGTCGTCGTCG"
     found.amd = vendor.ebx == 0x68747541 || vendor.ebx == 0x6f677948; // "Auth"enticAMD, "Hygo"nGenuine
     found.sysenter = bit(basic.edx, 11) && !found.amd;                // AMD has it outside long mode only
     found.xsave = bit(basic.ecx, 26) && vendor.eax >= 0xd;
@@ -76,7 +59,12 @@ void x86::identify_cpu()
     features.rdtscp = bit(extended.edx, 27);
     features.physical_bits = extended_max >= 0x80000008 ? cpuid(0x80000008, 0).eax & 0xff : 36;
     features.invariant_tsc = extended_max >= 0x80000007 && bit(cpuid(0x80000007, 0).edx, 8);
-    find_fpu();
+    found.fpu_bytes = 512;
+    if (found.xsave) {
+        found.xcr0_all = cpuid(0xd, 0).eax & switchable_xcr0;
+        if ((found.xcr0_all & 0xe0) != 0xe0) found.xcr0_all &= 7;
+        found.xsaveopt = bit(cpuid(0xd, 1).eax, 0);
+    }
     enable_features();
     features.xcr0_supported = found.xcr0_all;
     features.pat = pat_layout;

@@ -38,6 +38,7 @@ struct Line {
 struct VectorBinding {
     VectorUse use;
     std::uint32_t number;
+    bool operator==(const VectorBinding&) const = default;
 };
 
 MachineLock interrupt_lock; ///< Guards all below.
@@ -97,21 +98,18 @@ void mask_legacy_pic()
 
 std::uint32_t gsi_of_isa(std::uint32_t isa) { return acpi().isa[isa].present ? acpi().isa[isa].gsi : isa; }
 
-unsigned allocate_vector(VectorUse use, std::uint32_t number)
+unsigned find_vector(const VectorBinding& b)
 {
-    for (unsigned v = first_device_vector; v <= last_device_vector; ++v) {
-        if (v == guest_syscall_vector || vectors[v].use != VectorUse::none) continue;
-        vectors[v] = {use, number};
-        return v;
-    }
+    for (unsigned v = first_device_vector; v <= last_device_vector; ++v)
+        if (v != guest_syscall_vector && vectors[v] == b) return v;
     return 0;
 }
 
-unsigned vector_of_msi(unsigned cookie)
+unsigned allocate_vector(const VectorBinding& b)
 {
-    for (unsigned v = first_device_vector; v <= last_device_vector; ++v)
-        if (vectors[v].use == VectorUse::msi && vectors[v].number == cookie) return v;
-    return 0;
+    const unsigned v = find_vector({});
+    if (v != 0) vectors[v] = b;
+    return v;
 }
 
 Result<> set_mask(unsigned gsi, std::uint32_t mask)
@@ -142,7 +140,7 @@ void x86::init_interrupts()
 bool x86::route_own_isa_interrupt(std::uint32_t isa, VectorUse use)
 {
     const std::uint32_t gsi = gsi_of_isa(isa);
-    const unsigned vector = ioapic_of(gsi) == nullptr ? 0 : allocate_vector(use, gsi);
+    const unsigned vector = ioapic_of(gsi) == nullptr ? 0 : allocate_vector({use, gsi});
     if (vector == 0) return false;
     lines[gsi] = {vector | wiring(acpi().isa[isa].trigger, acpi().isa[isa].polarity), false, true};
     program(gsi);
@@ -177,7 +175,7 @@ Result<> gsi_configure(unsigned gsi, Trigger trigger, Polarity polarity)
     const MachineGuard guard{interrupt_lock};
     if (ioapic_of(gsi) == nullptr || lines[gsi].ours) return Error::einval;
     const unsigned given = lines[gsi].entry & rte_vector;
-    const unsigned vector = given != 0 ? given : allocate_vector(VectorUse::gsi, gsi);
+    const unsigned vector = given != 0 ? given : allocate_vector({VectorUse::gsi, gsi});
     if (vector == 0) return Error::enospc;
     lines[gsi] = {vector | wiring(trigger, polarity) | rte_masked, false, false};
     program(gsi);
@@ -206,8 +204,8 @@ Result<std::uint32_t> ioapic_read(std::uint64_t base, std::uint32_t reg)
 Result<MsiMessage> msi_allocate(unsigned cookie)
 {
     const MachineGuard guard{interrupt_lock};
-    if (vector_of_msi(cookie) != 0) return Error::ebusy;
-    const unsigned vector = allocate_vector(VectorUse::msi, cookie);
+    if (find_vector({VectorUse::msi, cookie}) != 0) return Error::ebusy;
+    const unsigned vector = allocate_vector({VectorUse::msi, cookie});
     if (vector == 0) return Error::enospc;
     return MsiMessage{0xfee00000ULL | boot_cpu_id << 12, vector};
 }
@@ -215,7 +213,7 @@ Result<MsiMessage> msi_allocate(unsigned cookie)
 void msi_free(unsigned cookie)
 {
     const MachineGuard guard{interrupt_lock};
-    if (const unsigned vector = vector_of_msi(cookie); vector != 0) vectors[vector] = {};
+    if (const unsigned vector = find_vector({VectorUse::msi, cookie}); vector != 0) vectors[vector] = {};
 }
 
 bool is_private_device_frame(Mfn frame)

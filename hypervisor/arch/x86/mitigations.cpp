@@ -20,11 +20,11 @@ Mitigations chosen;
 
 bool decide(Choice choice, bool needed) { return choice == Choice::automatic ? needed : choice == Choice::on; }
 
-struct Needs {
-    bool meltdown, branches, buffers, can_restrict, always_restricted, can_barrier;
-};
+} // namespace
 
-Needs find_needs()
+const Mitigations& x86::mitigations() { return chosen; }
+
+void x86::choose_mitigations(Choice spec_ctrl, Choice xpti)
 {
     const CpuidLeaf structured = cpuid(0, 0).eax >= 7 ? cpuid(7, 0) : CpuidLeaf{};
     const std::uint32_t amd_bits = cpuid(0x80000000, 0).eax >= 0x80000008 ? cpuid(0x80000008, 0).ebx : 0;
@@ -32,30 +32,18 @@ Needs find_needs()
     const std::uint64_t caps = capabilities.ok() ? capabilities.take() : 0;
     const bool intel_ibrs = (structured.edx & 1U << 26) != 0, amd_ibrs = (amd_bits & 1U << 14) != 0;
     const bool immune = cpu_features().tcg, amd = abilities().amd;
-    return {.meltdown = !immune && !amd && (caps & rdcl_no) == 0,
-            .branches = !immune,
-            .buffers = !immune && !amd && (caps & mds_no) == 0,
-            .can_restrict = intel_ibrs || amd_ibrs,
-            .always_restricted = (caps & ibrs_all) != 0 || (amd_bits & 1U << 16) != 0,
-            .can_barrier = intel_ibrs || (amd_bits & 1U << 12) != 0};
-}
+    const bool can_restrict = intel_ibrs || amd_ibrs, can_barrier = intel_ibrs || (amd_bits & 1U << 12) != 0;
+    const bool can_stay = (caps & ibrs_all) != 0 || (amd_bits & 1U << 16) != 0; // restricted on every level, always
 
-} // namespace
-
-const Mitigations& x86::mitigations() { return chosen; }
-
-void x86::choose_mitigations(Choice spec_ctrl, Choice xpti)
-{
-    const Needs n = find_needs();
-    chosen.isolated_roots = decide(xpti, n.meltdown);
-    chosen.clear_buffers = decide(spec_ctrl, n.buffers);
-    const bool branches = decide(spec_ctrl, n.branches);
-    chosen.branch_barrier = branches && n.can_barrier;
-    chosen.restrict_branches = branches && n.can_restrict && !n.always_restricted;
+    chosen.isolated_roots = decide(xpti, !immune && !amd && (caps & rdcl_no) == 0);
+    chosen.clear_buffers = decide(spec_ctrl, !immune && !amd && (caps & mds_no) == 0);
+    const bool branches = decide(spec_ctrl, !immune);
+    chosen.branch_barrier = branches && can_barrier;
+    chosen.restrict_branches = branches && can_restrict && !can_stay;
+    chosen.always_restricted = branches && can_restrict && can_stay;
     chosen.isolated_entry = chosen.isolated_roots || chosen.clear_buffers || chosen.restrict_branches;
-    chosen.always_restricted = branches && n.can_restrict && n.always_restricted;
     enable_mitigations();
-    if (branches && !n.can_restrict && spec_ctrl == Choice::automatic)
+    if (branches && !can_restrict && spec_ctrl == Choice::automatic)
         log::warning("this CPU cannot restrict branch prediction; guests may infer the hypervisor's memory");
     log::info("mitigations: page-table isolation {}, buffer clearing {}, branch restriction {}, barrier {}",
               chosen.isolated_roots ? "on" : "off", chosen.clear_buffers ? "on" : "off",

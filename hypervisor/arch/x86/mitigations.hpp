@@ -18,8 +18,8 @@ const Mitigations& mitigations();
 
 void choose_mitigations(Choice spec_ctrl, Choice xpti);
 void enable_mitigations(); ///< What a CPU sets once; each CPU, after choose_mitigations().
-/// Last C++ before isolated_exit: brings the isolated root up to date with the guest's.
-void before_isolated_exit();
+/// Called by isolated.S on the way out: brings the isolated root up to date with the guest's.
+extern "C" void before_isolated_exit();
 void barrier_between_vcpus();
 
 } // namespace hv::arch::x86

@@ -14,15 +14,6 @@ static_assert(offsetof(VcpuHot, fast_paths) == offsetof(VcpuHot, kernel_mode) + 
 void emit_offsets();
 void emit_offsets()
 {
-    EMIT(REGS_RAX, offsetof(GuestRegs, rax));
-    EMIT(REGS_RCX, offsetof(GuestRegs, rcx));
-    EMIT(REGS_R11, offsetof(GuestRegs, r11));
-    EMIT(REGS_RDI, offsetof(GuestRegs, rdi));
-    EMIT(REGS_RSI, offsetof(GuestRegs, rsi));
-    EMIT(REGS_RDX, offsetof(GuestRegs, rdx));
-    EMIT(REGS_R8, offsetof(GuestRegs, r8));
-    EMIT(REGS_R9, offsetof(GuestRegs, r9));
-    EMIT(REGS_R10, offsetof(GuestRegs, r10));
     EMIT(REGS_ERROR, offsetof(GuestRegs, error_code));
     EMIT(REGS_RIP, offsetof(GuestRegs, rip));
     EMIT(REGS_CS, offsetof(GuestRegs, cs));

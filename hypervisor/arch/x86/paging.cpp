@@ -66,9 +66,9 @@ std::uint64_t& level_2(std::uint64_t top, std::uint64_t va, std::uint64_t user)
     return descend(l3[va >> 30 & 511], user)[va >> 21 & 511];
 }
 
-void map_one(std::uint64_t va, std::uint64_t pa, std::uint64_t flags, bool large)
+void map_one(std::uint64_t va, std::uint64_t pa, std::uint64_t flags, bool large, std::uint64_t top = root)
 {
-    std::uint64_t& l2e = level_2(root, va, flags & pte_user);
+    std::uint64_t& l2e = level_2(top, va, flags & pte_user);
     if (large)
         l2e = pa | flags | pte_large;
     else
@@ -97,6 +97,21 @@ void map_image()
     section(rodata_end, image_end, map_data);
 }
 
+std::uint64_t build_isolated_root(std::uint32_t cpu)
+{
+    const std::uint64_t top = take(page_size, page_size);
+    table_at(top)[HV_SLOT_FIRST] = table_at(root)[HV_SLOT_FIRST];
+    level_2(top, window_base(cpu), 0) = level_2(root, window_base(cpu), 0);
+    const auto share = [top](const void* page, std::uint64_t flags) {
+        const auto va = reinterpret_cast<std::uint64_t>(page);
+        map_one(va, va - HV_IMAGE_OFFSET, flags, false, top);
+    };
+    for (const char* page = isolated_start; page < isolated_end; page += page_size)
+        share(page, map_code);
+    share(idt_page(), map_constant);
+    return top;
+}
+
 /// Guard pages stay absent; see layout.h for the order of the pages.
 void map_window(std::uint32_t cpu)
 {
@@ -111,9 +126,9 @@ void map_window(std::uint32_t cpu)
     for (unsigned page = 1; page < HV_STACK_BYTES / page_size; ++page)
         if (page != HV_STACK_GUARD_PAGE)
             map_one(base + HV_WINDOW_STACK + page * page_size, take(page_size, page_size), map_data, false);
+    windows[cpu] = table_at(level_2(root, base, 0) & pte_address);
+    if (mitigations().isolated_roots) isolated_roots[cpu] = build_isolated_root(cpu);
 }
-
-std::uint64_t* leaf_table(std::uint64_t va) { return table_at(level_2(root, va, 0) & pte_address); }
 
 void map_tables(std::uint64_t frames)
 {
@@ -126,20 +141,6 @@ void map_tables(std::uint64_t frames)
     }
     for (std::uint64_t at = 0; at < rounded(frames * 16); at += large_page)
         map_one(HV_FRAMES_BASE + at, take(large_page, large_page), map_data, true);
-}
-
-std::uint64_t build_isolated_root(std::uint32_t cpu)
-{
-    const std::uint64_t top = take(page_size, page_size);
-    table_at(top)[HV_SLOT_FIRST] = table_at(root)[HV_SLOT_FIRST];
-    level_2(top, window_base(cpu), 0) = level_2(root, window_base(cpu), 0);
-    const auto share = [top](const void* from, const void* to, std::uint64_t flags) {
-        for (auto va = reinterpret_cast<std::uint64_t>(from); va < reinterpret_cast<std::uint64_t>(to); va += page_size)
-            descend(level_2(top, va, 0), 0)[va >> 12 & 511] = (va - HV_IMAGE_OFFSET) | flags;
-    };
-    share(isolated_start, isolated_end, map_code);
-    share(idt_page(), static_cast<const std::byte*>(idt_page()) + page_size, map_constant);
-    return top;
 }
 
 } // namespace
@@ -156,21 +157,16 @@ void x86::init_paging(std::span<const Span> ram, std::span<Span> free, std::uint
     zero_page_entry = take(page_size, page_size) | map_constant;
     write_cr3(root);
     direct_map_live = true;
-    map_window(0);
-    windows[0] = leaf_table(window_base(0));
     map_tables(ram_end >> page_shift);
-    if (mitigations().isolated_roots) isolated_roots[0] = build_isolated_root(0);
+    map_window(0);
     __builtin_memcpy(root_entries.data(), table_at(root) + HV_SLOT_FIRST, sizeof root_entries);
     write_cr3(root);
 }
 
 void x86::init_windows(std::uint32_t cpus)
 {
-    for (std::uint32_t cpu = 1; cpu < cpus; ++cpu) {
+    for (std::uint32_t cpu = 1; cpu < cpus; ++cpu)
         map_window(cpu);
-        windows[cpu] = leaf_table(window_base(cpu));
-        if (mitigations().isolated_roots) isolated_roots[cpu] = build_isolated_root(cpu);
-    }
 }
 
 std::uint64_t x86::idle_root() { return root; }
@@ -191,17 +187,14 @@ Result<std::byte*> x86::map_physical(std::uint64_t pa, std::size_t bytes, Cache 
     const std::uint64_t offset = pa % page_size;
     pa -= offset;
     bytes = (bytes + offset + page_size - 1) & ~(page_size - 1);
-    if (bytes % large_page == 0 && pa % large_page == 0) {
-        if (bytes > HV_DEVICES_BASE + HV_DEVICES_BYTES - device_large_next) return Error::enospc;
-        map(device_large_next, pa, bytes, flags);
-        device_large_next += bytes;
-        return reinterpret_cast<std::byte*>(device_large_next - bytes + offset);
-    }
-    if (bytes > HV_DEVICES_BASE + device_tables * large_page - device_next) return Error::enospc;
-    for (std::uint64_t done = 0; done < bytes; done += page_size)
-        map_one(device_next + done, pa + done, flags, false);
-    device_next += bytes;
-    return reinterpret_cast<std::byte*>(device_next - bytes + offset);
+    const bool large = bytes % large_page == 0 && pa % large_page == 0;
+    std::uint64_t& next = large ? device_large_next : device_next;
+    const std::uint64_t size = large ? HV_DEVICES_BYTES : device_tables * large_page;
+    if (bytes > HV_DEVICES_BASE + size - next) return Error::enospc;
+    for (std::uint64_t done = 0; done < bytes; done += large ? large_page : page_size)
+        map_one(next + done, pa + done, flags, large);
+    next += bytes;
+    return reinterpret_cast<std::byte*>(next - bytes + offset);
 }
 
 Result<volatile std::uint32_t*> map_device(std::uint64_t pa, std::size_t bytes)

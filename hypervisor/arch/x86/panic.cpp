@@ -7,6 +7,7 @@
 #include "arch/x86/cpu.hpp"
 #include "base/assert.hpp"
 #include "base/log.hpp"
+#include "base/options.hpp"
 
 extern "C" {
 extern char image_start[], text_end[];
@@ -15,16 +16,10 @@ extern char image_start[], text_end[];
 namespace hv::arch {
 namespace {
 
-bool reset_after;
 enum class Ending : std::uint8_t { none, quiet, report };
 Atomic<Ending> ending;
 AtomicCpuSet asked;             // to say where they are
 Atomic<std::uint32_t> reported; // CPUs stopped by NMI
-
-bool in_code(std::uint64_t v)
-{
-    return v >= reinterpret_cast<std::uint64_t>(image_start) && v < reinterpret_cast<std::uint64_t>(text_end);
-}
 
 void print_registers(const GuestRegs& r)
 {
@@ -40,9 +35,11 @@ void print_registers(const GuestRegs& r)
 void print_stack(const std::uint64_t* sp)
 {
     const auto* end = reinterpret_cast<const std::uint64_t*>(&cpu_info());
+    const auto code = reinterpret_cast<std::uint64_t>(image_start),
+               code_end = reinterpret_cast<std::uint64_t>(text_end);
     unsigned shown = 0;
     for (; sp < end && shown < 40; ++sp) {
-        if (!in_code(*sp)) continue;
+        if (*sp < code || *sp >= code_end) continue;
         log::error("  {x}", *sp);
         ++shown;
     }
@@ -93,8 +90,6 @@ bool x86::answer_report(const GuestRegs& regs)
     stay_halted();
 }
 
-void x86::set_panic_reset(bool reset_after_panic) { reset_after = reset_after_panic; }
-
 void x86::panic(const char* reason, const GuestRegs* regs)
 {
     if (ending.exchange(Ending::report, Order::acq_rel) != Ending::none) stay_halted();
@@ -103,7 +98,7 @@ void x86::panic(const char* reason, const GuestRegs* regs)
     log::error("addresses of code on the stack:");
     print_stack(static_cast<const std::uint64_t*>(__builtin_frame_address(0)));
     stop_others();
-    if (reset_after) reset();
+    if (!options.noreboot) reset();
     log::error("halted");
     stay_halted();
 }
@@ -121,6 +116,3 @@ void hv::assertion_failed(const char* expression, const char* file, int line)
     log::error("assertion failed: {} at {}:{}", expression, file, line);
     arch::x86::panic("assertion", nullptr);
 }
-
-extern "C" [[noreturn]] void __cxa_pure_virtual();
-extern "C" void __cxa_pure_virtual() { hv::arch::x86::panic("pure virtual call", nullptr); }

@@ -23,21 +23,14 @@ std::uint16_t select(std::uint32_t sbdf, unsigned offset)
 
 std::uint32_t port_in(std::uint16_t port, IoWidth width)
 {
-    switch (width) {
-    case IoWidth::byte: return inb(port);
-    case IoWidth::word: return inw(port);
-    case IoWidth::dword: return inl(port);
-    }
-    return ~0U;
+    return width == IoWidth::byte ? inb(port) : width == IoWidth::word ? inw(port) : inl(port);
 }
 
 void port_out(std::uint16_t port, IoWidth width, std::uint32_t value)
 {
-    switch (width) {
-    case IoWidth::byte: return outb(port, static_cast<std::uint8_t>(value));
-    case IoWidth::word: return outw(port, static_cast<std::uint16_t>(value));
-    case IoWidth::dword: return outl(port, value);
-    }
+    if (width == IoWidth::byte) return outb(port, static_cast<std::uint8_t>(value));
+    if (width == IoWidth::word) return outw(port, static_cast<std::uint16_t>(value));
+    outl(port, value);
 }
 
 std::uint32_t pci_read(std::uint32_t sbdf, unsigned offset, IoWidth width)

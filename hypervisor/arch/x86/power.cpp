@@ -100,10 +100,7 @@ void reset()
     wait_a_while();
     outb(0x64, 0xfe);
     wait_a_while();
-    const struct [[gnu::packed]] {
-        std::uint16_t limit = 0;
-        std::uint64_t base = 0;
-    } nothing;
+    const TablePointer nothing{};
     asm volatile("lidt %0; int3" : : "m"(nothing));
     halt_forever();
 }

@@ -81,8 +81,7 @@ void x86::handle_serial_interrupt()
 
 ConsoleInput console_read()
 {
-    if (base == 0) return {};
-    if (ring_in == ring_out) drain_fifo();
+    if (base != 0 && ring_in == ring_out) drain_fifo();
     if (ring_in == ring_out) return {};
     return {true, ring[ring_out++ % ring.size()]};
 }

@@ -64,14 +64,10 @@ TscScale scale_of(std::uint64_t hz)
 {
     std::int8_t shift = 0;
     std::uint64_t rate = hz;
-    while (rate > 2 * second) {
-        rate >>= 1;
+    for (; rate > 2 * second; rate >>= 1)
         --shift;
-    }
-    while (rate <= second) {
-        rate <<= 1;
+    for (; rate <= second; rate <<= 1)
         ++shift;
-    }
     return {static_cast<std::uint32_t>((second << 32) / rate), shift, static_cast<std::uint32_t>(hz / 1000)};
 }
 

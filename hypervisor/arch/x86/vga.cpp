@@ -17,10 +17,8 @@ unsigned cursor;
 
 void scroll()
 {
-    for (unsigned i = 0; i < columns * (rows - 1); ++i)
-        cells[i] = cells[i + columns];
-    for (unsigned i = columns * (rows - 1); i < columns * rows; ++i)
-        cells[i] = blank;
+    for (unsigned i = 0; i < columns * rows; ++i)
+        cells[i] = i < columns * (rows - 1) ? cells[i + columns] : blank;
     cursor -= columns;
 }
 
@@ -40,10 +38,8 @@ void write(std::span<const char> text)
     if (cells == nullptr) return;
     for (const char c : text)
         put(c);
-    outb(0x3d4, 0xe);
-    outb(0x3d5, static_cast<std::uint8_t>(cursor >> 8));
-    outb(0x3d4, 0xf);
-    outb(0x3d5, static_cast<std::uint8_t>(cursor));
+    outw(0x3d4, static_cast<std::uint16_t>(0xe | (cursor & 0xff00))); // index and value at once
+    outw(0x3d4, static_cast<std::uint16_t>(0xf | cursor << 8));
 }
 
 } // namespace

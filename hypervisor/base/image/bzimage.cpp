@@ -24,12 +24,8 @@ constexpr Magic magics[] = {
 };
 
 // Offsets in the setup header.
-constexpr std::uint64_t setup_sects_at = 0x1f1;
-constexpr std::uint64_t signature_at = 0x202;
-constexpr std::uint64_t version_at = 0x206;
-constexpr std::uint64_t payload_offset_at = 0x248;
-constexpr std::uint64_t payload_length_at = 0x24c;
-constexpr std::uint64_t header_end = 0x250;
+constexpr std::uint64_t setup_sects_at = 0x1f1, signature_at = 0x202, version_at = 0x206, payload_offset_at = 0x248,
+                        payload_length_at = 0x24c, header_end = 0x250;
 constexpr std::uint32_t signature_hdrs = 0x53726448;
 constexpr std::uint16_t oldest_protocol = 0x208;
 

@@ -21,7 +21,7 @@ struct ProgramHeader {
 };
 struct SectionHeader {
     std::uint32_t name, type;
-    std::uint64_t flags, addr, offset, size;
+    std::uint64_t flags, addr, offset, filesz;
     std::uint32_t link, info;
     std::uint64_t addralign, entsize;
 };
@@ -33,19 +33,10 @@ static_assert(sizeof(FileHeader) == 64 && sizeof(ProgramHeader) == 56 && sizeof(
 constexpr std::uint32_t pt_load = 1, pt_note = 4, sht_note = 7;
 constexpr std::uint64_t page_mask = page_size - 1;
 
-enum Note : std::uint32_t {
-    note_entry = 1,
-    note_hypercall_page = 2,
-    note_virt_base = 3,
-    note_paddr_offset = 4,
-    note_xen_version = 5,
-    note_loader = 8,
-    note_features = 10,
-    note_hv_start_low = 12,
-    note_init_p2m = 15,
-    note_mod_start_pfn = 16,
-    note_supported_features = 17,
-};
+// Types of notes.
+constexpr std::uint32_t note_entry = 1, note_hypercall_page = 2, note_virt_base = 3, note_paddr_offset = 4,
+                        note_xen_version = 5, note_loader = 8, note_features = 10, note_hv_start_low = 12,
+                        note_init_p2m = 15, note_mod_start_pfn = 16, note_supported_features = 17;
 
 /// What the notes said, before it is checked against the segments.
 struct Notes {
@@ -76,9 +67,8 @@ bool features_offered(Bytes list)
         std::size_t end = 0;
         while (end < list.size() && list[end] != std::byte{'|'} && list[end] != std::byte{0})
             ++end;
-        const Bytes word = list.first(end);
-        if (end != 0 && word[0] == std::byte{'!'}) {
-            const Bytes feature = word.subspan(1);
+        if (end != 0 && list[0] == std::byte{'!'}) {
+            const Bytes feature = list.subspan(1, end - 1);
             if (!is_text(feature, "writable_page_tables") && !is_text(feature, "pae_pgdir_above_4gb")) return false;
         }
         list = list.subspan(end < list.size() && list[end] == std::byte{'|'} ? end + 1 : end);
@@ -123,13 +113,8 @@ const char* read_table_notes(Notes& notes, Bytes elf, std::uint64_t offset, std:
     for (std::uint16_t i = 0; i < count; ++i) {
         const auto h = load<Header>(elf, offset + i * sizeof(Header));
         if (h.type != wanted) continue;
-        std::uint64_t size = 0;
-        if constexpr (requires { h.filesz; })
-            size = h.filesz;
-        else
-            size = h.size;
-        if (!within(h.offset, size, elf.size())) return ImageError::bad_note;
-        if (const char* error = read_notes(notes, elf.subspan(h.offset, size))) return error;
+        if (!within(h.offset, h.filesz, elf.size())) return ImageError::bad_note;
+        if (const char* error = read_notes(notes, elf.subspan(h.offset, h.filesz))) return error;
     }
     return ImageError::none;
 }
@@ -178,13 +163,6 @@ bool inside(const KernelImage& image, std::uint64_t va, std::uint64_t length)
     return false;
 }
 
-/// The list needs an address of its own: not the kernel's, not the hypervisor's, and not beyond either half.
-bool good_init_p2m(const KernelImage& image, std::uint64_t va)
-{
-    return (va & page_mask) == 0 && is_guest_va(va) &&
-           (va < image.va_of(image.paddr_start) || va >= image.va_of(image.paddr_end));
-}
-
 const char* check_addresses(const KernelImage& image)
 {
     const std::uint64_t base = image.virt_base;
@@ -196,7 +174,10 @@ const char* check_addresses(const KernelImage& image)
     if (image.hypercall_page &&
         ((*image.hypercall_page & page_mask) != 0 || !inside(image, *image.hypercall_page, page_mask + 1)))
         return ImageError::hypercall_page_outside;
-    if (image.init_p2m && !good_init_p2m(image, *image.init_p2m)) return ImageError::bad_init_p2m;
+    // The list needs an address of its own: not the kernel's, not the hypervisor's, and not beyond either half.
+    if (const auto va = image.init_p2m;
+        va && ((*va & page_mask) != 0 || !is_guest_va(*va) || (*va >= first && *va <= last)))
+        return ImageError::bad_init_p2m;
     return ImageError::none;
 }
 

@@ -16,15 +16,6 @@
 #define PV_EVTCHNOP_UNMASK 9
 #define PV_EVTCHNOP_INIT_CONTROL 11
 
-#define PV_EVTCHNSTAT_CLOSED 0
-#define PV_EVTCHNSTAT_UNBOUND 1
-#define PV_EVTCHNSTAT_INTERDOMAIN 2
-#define PV_EVTCHNSTAT_PIRQ 3
-#define PV_EVTCHNSTAT_VIRQ 4
-#define PV_EVTCHNSTAT_IPI 5
-
-#define PV_BIND_PIRQ__WILL_SHARE 1
-
 #define PV_VIRQ_TIMER 0
 #define PV_VIRQ_DEBUG 1
 #define PV_VIRQ_CONSOLE 2
@@ -70,12 +61,6 @@ struct pv_evtchn_bind_ipi {
     uint32_t port;
 };
 PV_CHECK_SIZE(pv_evtchn_bind_ipi, 8);
-
-// close, send, unmask
-struct pv_evtchn_port {
-    uint32_t port;
-};
-PV_CHECK_SIZE(pv_evtchn_port, 4);
 
 struct pv_evtchn_status {
     uint16_t dom;

@@ -11,7 +11,6 @@
 #define PV_GNTTABOP_QUERY_SIZE 6
 #define PV_GNTTABOP_SET_VERSION 8
 #define PV_GNTTABOP_GET_VERSION 10
-
 #define PV_GNTTAB_RESERVED_CONSOLE 0
 #define PV_GNTTAB_RESERVED_XENSTORE 1
 
@@ -30,18 +29,6 @@
 
 #define PV_GNTCOPY_SOURCE_GREF 0x1
 #define PV_GNTCOPY_DEST_GREF 0x2
-
-#define PV_GNTST_OKAY 0
-#define PV_GNTST_GENERAL_ERROR (-1)
-#define PV_GNTST_BAD_DOMAIN (-2)
-#define PV_GNTST_BAD_GNTREF (-3)
-#define PV_GNTST_BAD_HANDLE (-4)
-#define PV_GNTST_BAD_VIRT_ADDR (-5)
-#define PV_GNTST_NO_DEVICE_SPACE (-7)
-#define PV_GNTST_PERMISSION_DENIED (-8)
-#define PV_GNTST_BAD_PAGE (-9)
-#define PV_GNTST_BAD_COPY_ARG (-10)
-#define PV_GNTST_NO_SPACE (-13)
 
 #ifndef __ASSEMBLER__
 
@@ -111,11 +98,6 @@ struct pv_gnttab_query_size {
     uint16_t hole1;
 };
 PV_CHECK_SIZE(pv_gnttab_query_size, 16);
-
-struct pv_gnttab_set_version {
-    uint32_t version;
-};
-PV_CHECK_SIZE(pv_gnttab_set_version, 4);
 
 struct pv_gnttab_get_version {
     uint16_t dom;

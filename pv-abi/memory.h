@@ -50,11 +50,6 @@ struct pv_memory_exchange {
 };
 PV_CHECK_SIZE(pv_memory_exchange, 72);
 
-struct pv_memory_domain {
-    uint16_t domid;
-};
-PV_CHECK_SIZE(pv_memory_domain, 2);
-
 struct pv_machphys_mfn_list {
     uint32_t max_extents;
     uint32_t hole0;

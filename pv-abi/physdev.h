@@ -16,7 +16,6 @@
 #define PV_PHYSDEVOP_PCI_MMCFG_RESERVED 24
 #define PV_PHYSDEVOP_PCI_DEVICE_ADD 25
 #define PV_PHYSDEVOP_PCI_DEVICE_REMOVE 26
-#define PV_PHYSDEVOP_PIRQ_EOI_GMFN_V2 28
 #define PV_PHYSDEVOP_DBGP_OP 29
 #define PV_PHYSDEVOP_PREPARE_MSIX 30
 #define PV_PHYSDEVOP_RELEASE_MSIX 31
@@ -29,26 +28,11 @@
 
 #ifndef __ASSEMBLER__
 
-struct pv_physdev_eoi {
-    uint32_t irq;
-};
-PV_CHECK_SIZE(pv_physdev_eoi, 4);
-
-struct pv_physdev_pirq_eoi_gmfn {
-    uint64_t gmfn;
-};
-PV_CHECK_SIZE(pv_physdev_pirq_eoi_gmfn, 8);
-
 struct pv_physdev_irq_status_query {
     uint32_t irq;
     uint32_t flags;
 };
 PV_CHECK_SIZE(pv_physdev_irq_status_query, 8);
-
-struct pv_physdev_set_iopl {
-    uint32_t iopl;
-};
-PV_CHECK_SIZE(pv_physdev_set_iopl, 4);
 
 struct pv_physdev_set_iobitmap {
     uint64_t bitmap;
@@ -98,44 +82,5 @@ struct pv_physdev_setup_gsi {
     uint16_t hole0;
 };
 PV_CHECK_SIZE(pv_physdev_setup_gsi, 8);
-
-struct pv_physdev_pci_mmcfg_reserved {
-    uint64_t address;
-    uint16_t segment;
-    uint8_t start_bus;
-    uint8_t end_bus;
-    uint32_t flags;
-};
-PV_CHECK_SIZE(pv_physdev_pci_mmcfg_reserved, 16);
-
-// With PCI_DEV_PXM a uint32_t proximity domain follows.
-struct pv_physdev_pci_device_add {
-    uint16_t seg;
-    uint8_t bus;
-    uint8_t devfn;
-    uint32_t flags;
-    struct {
-        uint8_t bus;
-        uint8_t devfn;
-    } physfn;
-    uint16_t hole0;
-};
-PV_CHECK_SIZE(pv_physdev_pci_device_add, 12);
-
-struct pv_physdev_pci_device {
-    uint16_t seg;
-    uint8_t bus;
-    uint8_t devfn;
-};
-PV_CHECK_SIZE(pv_physdev_pci_device, 4);
-
-struct pv_physdev_dbgp_op {
-    uint8_t op;
-    uint8_t bus;
-    union {
-        struct pv_physdev_pci_device pci;
-    } u;
-};
-PV_CHECK_SIZE(pv_physdev_dbgp_op, 6);
 
 #endif

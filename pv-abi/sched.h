@@ -19,11 +19,6 @@
 
 #ifndef __ASSEMBLER__
 
-struct pv_sched_shutdown {
-    uint32_t reason;
-};
-PV_CHECK_SIZE(pv_sched_shutdown, 4);
-
 struct pv_sched_poll {
     uint64_t ports;
     uint32_t nr_ports;

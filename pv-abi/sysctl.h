@@ -86,11 +86,6 @@ struct pv_sysctl_debug_keys {
 };
 PV_CHECK_SIZE(pv_sysctl_debug_keys, 16);
 
-struct pv_sysctl_cpuinfo {
-    uint64_t idletime;
-};
-PV_CHECK_SIZE(pv_sysctl_cpuinfo, 8);
-
 struct pv_sysctl_getcpuinfo {
     uint32_t max_cpus;
     uint32_t hole0;

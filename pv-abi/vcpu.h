@@ -60,13 +60,6 @@
 #define PV_CALLBACKOP_REGISTER 0
 #define PV_CALLBACKOP_UNREGISTER 1
 
-#define PV_CALLBACKTYPE_EVENT 0
-#define PV_CALLBACKTYPE_FAILSAFE 1
-#define PV_CALLBACKTYPE_SYSCALL 2
-#define PV_CALLBACKTYPE_NMI 4
-#define PV_CALLBACKTYPE_SYSENTER 5
-#define PV_CALLBACKTYPE_SYSCALL32 7
-
 #define PV_CALLBACKF_MASK_EVENTS 0x1
 
 #define PV_PVCLOCK_TSC_STABLE_BIT 0x1
@@ -177,17 +170,6 @@ struct pv_vcpu_runstate_info {
     uint64_t time[4];
 };
 PV_CHECK_SIZE(pv_vcpu_runstate_info, 48);
-
-// runstate, time
-struct pv_vcpu_register_memory_area {
-    uint64_t addr;
-};
-PV_CHECK_SIZE(pv_vcpu_register_memory_area, 8);
-
-struct pv_vcpu_set_periodic_timer {
-    uint64_t period_ns;
-};
-PV_CHECK_SIZE(pv_vcpu_set_periodic_timer, 8);
 
 struct pv_vcpu_set_singleshot_timer {
     uint64_t timeout_abs_ns;

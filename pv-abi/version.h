@@ -44,20 +44,10 @@ struct pv_compile_info {
 };
 PV_CHECK_SIZE(pv_compile_info, 144);
 
-struct pv_platform_parameters {
-    uint64_t virt_start;
-};
-PV_CHECK_SIZE(pv_platform_parameters, 8);
-
 struct pv_feature_info {
     uint32_t submap_idx;
     uint32_t submap;
 };
 PV_CHECK_SIZE(pv_feature_info, 8);
-
-struct pv_domain_handle {
-    uint8_t a[16];
-};
-PV_CHECK_SIZE(pv_domain_handle, 16);
 
 #endif

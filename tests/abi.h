@@ -75,6 +75,32 @@
 #define PV_CPUID_SIGNATURE_ECX 0x65584d4d
 #define PV_CPUID_SIGNATURE_EDX 0x4d4d566e
 
+#define PV_PHYSDEVOP_PIRQ_EOI_GMFN_V2 28
+#define PV_CALLBACKTYPE_EVENT 0
+#define PV_CALLBACKTYPE_FAILSAFE 1
+#define PV_CALLBACKTYPE_SYSCALL 2
+#define PV_CALLBACKTYPE_NMI 4
+#define PV_CALLBACKTYPE_SYSENTER 5
+#define PV_CALLBACKTYPE_SYSCALL32 7
+#define PV_GNTST_OKAY 0
+#define PV_GNTST_GENERAL_ERROR (-1)
+#define PV_GNTST_BAD_DOMAIN (-2)
+#define PV_GNTST_BAD_GNTREF (-3)
+#define PV_GNTST_BAD_HANDLE (-4)
+#define PV_GNTST_BAD_VIRT_ADDR (-5)
+#define PV_GNTST_NO_DEVICE_SPACE (-7)
+#define PV_GNTST_PERMISSION_DENIED (-8)
+#define PV_GNTST_BAD_PAGE (-9)
+#define PV_GNTST_BAD_COPY_ARG (-10)
+#define PV_GNTST_NO_SPACE (-13)
+#define PV_EVTCHNSTAT_CLOSED 0
+#define PV_EVTCHNSTAT_UNBOUND 1
+#define PV_EVTCHNSTAT_INTERDOMAIN 2
+#define PV_EVTCHNSTAT_PIRQ 3
+#define PV_EVTCHNSTAT_VIRQ 4
+#define PV_EVTCHNSTAT_IPI 5
+#define PV_BIND_PIRQ__WILL_SHARE 1
+
 struct pv_evtchn_reset {
     uint16_t dom;
 };
@@ -102,3 +128,104 @@ struct pv_add_to_physmap {
     uint64_t gpfn;
 };
 PV_CHECK_SIZE(pv_add_to_physmap, 24);
+
+struct pv_physdev_eoi {
+    uint32_t irq;
+};
+PV_CHECK_SIZE(pv_physdev_eoi, 4);
+
+struct pv_physdev_pirq_eoi_gmfn {
+    uint64_t gmfn;
+};
+PV_CHECK_SIZE(pv_physdev_pirq_eoi_gmfn, 8);
+
+struct pv_physdev_set_iopl {
+    uint32_t iopl;
+};
+PV_CHECK_SIZE(pv_physdev_set_iopl, 4);
+
+struct pv_sysctl_cpuinfo {
+    uint64_t idletime;
+};
+PV_CHECK_SIZE(pv_sysctl_cpuinfo, 8);
+
+struct pv_gnttab_set_version {
+    uint32_t version;
+};
+PV_CHECK_SIZE(pv_gnttab_set_version, 4);
+
+struct pv_memory_domain {
+    uint16_t domid;
+};
+PV_CHECK_SIZE(pv_memory_domain, 2);
+
+struct pv_sched_shutdown {
+    uint32_t reason;
+};
+PV_CHECK_SIZE(pv_sched_shutdown, 4);
+
+struct pv_platform_parameters {
+    uint64_t virt_start;
+};
+PV_CHECK_SIZE(pv_platform_parameters, 8);
+
+struct pv_vcpu_set_periodic_timer {
+    uint64_t period_ns;
+};
+PV_CHECK_SIZE(pv_vcpu_set_periodic_timer, 8);
+
+// runstate, time
+struct pv_vcpu_register_memory_area {
+    uint64_t addr;
+};
+PV_CHECK_SIZE(pv_vcpu_register_memory_area, 8);
+
+// close, send, unmask
+struct pv_evtchn_port {
+    uint32_t port;
+};
+PV_CHECK_SIZE(pv_evtchn_port, 4);
+
+struct pv_domain_handle {
+    uint8_t a[16];
+};
+PV_CHECK_SIZE(pv_domain_handle, 16);
+
+struct pv_physdev_pci_mmcfg_reserved {
+    uint64_t address;
+    uint16_t segment;
+    uint8_t start_bus;
+    uint8_t end_bus;
+    uint32_t flags;
+};
+PV_CHECK_SIZE(pv_physdev_pci_mmcfg_reserved, 16);
+
+// With PCI_DEV_PXM a uint32_t proximity domain follows.
+struct pv_physdev_pci_device_add {
+    uint16_t seg;
+    uint8_t bus;
+    uint8_t devfn;
+    uint32_t flags;
+    struct {
+        uint8_t bus;
+        uint8_t devfn;
+    } physfn;
+    uint16_t hole0;
+};
+PV_CHECK_SIZE(pv_physdev_pci_device_add, 12);
+
+struct pv_physdev_pci_device {
+    uint16_t seg;
+    uint8_t bus;
+    uint8_t devfn;
+};
+PV_CHECK_SIZE(pv_physdev_pci_device, 4);
+
+struct pv_physdev_dbgp_op {
+    uint8_t op;
+    uint8_t bus;
+    union {
+        struct pv_physdev_pci_device pci;
+    } u;
+};
+PV_CHECK_SIZE(pv_physdev_dbgp_op, 6);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// See domain/audit.hpp.
-#include "domain/audit.hpp"
+// audit_machine() of domain/console.hpp.
 #include "cpu/park.hpp"
+#include "domain/console.hpp"
 #include "domain/grants.hpp"
 
 namespace hv::domain {
@@ -29,7 +29,7 @@ void name_grants(mm::Audit& a, GrantTable& grants)
         if (const Result<Mfn> m = grants.frame_mfn(i); m.ok()) a.type_ref(m.take());
     for (GrantHandle h = grants.maptrack.next(GrantHandle{0}); h != Maptrack::none;
          h = grants.maptrack.next(GrantHandle{h.raw() + 1})) {
-        const Mapping& m = grants.maptrack.peek(h);
+        const Mapping& m = grants.maptrack.record(h);
         if (m.has(Mapping::writable))
             a.type_ref(m.frame);
         else

@@ -6,7 +6,6 @@
 #include "base/log.hpp"
 #include "base/options.hpp"
 #include "cpu/clock.hpp"
-#include "domain/audit.hpp"
 #include "domain/grants.hpp"
 #include "domain/run.hpp"
 #include "domain/upcalls.hpp"

@@ -150,7 +150,7 @@ Result<> run(Domain& d, pv_domctl& op)
     case PV_DOMCTL_IOMEM_PERMISSION: return only_if(op.u.iomem_permission.allow_access == 0, Error::eopnotsupp);
     case PV_DOMCTL_IOPORT_PERMISSION: return only_if(op.u.ioport_permission.allow_access == 0, Error::eopnotsupp);
     case PV_DOMCTL_IRQ_PERMISSION: return only_if(op.u.irq_permission.allow_access == 0, Error::eopnotsupp);
-    default: return Error::enosys;
+    default: return control_vcpu(d, op);
     }
 }
 
@@ -158,7 +158,8 @@ Result<> run(Domain& d, pv_domctl& op)
 bool is_for_others(std::uint32_t cmd)
 {
     return cmd == PV_DOMCTL_DESTROYDOMAIN || cmd == PV_DOMCTL_PAUSEDOMAIN || cmd == PV_DOMCTL_UNPAUSEDOMAIN ||
-           cmd == PV_DOMCTL_RESUMEDOMAIN;
+           cmd == PV_DOMCTL_RESUMEDOMAIN || cmd == PV_DOMCTL_MAX_VCPUS || cmd == PV_DOMCTL_SETVCPUCONTEXT ||
+           cmd == PV_DOMCTL_GETVCPUCONTEXT;
 }
 
 } // namespace
@@ -169,15 +170,7 @@ Result<> control_domain(Vcpu& caller, pv_domctl& op)
     if (op.cmd == PV_DOMCTL_GETDOMAININFO) return domain_info(op);
     const DomainRef d = find_domain(DomainId{op.domain});
     if (!d) return Error::esrch;
-    switch (op.cmd) {
-    case PV_DOMCTL_MAX_VCPUS:
-    case PV_DOMCTL_SETVCPUCONTEXT:
-    case PV_DOMCTL_GETVCPUCONTEXT:
-    case PV_DOMCTL_GETVCPUINFO:
-    case PV_DOMCTL_SETVCPUAFFINITY:
-    case PV_DOMCTL_GETVCPUAFFINITY: return control_vcpu(caller, *d, op);
-    default: return is_for_others(op.cmd) && d.get() == &caller.domain() ? Error::einval : run(*d, op);
-    }
+    return is_for_others(op.cmd) && d.get() == &caller.domain() ? Error::einval : run(*d, op);
 }
 
 void describe(Domain& d, pv_domctl_getdomaininfo& info)

@@ -122,10 +122,10 @@ Result<> scheduler(pv_sysctl_scheduler_op& q)
 
 Result<> cpu_times(pv_sysctl_getcpuinfo& q)
 {
-    const guest::Out<pv_sysctl_cpuinfo> out{GuestVa{q.info}};
+    const guest::Out<Nanoseconds> out{GuestVa{q.info}};
     q.nr_cpus = q.max_cpus < cpu_count() ? q.max_cpus : cpu_count();
     for (std::uint32_t i = 0; i < q.nr_cpus; ++i)
-        TRY(out.write({idle_time(CpuId{i})}, i));
+        TRY(out.write(idle_time(CpuId{i}), i));
     return Ok{};
 }
 

@@ -9,17 +9,6 @@
 namespace hv::domain {
 namespace {
 
-class Paused {
-public:
-    explicit Paused(Domain& d) : domain_{d} { domain_.pause(); }
-    ~Paused() { domain_.unpause(); }
-    Paused(const Paused&) = delete;
-    Paused& operator=(const Paused&) = delete;
-
-private:
-    Domain& domain_;
-};
-
 Result<Vcpu*> find_vcpu(Domain& d, std::uint32_t id)
 {
     if (id >= d.max_vcpus()) return Error::einval;
@@ -34,8 +23,10 @@ Result<> set_context(Domain& d, const pv_domctl_vcpucontext& q)
     if (d.is_dying()) return Error::einval;
     const auto context = TRY(mm::make_box<pv_vcpu_guest_context>()); // too large for the stack
     TRY(guest::In<pv_vcpu_guest_context>{GuestVa{q.ctxt}}.read_array(std::span{context.get(), 1}));
-    const Paused paused{d};
-    return v.initialise(*context);
+    d.pause();
+    const Result<> done = v.initialise(*context);
+    d.unpause();
+    return done;
 }
 
 Result<> get_context(Domain& d, const pv_domctl_vcpucontext& q)
@@ -43,10 +34,9 @@ Result<> get_context(Domain& d, const pv_domctl_vcpucontext& q)
     Vcpu& v = *TRY(find_vcpu(d, q.vcpu));
     if (!v.initialised() || d.is_dying()) return Error::enodata;
     const auto context = TRY(mm::make_box<pv_vcpu_guest_context>());
-    {
-        const Paused paused{d};
-        v.context(*context);
-    }
+    d.pause();
+    v.context(*context);
+    d.unpause();
     return guest::Out<pv_vcpu_guest_context>{GuestVa{q.ctxt}}.write_array(std::span{context.get(), 1});
 }
 
@@ -86,15 +76,16 @@ Result<> affinity(Domain& d, const pv_domctl& op)
 
 } // namespace
 
-Result<> control_vcpu(Vcpu& caller, Domain& d, pv_domctl& op)
+Result<> control_vcpu(Domain& d, pv_domctl& op)
 {
-    const bool own = &d == &caller.domain();
     switch (op.cmd) {
-    case PV_DOMCTL_MAX_VCPUS: return own ? Error::einval : d.create_vcpus(op.u.max_vcpus);
-    case PV_DOMCTL_SETVCPUCONTEXT: return own ? Error::einval : set_context(d, op.u.vcpucontext);
-    case PV_DOMCTL_GETVCPUCONTEXT: return own ? Error::einval : get_context(d, op.u.vcpucontext);
+    case PV_DOMCTL_MAX_VCPUS: return d.create_vcpus(op.u.max_vcpus);
+    case PV_DOMCTL_SETVCPUCONTEXT: return set_context(d, op.u.vcpucontext);
+    case PV_DOMCTL_GETVCPUCONTEXT: return get_context(d, op.u.vcpucontext);
     case PV_DOMCTL_GETVCPUINFO: return get_info(d, op.u.getvcpuinfo);
-    default: return affinity(d, op);
+    case PV_DOMCTL_SETVCPUAFFINITY:
+    case PV_DOMCTL_GETVCPUAFFINITY: return affinity(d, op);
+    default: return Error::enosys;
     }
 }
 

@@ -18,14 +18,18 @@ void EventChannels::set_limit(std::uint32_t max_port)
     limit_ = max_port < PV_EVTCHN_2L_NR_CHANNELS ? max_port + 1 : PV_EVTCHN_2L_NR_CHANNELS;
 }
 
-/// The lowest free port. The caller, under lock_, gives it a state.
-Result<EventPort> EventChannels::allocate()
+/// The lowest free port, in its new state; under lock_.
+Result<EventPort> EventChannels::allocate(PortState state, std::uint32_t number, VcpuId vcpu)
 {
     if (closing_) return Error::einval;
     for (std::uint32_t port = lowest_free_; port < limit_; ++port) {
         mm::Box<Bucket>& bucket = buckets_[port / per_bucket];
         if (!bucket) bucket = TRY(mm::make_box<Bucket>());
-        if (bucket->channels[port % per_bucket].state != PortState::closed) continue;
+        Channel& c = bucket->channels[port % per_bucket];
+        if (c.state != PortState::closed) continue;
+        c.state = state;
+        c.number = number;
+        c.vcpu.store(vcpu.raw(), Order::relaxed);
         lowest_free_ = port + 1;
         return EventPort{port};
     }
@@ -45,7 +49,6 @@ std::uint32_t EventChannels::open_ports()
 void EventChannels::release(EventPort port, Channel& c)
 {
     c.state = PortState::closed;
-    c.vcpu.store(0, Order::relaxed);
     c.remote = nullptr;
     shared::fetch_and(&owner_.shared_info().evtchn_pending[port.raw() / 64], ~(1ULL << port.raw() % 64));
     if (port.raw() < lowest_free_) lowest_free_ = port.raw();
@@ -54,10 +57,8 @@ void EventChannels::release(EventPort port, Channel& c)
 Result<EventPort> EventChannels::alloc_unbound(DomainId remote)
 {
     const cpu::Guard guard{lock_};
-    const EventPort port = TRY(allocate());
-    Channel& c = *find(port);
-    c.state = PortState::unbound;
-    c.remote_id = remote.raw();
+    const EventPort port = TRY(allocate(PortState::unbound));
+    find(port)->remote_id = remote.raw();
     return port;
 }
 
@@ -73,11 +74,8 @@ Result<EventPort> EventChannels::bind_interdomain(Domain& remote, EventPort remo
     EventPort port;
     {
         const cpu::Guard guard{lock_};
-        port = TRY(allocate());
-        Channel& c = *find(port);
-        c.state = PortState::interdomain;
-        c.remote = &remote;
-        c.number = remote_port.raw();
+        port = TRY(allocate(PortState::interdomain, remote_port.raw()));
+        find(port)->remote = &remote;
     }
     {
         const cpu::Guard guard{remote.events.lock_};
@@ -96,11 +94,7 @@ Result<EventPort> EventChannels::bind_virq(std::uint32_t virq, VcpuId vcpu)
     if (v == nullptr) return Error::enoent;
     const cpu::Guard guard{lock_};
     if (v->virq_ports[virq].load(Order::relaxed) != 0) return Error::eexist;
-    const EventPort port = TRY(allocate());
-    Channel& c = *find(port);
-    c.state = PortState::virq;
-    c.virq = static_cast<std::uint8_t>(virq);
-    c.vcpu.store(vcpu.raw(), Order::relaxed);
+    const EventPort port = TRY(allocate(PortState::virq, virq, vcpu));
     v->virq_ports[virq].store(port.raw(), Order::release);
     return port;
 }
@@ -109,25 +103,18 @@ Result<EventPort> EventChannels::bind_ipi(VcpuId vcpu)
 {
     if (owner_.vcpu(vcpu) == nullptr) return Error::enoent;
     const cpu::Guard guard{lock_};
-    const EventPort port = TRY(allocate());
-    Channel& c = *find(port);
-    c.state = PortState::ipi;
-    c.vcpu.store(vcpu.raw(), Order::relaxed);
-    return port;
+    return allocate(PortState::ipi, 0, vcpu);
 }
 
-Result<EventPort> EventChannels::bind_pirq(Pirq pirq, Sharing sharing)
+Result<EventPort> EventChannels::bind_pirq(Pirq pirq)
 {
     const cpu::Guard binding{binding_lock}; // nobody closes it before it is attached
     EventPort port;
     {
         const cpu::Guard guard{lock_};
-        port = TRY(allocate());
-        Channel& c = *find(port);
-        c.state = PortState::pirq;
-        c.number = pirq.raw();
+        port = TRY(allocate(PortState::pirq, pirq.raw()));
     }
-    if (const Result<> attached = attach_pirq(owner_, pirq, port, sharing); !attached.ok()) {
+    if (const Result<> attached = attach_pirq(owner_, pirq, port); !attached.ok()) {
         const cpu::Guard guard{lock_};
         release(port, *find(port));
         return attached.error();
@@ -155,8 +142,8 @@ Result<> EventChannels::close(EventPort port)
     if (c->state == PortState::pirq) detach_pirq(owner_, Pirq{c->number});
     const cpu::Guard guard{lock_};
     if (c->state == PortState::virq) {
-        const VcpuId holder = is_global_virq(c->virq) ? VcpuId{0} : VcpuId{c->vcpu.load(Order::relaxed)};
-        owner_.vcpu(holder)->virq_ports[c->virq].store(0, Order::release);
+        const VcpuId holder = is_global_virq(c->number) ? VcpuId{0} : VcpuId{c->vcpu.load(Order::relaxed)};
+        owner_.vcpu(holder)->virq_ports[c->number].store(0, Order::release);
     }
     release(port, *c);
     return Ok{};
@@ -198,7 +185,7 @@ Result<pv_evtchn_status> EventChannels::status(EventPort port)
         s.u.interdomain.port = c->number;
         break;
     case PortState::pirq: s.u.pirq = c->number; break;
-    case PortState::virq: s.u.virq = c->virq; break;
+    case PortState::virq: s.u.virq = c->number; break;
     default: break;
     }
     return s;
@@ -209,7 +196,7 @@ Result<> EventChannels::bind_vcpu(EventPort port, VcpuId vcpu)
     if (owner_.vcpu(vcpu) == nullptr) return Error::enoent;
     const cpu::Guard guard{lock_};
     Channel* const c = TRY(find_open(port));
-    if (c->state == PortState::ipi || (c->state == PortState::virq && !is_global_virq(c->virq))) return Error::einval;
+    if (c->state == PortState::ipi || (c->state == PortState::virq && !is_global_virq(c->number))) return Error::einval;
     c->vcpu.store(vcpu.raw(), Order::relaxed);
     return Ok{};
 }

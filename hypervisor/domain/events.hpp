@@ -14,16 +14,8 @@ namespace hv::domain {
 class Domain;
 class Vcpu;
 
-enum class PortState : std::uint8_t {
-    closed = PV_EVTCHNSTAT_CLOSED,
-    unbound = PV_EVTCHNSTAT_UNBOUND,
-    interdomain = PV_EVTCHNSTAT_INTERDOMAIN,
-    pirq = PV_EVTCHNSTAT_PIRQ,
-    virq = PV_EVTCHNSTAT_VIRQ,
-    ipi = PV_EVTCHNSTAT_IPI,
-};
-
-enum class Sharing : std::uint8_t { exclusive, shared };
+/// As evtchn_status counts them.
+enum class PortState : std::uint8_t { closed, unbound, interdomain, pirq, virq, ipi };
 
 class EventChannels {
 public:
@@ -35,7 +27,7 @@ public:
     Result<EventPort> bind_interdomain(Domain& remote, EventPort remote_port);
     Result<EventPort> bind_virq(std::uint32_t virq, VcpuId vcpu);
     Result<EventPort> bind_ipi(VcpuId vcpu);
-    Result<EventPort> bind_pirq(Pirq pirq, Sharing sharing);
+    Result<EventPort> bind_pirq(Pirq pirq);
     Result<> close(EventPort port);
     Result<> send(EventPort port);
     Result<pv_evtchn_status> status(EventPort port);
@@ -54,11 +46,10 @@ public:
 private:
     struct Channel {
         PortState state = PortState::closed;
-        std::uint8_t virq = 0;
         std::uint16_t remote_id = 0; ///< Who may bind an unbound port.
         Atomic<std::uint32_t> vcpu;  ///< Whom to notify.
         Domain* remote = nullptr;    ///< Interdomain: the peer.
-        std::uint32_t number = 0;    ///< Interdomain: the peer's port; pirq: the pirq.
+        std::uint32_t number = 0;    ///< Interdomain: the peer's port; pirq and virq: which.
         std::uint32_t pad = 0;
     };
     static constexpr unsigned per_bucket = 128;
@@ -79,7 +70,7 @@ private:
         if (c == nullptr || c->state == PortState::closed) return Error::einval;
         return c;
     }
-    Result<EventPort> allocate();
+    Result<EventPort> allocate(PortState state, std::uint32_t number = 0, VcpuId vcpu = VcpuId{0});
     void release(EventPort port, Channel& c);
     void notify(EventPort port, const Channel& c);
     void wake_pollers(EventPort port);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// See domain/grant_copy.hpp.
-#include "domain/grant_copy.hpp"
+// The copies of domain/grant_map.hpp. Both frames are held meanwhile.
+#include "domain/grant_map.hpp"
 #include "mm/window.hpp"
 
 namespace hv::domain {

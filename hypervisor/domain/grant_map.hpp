@@ -53,4 +53,24 @@ private:
 /// Lets go of a whole mapping of a domain that no longer runs; its page-table entries hold references of their own.
 void drop_mapping(Maptrack& t, GrantHandle h);
 
+// ---- copies between frames of the caller and granted frames, without mapping either (grant_copy.cpp) ----
+
+struct CopyEnd {
+    DomainId domain;    ///< PV_DOMID_SELF for a frame of the caller's.
+    bool is_ref;        ///< A grant of that domain, else a frame.
+    std::uint64_t name; ///< Grant reference, in the lower half, or frame number.
+    std::uint32_t offset;
+};
+
+/// The copies of one slice of a batch.
+class GrantCopier {
+public:
+    explicit GrantCopier(Vcpu& v) : v_{v} {}
+    GrantStatus copy(const CopyEnd& source, const CopyEnd& dest, std::uint32_t bytes);
+
+private:
+    Vcpu& v_;
+    GranterCache sources_, dests_; ///< A claim of one end outlives the look for the other.
+};
+
 } // namespace hv::domain

@@ -14,18 +14,17 @@ namespace hv::domain {
 
 /// The status of one grant operation, as the ABI counts them.
 enum class GrantStatus : std::int16_t {
-    okay = PV_GNTST_OKAY,
-    general_error = PV_GNTST_GENERAL_ERROR,
-    bad_domain = PV_GNTST_BAD_DOMAIN,
-    bad_ref = PV_GNTST_BAD_GNTREF,
-    bad_handle = PV_GNTST_BAD_HANDLE,
-    bad_virt_addr = PV_GNTST_BAD_VIRT_ADDR,
-    no_device_space = PV_GNTST_NO_DEVICE_SPACE,
-    permission_denied = PV_GNTST_PERMISSION_DENIED,
-    bad_page = PV_GNTST_BAD_PAGE,
-    bad_copy_arg = PV_GNTST_BAD_COPY_ARG,
-
-    no_space = PV_GNTST_NO_SPACE,
+    okay = 0,
+    general_error = -1,
+    bad_domain = -2,
+    bad_ref = -3,
+    bad_handle = -4,
+    bad_virt_addr = -5,
+    no_device_space = -7,
+    permission_denied = -8,
+    bad_page = -9,
+    bad_copy_arg = -10,
+    no_space = -13,
 };
 using mm::GrantAccess;
 

@@ -28,7 +28,7 @@ public:
     explicit Maptrack(std::uint32_t max_chunks) : max_chunks_{max_chunks} {}
     /// A fresh handle @p h, whose record nobody else touches; null when there is none.
     Mapping* allocate(GrantHandle& h);
-    /// The record of an allocated or claimed handle.
+    /// The record of an allocated or claimed handle, or of any while nothing else runs.
     Mapping& record(GrantHandle h) { return *at(h); }
     /// The record is complete: the handle is valid from now on.
     static void publish(Mapping& m, std::uint8_t flags) { m.flags.store(flags | Mapping::used, Order::release); }
@@ -41,8 +41,6 @@ public:
     /// The first valid handle >= @p from; an invalid one at the end.
     static constexpr GrantHandle none{~0U};
     GrantHandle next(GrantHandle from);
-    /// What a valid handle holds; only while nothing else runs.
-    [[nodiscard]] const Mapping& peek(GrantHandle h) const { return *at(h); }
 
 private:
     static constexpr std::uint32_t per_chunk = 128;

@@ -129,7 +129,7 @@ Result<std::uint32_t> pirq_status(Pirq pirq)
     return needs_eoi(*l) ? PV_XENIRQSTAT_NEEDS_EOI : 0U;
 }
 
-Result<> attach_pirq(Domain& d, Pirq pirq, EventPort port, Sharing)
+Result<> attach_pirq(Domain& d, Pirq pirq, EventPort port)
 {
     const cpu::Guard guard{lines_lock};
     Line* const l = find(pirq);

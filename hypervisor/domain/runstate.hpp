@@ -8,12 +8,8 @@
 
 namespace hv::domain {
 
-enum class Runstate : std::uint8_t {
-    running = PV_RUNSTATE_RUNNING,
-    runnable = PV_RUNSTATE_RUNNABLE,
-    blocked = PV_RUNSTATE_BLOCKED,
-    offline = PV_RUNSTATE_OFFLINE,
-};
+/// As vcpu_runstate_info counts them.
+enum class Runstate : std::uint8_t { running, runnable, blocked, offline };
 
 class RunstateClock {
 public:

@@ -9,7 +9,7 @@
 namespace hv::domain {
 
 /// A port was bound to @p pirq: route and unmask the line. The port is not yet visible if this fails.
-Result<> attach_pirq(Domain& d, Pirq pirq, EventPort port, Sharing sharing);
+Result<> attach_pirq(Domain& d, Pirq pirq, EventPort port);
 /// The port that was attached to @p pirq is closed: mask the line. The mapping itself stays.
 void detach_pirq(Domain& d, Pirq pirq);
 

@@ -8,7 +8,6 @@
 #include "domain/run.hpp"
 #include "domain/time.hpp"
 #include "guest/bounce.hpp"
-#include "guest/context.hpp"
 
 namespace hv::domain {
 namespace {

@@ -72,11 +72,11 @@ public:
     /// Writes the runstate area through the kernel root, which must be loaded. A fault is ignored.
     void publish_runstate();
 
-    // ---- timers (vcpu_timers.cpp) ----
+    // ---- timers (vcpu_areas.cpp) ----
     void set_singleshot(Nanoseconds deadline);
-    void stop_singleshot();
+    void stop_singleshot() { singleshot_.stop(); }
     Result<> set_periodic(Nanoseconds period);
-    void stop_periodic();
+    void stop_periodic() { periodic_.stop(); }
 
     // ---- placement (run.cpp) ----
     static constexpr std::uint32_t no_cpu = ~0U;

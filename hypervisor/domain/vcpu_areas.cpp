@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // The places in guest memory a vCPU has registered: vcpu_info by frame, runstate and time by guest address. Addresses
-// are written through the vCPU's own kernel page tables; one that no longer maps is skipped, as the ABI has it.
+// are written through the vCPU's own kernel page tables; one that no longer maps is skipped, as the ABI has it. And its
+// timers.
+#include "cpu/clock.hpp"
+#include "cpu/percpu.hpp"
 #include "domain/domain.hpp"
 #include "domain/run.hpp"
 #include "domain/time.hpp"
@@ -56,9 +59,8 @@ void Vcpu::publish_runstate()
 {
     pv_vcpu_runstate_info info = runstate_at_last_change(*this);
     const guest::Out<pv_vcpu_runstate_info> area{runstate_area_};
-    const bool flag = (policy().vm_assist.load(Order::relaxed) & 1ULL << PV_VMASST_TYPE_RUNSTATE_UPDATE_FLAG) != 0;
     const guest::Out<std::uint64_t> entry_time{runstate_area_ + offsetof(pv_vcpu_runstate_info, state_entry_time)};
-    if (!flag) return ignore_fault(area.write(info));
+    if (!policy().assists(PV_VMASST_TYPE_RUNSTATE_UPDATE_FLAG)) return ignore_fault(area.write(info));
     const std::uint64_t settled = info.state_entry_time;
     info.state_entry_time |= PV_RUNSTATE_UPDATE;
     if (!entry_time.write(info.state_entry_time).ok()) return;
@@ -66,6 +68,42 @@ void Vcpu::publish_runstate()
     if (!area.write(info).ok()) return;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     ignore_fault(entry_time.write(settled));
+}
+
+// ---- timers: they live on the queue of the CPU that starts them and raise VIRQ_TIMER ----
+
+static Vcpu& owner_of(cpu::Timer& t) { return static_cast<VcpuTimer&>(t).vcpu; }
+
+void Vcpu::on_singleshot(cpu::Timer& t) { raise_virq(owner_of(t), PV_VIRQ_TIMER); }
+
+void Vcpu::on_periodic(cpu::Timer& t)
+{
+    Vcpu& v = owner_of(t);
+    // The next beat stays on the grid; beats missed while nothing ran are not made up for.
+    const Nanoseconds late = cpu::now() - t.deadline();
+    const Nanoseconds period = v.period_.load(Order::relaxed);
+    t.start(cpu::this_cpu().timers, t.deadline() + (late / period + 1) * period);
+    raise_virq(v, PV_VIRQ_TIMER);
+}
+
+void Vcpu::on_poll_timeout(cpu::Timer& t) { owner_of(t).wake(); }
+
+void Vcpu::set_singleshot(Nanoseconds deadline)
+{
+    singleshot_.stop();
+    if (deadline <= cpu::now() || deadline >> 63 != 0) // a deadline is signed: those are long gone
+        raise_virq(*this, PV_VIRQ_TIMER);
+    else
+        singleshot_.start(cpu::this_cpu().timers, deadline);
+}
+
+Result<> Vcpu::set_periodic(Nanoseconds period)
+{
+    constexpr Nanoseconds shortest_period = 1'000'000, longest_period = 1ULL << 62;
+    if (period < shortest_period || period > longest_period) return Error::einval;
+    period_.store(period, Order::relaxed);
+    periodic_.start(cpu::this_cpu().timers, cpu::now() + period);
+    return Ok{};
 }
 
 } // namespace hv::domain

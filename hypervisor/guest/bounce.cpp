@@ -2,7 +2,6 @@
 //
 // See bounce.hpp. The frame, low to high: rcx r11 [error code] rip cs rflags rsp ss; docs/traps.md draws it.
 #include "guest/bounce.hpp"
-#include "guest/crash_report.hpp"
 #include "guest/flags.hpp"
 #include "guest/guest_ptr.hpp"
 
@@ -25,8 +24,7 @@ std::uint64_t visible_flags(const VcpuState& v, std::uint64_t rflags, std::uint8
 {
     std::uint64_t f = rflags & ~(flags::intr | flags::iopl);
     if (mask == 0) f |= flags::intr;
-    const auto assists = v.policy().vm_assist.load(Order::relaxed);
-    if ((assists >> PV_VMASST_TYPE_ARCHITECTURAL_IOPL & 1) != 0) f |= std::uint64_t{v.iopl} << 12;
+    if (v.policy().sees_iopl()) f |= std::uint64_t{v.iopl} << 12;
     return f;
 }
 
@@ -146,8 +144,7 @@ Outcome iret(VcpuState& v)
     r.rcx = as_sysret ? f.rip : f.rcx;
     r.r11 = as_sysret ? r.rflags : f.r11;
     r.rax = f.rax;
-    if ((v.policy().vm_assist.load(Order::relaxed) >> PV_VMASST_TYPE_ARCHITECTURAL_IOPL & 1) != 0)
-        v.iopl = f.rflags >> 12 & 3;
+    if (v.policy().sees_iopl()) v.iopl = f.rflags >> 12 & 3;
     shared::store(&v.hot.info->evtchn_upcall_mask, static_cast<std::uint8_t>((f.rflags & flags::intr) == 0));
     return Outcome::resume;
 }

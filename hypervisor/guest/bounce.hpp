@@ -24,6 +24,11 @@ Outcome deliver_return_fault(VcpuState& v, unsigned vector, std::uint32_t error_
 /// Hypercall 23. Leaves every register as the frame says, rax included.
 Outcome iret(VcpuState& v);
 
+/// What is printed when a guest dies of its own doing: registers, the top of its stack, its last hypercalls.
+void print_crash_report(VcpuState& v, const char* why);
+/// Prints and says crash: `return crash(v, "...")`.
+[[gnu::cold]] Outcome crash(VcpuState& v, const char* why);
+
 /// Has the guest an event to take now?
 inline bool event_deliverable(const VcpuState& v)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// See context.hpp. Everything that can fail happens first, on references held in locals; then nothing fails.
-// Every page of a GDT or LDT is held as a descriptor page for as long as it is in use, so that the guest cannot write
-// it and its contents stay validated. Runs on the vCPU's CPU, or while it is not loaded.
-#include "guest/context.hpp"
+// The whole-vCPU context of vcpu_state.hpp. Everything that can fail happens first, on references held in locals; then
+// nothing fails. Every page of a GDT or LDT is held as a descriptor page for as long as it is in use, so that the guest
+// cannot write it and its contents stay validated. Runs on the vCPU's CPU, or while it is not loaded.
 #include "guest/flags.hpp"
+#include "guest/vcpu_state.hpp"
 #include "mm/update.hpp"
 #include "mm/window.hpp"
 

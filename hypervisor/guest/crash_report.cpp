@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// See crash_report.hpp. Reads the guest's stack through its current root, so the vCPU must be loaded.
-#include "guest/crash_report.hpp"
+// See bounce.hpp. Reads the guest's stack through its current root, so the vCPU must be loaded.
 #include "base/log.hpp"
+#include "guest/bounce.hpp"
 #include "guest/guest_ptr.hpp"
 
 namespace hv::guest {

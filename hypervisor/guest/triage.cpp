@@ -25,9 +25,7 @@ Outcome on_page_fault(VcpuState& v, std::uint64_t address, std::uint32_t error)
 Outcome software_interrupt(VcpuState& v, std::uint8_t vector, unsigned length)
 {
     constexpr std::uint32_t idt_error = 2;
-    const bool architectural =
-        (v.policy().vm_assist.load(Order::relaxed) >> PV_VMASST_TYPE_ARCHITECTURAL_IOPL & 1) != 0;
-    const unsigned ring = !v.kernel_mode() ? 3 : architectural ? 0 : 1;
+    const unsigned ring = !v.kernel_mode() ? 3 : v.policy().sees_iopl() ? 0 : 1;
     const pv_trap_info& t = v.hot.traps[vector];
     if ((t.flags & PV_TI_DPL_MASK) < ring || t.address == 0)
         return deliver_trap(v, general_protection, vector * 8U + idt_error);

@@ -52,11 +52,7 @@ void VcpuState::load()
     arch::write_debug_register(6, cpu.debug[6]); // sticky: the next #DB adds to it
 }
 
-void VcpuState::choose_fast_paths()
-{
-    const bool sees_iopl = (policy_.vm_assist.load(Order::relaxed) >> PV_VMASST_TYPE_ARCHITECTURAL_IOPL & 1) != 0;
-    hot.fast_paths = options.fastpath && !sees_iopl ? 1 : 0;
-}
+void VcpuState::choose_fast_paths() { hot.fast_paths = options.fastpath && !policy_.sees_iopl() ? 1 : 0; }
 
 void VcpuState::unload()
 {
@@ -98,25 +94,13 @@ void VcpuState::drop_references()
     cpu.gdt_entries = cpu.ldt_entries = 0;
     cpu.gdt_frames.fill(invalid_mfn);
     cpu.ldt_frames.fill(invalid_mfn);
-    for (auto& r : gdt_)
-        r.reset();
-    for (auto& r : ldt_)
-        r.reset();
+    gdt_ = {};
+    ldt_ = {};
 }
 
-void VcpuState::enter_kernel_mode()
+void VcpuState::change_mode()
 {
-    if (kernel_mode()) return;
-    hot.kernel_mode = 1;
-    if (!loaded()) return;
-    arch::swap_gs();
-    arch::load_root(hw_root());
-}
-
-void VcpuState::enter_user_mode()
-{
-    if (!kernel_mode()) return;
-    hot.kernel_mode = 0;
+    hot.kernel_mode = kernel_mode() ? 0 : 1;
     if (!loaded()) return;
     arch::swap_gs();
     arch::load_root(hw_root());
@@ -170,8 +154,6 @@ Result<> VcpuState::set_debug_register(unsigned index, std::uint64_t value)
     if (loaded()) arch::write_debug_register(index, value);
     return Ok{};
 }
-
-std::uint64_t VcpuState::debug_register(unsigned index) const { return cpu.debug[index]; }
 
 void VcpuState::set_task_switched(arch::TaskSwitched ts)
 {

@@ -22,7 +22,7 @@ inline constexpr std::uint64_t valid_assists =
 
 /// What a domain's kernel believes about legacy devices that the hypervisor keeps; all vCPUs share it.
 struct PortLatches {
-    Atomic<std::uint8_t> pic_mask[2], pic_command[2];
+    Atomic<std::uint8_t> pic_mask[2];
     Atomic<std::uint8_t> cmos_index;
     Atomic<std::uint32_t> pci_address; ///< Port cf8.
 };
@@ -31,6 +31,8 @@ struct PortLatches {
 struct DomainPolicy {
     bool hardware_domain = false;
     Atomic<std::uint64_t> vm_assist; ///< Bit n = PV_VMASST_TYPE n enabled.
+    [[nodiscard]] bool assists(unsigned type) const { return (vm_assist.load(Order::relaxed) >> type & 1) != 0; }
+    [[nodiscard]] bool sees_iopl() const { return assists(PV_VMASST_TYPE_ARCHITECTURAL_IOPL); }
     PortLatches ports;
 };
 
@@ -84,8 +86,14 @@ public:
     /// The CR3 value this vCPU must run with in its current mode: the only source of it.
     [[nodiscard]] Maddr hw_root() const { return Maddr{kernel_mode() ? hot.kernel_root : hot.user_root}; }
     /// Between guest kernel and guest user: flag, GS base and root. No-ops when already there.
-    void enter_kernel_mode();
-    void enter_user_mode();
+    void enter_kernel_mode()
+    {
+        if (!kernel_mode()) change_mode();
+    }
+    void enter_user_mode()
+    {
+        if (kernel_mode()) change_mode();
+    }
 
     /// set_gdt: @p frames must all be usable as descriptor pages of the owner; replaces the old table or fails whole.
     Result<> set_gdt(std::span<const Mfn> frames, std::uint32_t entries);
@@ -98,7 +106,7 @@ public:
     [[nodiscard]] std::uint64_t base(std::uint32_t which) const;
     /// set_debugreg semantics: einval for a bad register, a reserved bit or an address that is not the guest's.
     Result<> set_debug_register(unsigned index, std::uint64_t value);
-    [[nodiscard]] std::uint64_t debug_register(unsigned index) const;
+    [[nodiscard]] std::uint64_t debug_register(unsigned index) const { return cpu.debug[index]; }
     void set_task_switched(arch::TaskSwitched ts);
 
     [[nodiscard]] Callback callback(CallbackKind k) const { return callbacks_[static_cast<unsigned>(k)]; }
@@ -144,6 +152,7 @@ public:
 
 private:
     void reload_root() const;
+    void change_mode();
 
     VcpuId id_;
     mm::MemoryOwner& owner_;
@@ -158,5 +167,11 @@ private:
     std::array<std::uint64_t, 5> continuation_{};
     std::size_t continuation_count_ = 0;
 };
+
+/// Checks and applies the ABI's whole-vCPU context (VCPUOP_initialise, domctl, the domain builder), of which nothing is
+/// trusted. May return restart (root validation); nothing but references taken has changed then. vm_assist is applied
+/// to the domain. Selectors, flags and bases are forced to values a guest may run with.
+Result<> set_context(VcpuState& v, const pv_vcpu_guest_context& c);
+void get_context(VcpuState& v, pv_vcpu_guest_context& out); ///< Of one that is not loaded.
 
 } // namespace hv::guest

@@ -4,7 +4,7 @@
 // tracked mode, never the privilege level: both are ring 3. Runs on the vCPU's CPU.
 #include "domain/domain.hpp"
 #include "guest/bounce.hpp"
-#include "hypercall/dispatch.hpp"
+#include "hypercall/table.hpp"
 
 namespace hv::arch {
 

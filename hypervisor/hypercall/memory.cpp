@@ -20,32 +20,34 @@ constexpr unsigned largest_order = 9;
 
 struct Extents {
     domain::Domain& owner;
-    guest::InOut<std::uint64_t> list;
+    guest::InOut<Mfn> list;
     unsigned order;
     unsigned address_bits;
 };
 
-Result<> populate(const Extents& e, std::uint64_t i)
+/// Extent @p i is now at @p m; one that cannot be told to the guest is given back.
+Result<> tell(const Extents& e, std::uint64_t i, Mfn m)
 {
-    const Pfn pfn{TRY(e.list.read(i))};
-    const Mfn m = TRY(mm::populate_extent(e.owner, pfn, e.order, e.address_bits));
-    const Result<> told = e.list.write(m.raw(), i);
+    const Result<> told = e.list.write(m, i);
     if (!told.ok()) TRY(mm::decrease_extent(e.owner, m, e.order));
     return told;
+}
+
+Result<> populate(const Extents& e, std::uint64_t i)
+{
+    const Pfn pfn{TRY(e.list.read(i)).raw()};
+    return tell(e, i, TRY(mm::populate_extent(e.owner, pfn, e.order, e.address_bits)));
 }
 
 Result<> increase(const Extents& e, std::uint64_t i)
 {
     const Mfn m = TRY(mm::increase_extent(e.owner, e.order, e.address_bits));
-    if (e.list.null()) return Ok{};
-    const Result<> told = e.list.write(m.raw(), i);
-    if (!told.ok()) TRY(mm::decrease_extent(e.owner, m, e.order));
-    return told;
+    return e.list.null() ? Ok{} : tell(e, i, m);
 }
 
 Result<> decrease(const Extents& e, std::uint64_t i)
 {
-    return mm::decrease_extent(e.owner, Mfn{TRY(e.list.read(i))}, e.order);
+    return mm::decrease_extent(e.owner, TRY(e.list.read(i)), e.order);
 }
 
 /// Returns how many extents are done; the first that fails ends it, and so does a request that is not allowed.
@@ -62,7 +64,7 @@ Return reservation_op(Vcpu& v, std::uint64_t cmd, GuestVa arg)
     Result<Subject> found = Subject::resolve(DomainId{r.domid}, v);
     if (!found.ok()) return start;
     const Subject owner = std::move(found).take();
-    const Extents e{*owner, guest::InOut<std::uint64_t>{GuestVa{r.extent_start}}, r.extent_order,
+    const Extents e{*owner, guest::InOut<Mfn>{GuestVa{r.extent_start}}, r.extent_order,
                     r.mem_flags & PV_XENMEMF_ADDRESS_BITS_MASK};
     mm::Work work;
     TRY(mm::finish_deferred(*owner, work));
@@ -82,8 +84,7 @@ Return reservation_op(Vcpu& v, std::uint64_t cmd, GuestVa arg)
 
 Return of_domain(Vcpu& v, std::uint64_t cmd, GuestVa arg)
 {
-    const auto who = TRY(guest::In<pv_memory_domain>{arg}.read());
-    const Subject d = TRY(Subject::resolve(DomainId{who.domid}, v));
+    const Subject d = TRY(Subject::resolve(TRY(guest::In<DomainId>{arg}.read()), v));
     switch (cmd) {
     case PV_XENMEM_CURRENT_RESERVATION: return d->page_count();
     case PV_XENMEM_MAXIMUM_RESERVATION: return d->max_pages();

@@ -3,10 +3,8 @@
 // mmu_update and update_va_mapping: decode, one call of the update engine a request, and the flush that was asked
 // for. Runs on the caller's CPU; stops between requests when time is up.
 #include "pv-abi/mmu.h"
-#include "guest/guest_ptr.hpp"
 #include "hypercall/foreign.hpp"
 #include "hypercall/handlers.hpp"
-#include "hypercall/vcpu_mask.hpp"
 #include "mm/tlb.hpp"
 #include "mm/update.hpp"
 

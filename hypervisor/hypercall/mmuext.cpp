@@ -2,10 +2,8 @@
 //
 // mmuext_op: pins, base pointers, flushes, whole-page operations. Runs on the caller's CPU; stops between operations
 // when time is up, and inside one where the frames remember how far it got.
-#include "guest/guest_ptr.hpp"
 #include "hypercall/foreign.hpp"
 #include "hypercall/handlers.hpp"
-#include "hypercall/vcpu_mask.hpp"
 #include "mm/tlb.hpp"
 #include "mm/update.hpp"
 #include "mm/window.hpp"

@@ -3,8 +3,8 @@
 // multicall: entries run in order, each sees the effects of those before; a failing entry does not stop the rest.
 // Preempted between or inside entries; a resumed entry finds its changed arguments in the guest's own record.
 #include "domain/vcpu.hpp"
-#include "hypercall/dispatch.hpp"
 #include "hypercall/handlers.hpp"
+#include "hypercall/table.hpp"
 #include "pv-abi/hypercall.h"
 
 namespace hv::hypercall {

@@ -11,13 +11,20 @@ namespace {
 
 template <typename T> Result<T> fetch(GuestVa arg) { return guest::In<T>{arg}.read(); }
 
+/// A record that must be there, but tells nothing that is needed.
+template <std::size_t Bytes> Result<> note(GuestVa arg)
+{
+    const auto read = fetch<std::array<std::uint8_t, Bytes>>(arg);
+    return read.ok() ? Ok{} : Result<>{read.error()};
+}
+
 template <typename T> Result<> answer(GuestVa arg, const T& value) { return guest::Out<T>{arg}.write(value); }
 
 Result<> set_iopl(Vcpu& v, GuestVa arg)
 {
-    const auto op = TRY(fetch<pv_physdev_set_iopl>(arg));
-    if (op.iopl > 3) return Error::einval;
-    v.iopl = static_cast<std::uint8_t>(op.iopl);
+    const std::uint32_t iopl = TRY(fetch<std::uint32_t>(arg));
+    if (iopl > 3) return Error::einval;
+    v.iopl = static_cast<std::uint8_t>(iopl);
     return Ok{};
 }
 
@@ -91,13 +98,13 @@ Result<> physdev_op(Vcpu& v, std::uint32_t cmd, GuestVa arg)
         return answer(arg, op);
     }
     case PV_PHYSDEVOP_UNMAP_PIRQ: return unmap(v, TRY(fetch<pv_physdev_unmap_pirq>(arg)));
-    case PV_PHYSDEVOP_EOI: return domain::pirq_eoi(Pirq{TRY(fetch<pv_physdev_eoi>(arg)).irq});
-    case PV_PHYSDEVOP_PCI_DEVICE_ADD: TRY(fetch<pv_physdev_pci_device_add>(arg)); return Ok{};
+    case PV_PHYSDEVOP_EOI: return domain::pirq_eoi(TRY(fetch<Pirq>(arg)));
+    case PV_PHYSDEVOP_PCI_DEVICE_ADD: return note<12>(arg);
     case PV_PHYSDEVOP_PCI_DEVICE_REMOVE:
     case PV_PHYSDEVOP_PREPARE_MSIX:
-    case PV_PHYSDEVOP_RELEASE_MSIX: TRY(fetch<pv_physdev_pci_device>(arg)); return Ok{};
-    case PV_PHYSDEVOP_PCI_MMCFG_RESERVED: TRY(fetch<pv_physdev_pci_mmcfg_reserved>(arg)); return Ok{};
-    case PV_PHYSDEVOP_DBGP_OP: TRY(fetch<pv_physdev_dbgp_op>(arg)); return Ok{}; // no USB debug port is in use
+    case PV_PHYSDEVOP_RELEASE_MSIX: return note<4>(arg);
+    case PV_PHYSDEVOP_PCI_MMCFG_RESERVED: return note<16>(arg);
+    case PV_PHYSDEVOP_DBGP_OP: return note<6>(arg); // no USB debug port is in use
     default: return Error::enosys;
     }
 }

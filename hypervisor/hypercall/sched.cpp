@@ -2,7 +2,7 @@
 //
 // sched_op and set_timer_op. Giving up the CPU takes effect on the way back to the guest, when rax already holds 0.
 #include "domain/domain.hpp"
-#include "guest/crash_report.hpp"
+#include "guest/bounce.hpp"
 #include "guest/guest_ptr.hpp"
 #include "hypercall/handlers.hpp"
 
@@ -28,7 +28,7 @@ Result<> poll(Vcpu& v, GuestVa arg)
 
 Result<> shutdown(Vcpu& v, std::uint32_t cmd, GuestVa arg)
 {
-    const std::uint32_t reason = TRY(guest::In<pv_sched_shutdown>{arg}.read()).reason & 0xff;
+    const std::uint32_t reason = TRY(guest::In<std::uint32_t>{arg}.read()) & 0xff;
     if (cmd == PV_SCHEDOP_SHUTDOWN_CODE) {
         v.domain().set_shutdown_code(reason);
         return Ok{};

@@ -3,6 +3,7 @@
 // Binds typed hypercall handlers to numbers at compile time. Adding a hypercall is one line in hypercall/list.cpp;
 // a duplicate number, an untyped argument or a wrong arity does not compile.
 #pragma once
+#include "domain/vcpu.hpp"
 #include "guest/guest_ptr.hpp"
 #include "hypercall/handlers.hpp"
 #include <array>
@@ -30,6 +31,15 @@ struct Table {
     std::array<Handler, table_size> handler{}; ///< Null: no such hypercall.
 };
 extern "C" const Table hypercall_table; ///< In list.cpp.
+
+/// Runs one hypercall; restart may come back, with v.continuation() filled if the arguments changed.
+inline Return dispatch(Vcpu& v, std::uint64_t number, const Args& args)
+{
+    v.note_hypercall(static_cast<std::uint8_t>(number));
+    if (number >= table_size || hypercall_table.handler[number] == nullptr) [[unlikely]]
+        return Error::enosys;
+    return hypercall_table.handler[number](v, args[0], args[1], args[2], args[3], args[4]);
+}
 
 void duplicate_hypercall_number(); // never defined: naming it makes a consteval table ill-formed
 

@@ -32,8 +32,8 @@ Result<> set_trap_table(Vcpu& v, GuestVa table)
 static Result<CallbackKind> kind_of(std::uint16_t type)
 {
     using enum CallbackKind;
-    constexpr CallbackKind kinds[] = {event, failsafe, syscall, count, nmi, sysenter, count, syscall32};
-    static_assert(kinds[PV_CALLBACKTYPE_NMI] == nmi && kinds[PV_CALLBACKTYPE_SYSCALL32] == syscall32);
+    constexpr CallbackKind kinds[] = {event, failsafe, syscall, count,
+                                      nmi,   sysenter, count,   syscall32}; // by CALLBACKTYPE
     if (type >= std::size(kinds) || kinds[type] == count) return Error::enosys;
     return kinds[type];
 }

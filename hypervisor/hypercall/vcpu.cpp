@@ -62,8 +62,7 @@ Result<> run(Vcpu& caller, std::uint32_t cmd, Vcpu& target, GuestVa arg)
     case PV_VCPUOP_INITIALISE: return initialise(target, arg);
     case PV_VCPUOP_UP: return target.up();
     case PV_VCPUOP_DOWN: return down(target);
-    case PV_VCPUOP_SET_PERIODIC_TIMER:
-        return target.set_periodic(TRY(guest::In<pv_vcpu_set_periodic_timer>{arg}.read()).period_ns);
+    case PV_VCPUOP_SET_PERIODIC_TIMER: return target.set_periodic(TRY(guest::In<Nanoseconds>{arg}.read()));
     case PV_VCPUOP_STOP_PERIODIC_TIMER: target.stop_periodic(); return Ok{};
     case PV_VCPUOP_SET_SINGLESHOT_TIMER: return set_singleshot(caller, target, arg);
     case PV_VCPUOP_STOP_SINGLESHOT_TIMER:
@@ -72,10 +71,8 @@ Result<> run(Vcpu& caller, std::uint32_t cmd, Vcpu& target, GuestVa arg)
         return Ok{};
     case PV_VCPUOP_GET_RUNSTATE_INFO: return guest::Out<pv_vcpu_runstate_info>{arg}.write(domain::runstate_now(target));
     case PV_VCPUOP_REGISTER_VCPU_INFO: return register_info(caller, target, arg);
-    case PV_VCPUOP_REGISTER_RUNSTATE_MEMORY_AREA:
-        return target.register_runstate(GuestVa{TRY(guest::In<pv_vcpu_register_memory_area>{arg}.read()).addr});
-    case PV_VCPUOP_REGISTER_VCPU_TIME_MEMORY_AREA:
-        return target.register_time(GuestVa{TRY(guest::In<pv_vcpu_register_memory_area>{arg}.read()).addr});
+    case PV_VCPUOP_REGISTER_RUNSTATE_MEMORY_AREA: return target.register_runstate(TRY(guest::In<GuestVa>{arg}.read()));
+    case PV_VCPUOP_REGISTER_VCPU_TIME_MEMORY_AREA: return target.register_time(TRY(guest::In<GuestVa>{arg}.read()));
     default: return Error::enosys;
     }
 }

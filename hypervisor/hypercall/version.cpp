@@ -40,8 +40,7 @@ Return features(Vcpu& v, GuestVa arg)
     info.submap = bit(PV_XENFEAT_MMU_PT_UPDATE_PRESERVE_AD) | bit(PV_XENFEAT_HIGHMEM_ASSIST) |
                   bit(PV_XENFEAT_GNTTAB_MAP_AVAIL_BITS) | bit(PV_XENFEAT_MEMORY_OP_VNODE_SUPPORTED) |
                   bit(PV_XENFEAT_DIRECT_MAPPED);
-    if ((v.policy().vm_assist.load(Order::relaxed) & bit(PV_VMASST_TYPE_PAE_EXTENDED_CR3)) != 0)
-        info.submap |= bit(PV_XENFEAT_PAE_PGDIR_ABOVE_4GB);
+    if (v.policy().assists(PV_VMASST_TYPE_PAE_EXTENDED_CR3)) info.submap |= bit(PV_XENFEAT_PAE_PGDIR_ABOVE_4GB);
     if (v.domain().is_hardware_domain()) info.submap |= bit(PV_XENFEAT_DOM0);
     return answer(arg, info);
 }
@@ -63,14 +62,12 @@ Return xen_version(Vcpu& v, std::uint32_t cmd, GuestVa arg)
     }
     case PV_XENVER_CAPABILITIES: return answer_text<PV_CAPABILITIES_INFO_LEN>(arg, "xen-3.0-x86_64 ");
     case PV_XENVER_CHANGESET: return answer_text<PV_CHANGESET_INFO_LEN>(arg, "unavailable");
-    case PV_XENVER_PLATFORM_PARAMETERS: return answer(arg, pv_platform_parameters{PV_HYPERVISOR_VIRT_START});
+    case PV_XENVER_PLATFORM_PARAMETERS: return answer(arg, std::uint64_t{PV_HYPERVISOR_VIRT_START});
     case PV_XENVER_GET_FEATURES: return features(v, arg);
     case PV_XENVER_PAGESIZE: return page_size;
     case PV_XENVER_GUEST_HANDLE: {
-        pv_domain_handle h{};
         const cpu::Guard guard{v.domain().lock()};
-        __builtin_memcpy(h.a, v.domain().handle.data(), sizeof h.a);
-        return answer(arg, h);
+        return answer(arg, v.domain().handle);
     }
     case PV_XENVER_COMMANDLINE:
         return answer_text<PV_COMMANDLINE_LEN>(arg, v.domain().is_hardware_domain() ? options.command_line : "");

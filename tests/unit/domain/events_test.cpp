@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Event channels: binding rules, delivery bits, and what is left when one side goes away.
+#include "tests/abi.h"
 #include "tests/unit/domain/world.hpp"
 
 using namespace hv;

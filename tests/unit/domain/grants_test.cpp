@@ -2,8 +2,7 @@
 //
 // Grants between domains: what the shared entry shows while a frame is mapped or copied, which references are held,
 // and what a granter or mapper that breaks the rules can and cannot do.
-#include "domain/audit.hpp"
-#include "domain/grant_copy.hpp"
+#include "domain/console.hpp"
 #include "domain/grant_map.hpp"
 #include "mm/pte.hpp"
 #include "mm/update.hpp"

@@ -52,7 +52,7 @@ TEST_F(Pirqs, ALevelLineStaysBlockedUntilItsEnd)
     const Pirq p = ok(map_gsi(d0(), 11));
     EXPECT_EQ(p.raw(), 11u);
     EXPECT_TRUE(arch::host::state().gsis[11].masked);
-    const EventPort port = ok(d0().events.bind_pirq(p, Sharing::shared));
+    const EventPort port = ok(d0().events.bind_pirq(p));
     EXPECT_FALSE(arch::host::state().gsis[11].masked);
     EXPECT_EQ(ok(pirq_status(p)), unsigned{PV_XENIRQSTAT_NEEDS_EOI});
     arch::host::raise_gsi(11);
@@ -72,8 +72,8 @@ TEST_F(Pirqs, AnEdgeLineNeedsNoEnd)
 {
     ok(setup_gsi(1, arch::Trigger::edge, arch::Polarity::high));
     const Pirq p = ok(map_gsi(d0(), 1));
-    const EventPort port = ok(d0().events.bind_pirq(p, Sharing::exclusive));
-    EXPECT_EQ(d0().events.bind_pirq(p, Sharing::exclusive).error(), Error::eexist);
+    const EventPort port = ok(d0().events.bind_pirq(p));
+    EXPECT_EQ(d0().events.bind_pirq(p).error(), Error::eexist);
     EXPECT_EQ(ok(pirq_status(p)), 0u);
     for (int i = 0; i < 3; ++i) {
         arch::host::raise_gsi(1);
@@ -86,7 +86,7 @@ TEST_F(Pirqs, AnEdgeLineNeedsNoEnd)
 TEST_F(Pirqs, LinesTheHypervisorKeepsOrNobodyHas)
 {
     const Pirq console = ok(map_gsi(d0(), 4));
-    EXPECT_EQ(d0().events.bind_pirq(console, Sharing::shared).error(), Error::ebusy);
+    EXPECT_EQ(d0().events.bind_pirq(console).error(), Error::ebusy);
     arch::host::state().gsis[4].masked = false; // as the hypervisor has it
     ok(unmap_pirq(d0(), console));
     EXPECT_FALSE(arch::host::state().gsis[4].masked);
@@ -100,7 +100,7 @@ TEST_F(Pirqs, LinesTheHypervisorKeepsOrNobodyHas)
     const Pirq p = ok(map_gsi(d0(), 5));
     EXPECT_EQ(map_gsi(*g.domain, 5).error(), Error::ebusy);
     EXPECT_EQ(unmap_pirq(*g.domain, p).error(), Error::einval);
-    EXPECT_EQ(g.events().bind_pirq(p, Sharing::shared).error(), Error::einval);
+    EXPECT_EQ(g.events().bind_pirq(p).error(), Error::einval);
     ok(unmap_pirq(d0(), p));
 }
 
@@ -116,7 +116,7 @@ TEST_F(Pirqs, PlainMsi)
     EXPECT_EQ(config(0x50) >> 20 & 7, 0u) << "one message";
     EXPECT_EQ(config(0x50) >> 16 & 1, 0u) << "enabling it is the domain's";
     EXPECT_EQ(map_msi(d0(), {sbdf, 0, 0}).error(), Error::ebusy);
-    const EventPort port = ok(d0().events.bind_pirq(p, Sharing::exclusive));
+    const EventPort port = ok(d0().events.bind_pirq(p));
     arch::host::raise_msi(p.raw());
     EXPECT_TRUE(pending(port));
     ok(d0().events.close(port));

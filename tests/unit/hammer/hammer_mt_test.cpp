@@ -4,7 +4,7 @@
 // data race, no failed ASSERT, and the auditor finds every count right, while they run and afterwards. Each hypercall
 // there is must have succeeded. HAMMER_SECONDS says how long (`make hammer T=600`).
 #include "caller.hpp"
-#include "domain/audit.hpp"
+#include "domain/console.hpp"
 #include "hypercall/table.hpp"
 #include "mm/update.hpp"
 #include <chrono>

@@ -3,7 +3,7 @@
 // Hypercalls as a guest makes them: registers in, `syscall`, registers out, on a running domain of the fake machine.
 #pragma once
 #include "guest/guest_ptr.hpp"
-#include "hypercall/dispatch.hpp"
+#include "hypercall/table.hpp"
 #include "pv-abi/hypercall.h"
 #include "tests/unit/domain/world.hpp"
 

@@ -153,11 +153,7 @@ struct pv_domctl_scheduler_op {
     uint32_t cmd;
     union {
         PV_ARM(struct pv_domctl_sched_credit, credit, 16);
-        struct {
-            uint64_t vcpus;
-            uint32_t nr_vcpus;
-            uint32_t padding;
-        } v;
+        uint64_t words[2];
     } u;
 };
 PV_CHECK_SIZE(pv_domctl_scheduler_op, 24);

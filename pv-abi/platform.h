@@ -6,12 +6,9 @@
 
 #define PV_XENPF_INTERFACE_VERSION 0x03000001
 
-#define PV_XENPF_FIRMWARE_INFO 50
 #define PV_XENPF_ENTER_ACPI_SLEEP 51
 #define PV_XENPF_GET_CPUINFO 55
 #define PV_XENPF_SETTIME64 62
-
-#define PV_FW_DISK_INFO 1
 
 #define PV_PCPU_FLAGS_ONLINE 0x1
 #define PV_PCPU_FLAGS_INVALID 0x2
@@ -25,16 +22,6 @@ struct pv_xenpf_settime64 {
     uint64_t system_time;
 };
 PV_CHECK_SIZE(pv_xenpf_settime64, 24);
-
-struct pv_xenpf_firmware_info {
-    uint32_t type;
-    uint32_t index;
-    union {
-        PV_ARM(uint8_t, kbd_shift_flags, 32);
-        uint64_t words[4];
-    } u;
-};
-PV_CHECK_SIZE(pv_xenpf_firmware_info, 40);
 
 struct pv_xenpf_enter_acpi_sleep {
     uint16_t val_a;
@@ -58,7 +45,6 @@ struct pv_platform_op {
     uint32_t interface_version;
     union {
         PV_ARM(struct pv_xenpf_settime64, settime64, 128);
-        PV_ARM(struct pv_xenpf_firmware_info, firmware_info, 128);
         PV_ARM(struct pv_xenpf_enter_acpi_sleep, enter_acpi_sleep, 128);
         PV_ARM(struct pv_xenpf_pcpuinfo, pcpu_info, 128);
         uint64_t words[16];

@@ -16,8 +16,6 @@ Result<> control_system(pv_sysctl& op);
 
 /// What getdomaininfo and getdomaininfolist tell of @p d.
 void describe(Domain& d, pv_domctl_getdomaininfo& info);
-/// The part of control_domain that is about vCPUs; enosys for the rest.
-Result<> control_vcpu(Domain& d, pv_domctl& op);
 
 /// The scheduler's number that toolstacks know and whose knobs, weight and cap, are ours.
 inline constexpr std::uint32_t scheduler_id = PV_SCHEDULER_CREDIT;

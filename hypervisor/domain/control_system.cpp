@@ -23,12 +23,11 @@ Result<> read_console(pv_sysctl_readconsole& q)
     std::uint32_t copied = 0;
     bool at_end = false;
     std::array<char, 256> part; // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
-    while (copied < room) {
+    while (copied < room && !at_end) {
         const std::size_t want = room - copied < part.size() ? room - copied : part.size();
         const log::RingRead r = log::read_ring(position, std::span{part}.first(want));
         position = r.next;
         at_end = r.copied == 0;
-        if (at_end) break;
         TRY(out.write_array(std::span{part}.first(r.copied), copied));
         copied += static_cast<std::uint32_t>(r.copied);
     }

@@ -10,21 +10,20 @@ namespace {
 
 using domain::EventChannels;
 
-/// Writes back @p op with @p made in its @p port; a port that cannot be told to the guest is closed again.
-template <typename T> Return tell(EventChannels& of, EventPort made, std::uint32_t& port, const T& op, GuestVa arg)
+/// Stores @p made where the guest wants it; a port that cannot be told is closed again.
+Return tell(EventChannels& of, EventPort made, GuestVa at)
 {
-    port = made.raw();
-    const Result<> told = guest::Out<T>{arg}.write(op);
+    const Result<> told = guest::Out<EventPort>{at}.write(made);
     if (!told.ok()) static_cast<void>(of.close(made).ok()); // it was there a moment ago
     return in_rax(told);
 }
 
 Return alloc_unbound(Vcpu& v, GuestVa arg)
 {
-    auto op = TRY(guest::In<pv_evtchn_alloc_unbound>{arg}.read());
+    const auto op = TRY(guest::In<pv_evtchn_alloc_unbound>{arg}.read());
     const Subject d = TRY(Subject::resolve(DomainId{op.dom}, v));
     const DomainId remote = op.remote_dom == PV_DOMID_SELF ? v.domain().id() : DomainId{op.remote_dom};
-    return tell(d->events, TRY(d->events.alloc_unbound(remote)), op.port, op, arg);
+    return tell(d->events, TRY(d->events.alloc_unbound(remote)), arg + offsetof(pv_evtchn_alloc_unbound, port));
 }
 
 Return status(Vcpu& v, GuestVa arg)
@@ -39,10 +38,10 @@ Return status(Vcpu& v, GuestVa arg)
 Return bind_interdomain(Vcpu& v, GuestVa arg)
 {
     EventChannels& events = v.domain().events;
-    auto op = TRY(guest::In<pv_evtchn_bind_interdomain>{arg}.read());
+    const auto op = TRY(guest::In<pv_evtchn_bind_interdomain>{arg}.read());
     const domain::DomainRef remote = TRY(domain::resolve(DomainId{op.remote_dom}, v));
     const EventPort port = TRY(events.bind_interdomain(*remote, EventPort{op.remote_port}));
-    return tell(events, port, op.local_port, op, arg);
+    return tell(events, port, arg + offsetof(pv_evtchn_bind_interdomain, local_port));
 }
 
 } // namespace
@@ -60,16 +59,16 @@ Return event_channel_op(Vcpu& v, std::uint32_t cmd, GuestVa arg)
     }
     case PV_EVTCHNOP_BIND_INTERDOMAIN: return bind_interdomain(v, arg);
     case PV_EVTCHNOP_BIND_VIRQ: {
-        auto op = TRY(guest::In<pv_evtchn_bind_virq>{arg}.read());
-        return tell(events, TRY(events.bind_virq(op.virq, VcpuId{op.vcpu})), op.port, op, arg);
+        const auto op = TRY(guest::In<pv_evtchn_bind_virq>{arg}.read());
+        return tell(events, TRY(events.bind_virq(op.virq, VcpuId{op.vcpu})), arg + offsetof(pv_evtchn_bind_virq, port));
     }
     case PV_EVTCHNOP_BIND_IPI: {
-        auto op = TRY(guest::In<pv_evtchn_bind_ipi>{arg}.read());
-        return tell(events, TRY(events.bind_ipi(VcpuId{op.vcpu})), op.port, op, arg);
+        const auto op = TRY(guest::In<pv_evtchn_bind_ipi>{arg}.read());
+        return tell(events, TRY(events.bind_ipi(VcpuId{op.vcpu})), arg + offsetof(pv_evtchn_bind_ipi, port));
     }
     case PV_EVTCHNOP_BIND_PIRQ: { // no line is ever shared, whatever its flags say
-        auto op = TRY(guest::In<pv_evtchn_bind_pirq>{arg}.read());
-        return tell(events, TRY(events.bind_pirq(Pirq{op.pirq})), op.port, op, arg);
+        const auto op = TRY(guest::In<pv_evtchn_bind_pirq>{arg}.read());
+        return tell(events, TRY(events.bind_pirq(Pirq{op.pirq})), arg + offsetof(pv_evtchn_bind_pirq, port));
     }
     case PV_EVTCHNOP_ALLOC_UNBOUND: return alloc_unbound(v, arg);
     case PV_EVTCHNOP_STATUS: return status(v, arg);

@@ -12,10 +12,10 @@ namespace {
 template <typename T> Result<T> fetch(GuestVa arg) { return guest::In<T>{arg}.read(); }
 
 /// A record that must be there, but tells nothing that is needed.
-template <std::size_t Bytes> Result<> note(GuestVa arg)
+Result<> note(GuestVa arg, std::size_t bytes)
 {
-    const auto read = fetch<std::array<std::uint8_t, Bytes>>(arg);
-    return read.ok() ? Ok{} : Result<>{read.error()};
+    std::array<std::uint8_t, 16> record{};
+    return guest::In<std::uint8_t>{arg}.read_array(std::span{record}.first(bytes));
 }
 
 template <typename T> Result<> answer(GuestVa arg, const T& value) { return guest::Out<T>{arg}.write(value); }
@@ -99,12 +99,12 @@ Result<> physdev_op(Vcpu& v, std::uint32_t cmd, GuestVa arg)
     }
     case PV_PHYSDEVOP_UNMAP_PIRQ: return unmap(v, TRY(fetch<pv_physdev_unmap_pirq>(arg)));
     case PV_PHYSDEVOP_EOI: return domain::pirq_eoi(TRY(fetch<Pirq>(arg)));
-    case PV_PHYSDEVOP_PCI_DEVICE_ADD: return note<12>(arg);
+    case PV_PHYSDEVOP_PCI_DEVICE_ADD: return note(arg, 12);
     case PV_PHYSDEVOP_PCI_DEVICE_REMOVE:
     case PV_PHYSDEVOP_PREPARE_MSIX:
-    case PV_PHYSDEVOP_RELEASE_MSIX: return note<4>(arg);
-    case PV_PHYSDEVOP_PCI_MMCFG_RESERVED: return note<16>(arg);
-    case PV_PHYSDEVOP_DBGP_OP: return note<6>(arg); // no USB debug port is in use
+    case PV_PHYSDEVOP_RELEASE_MSIX: return note(arg, 4);
+    case PV_PHYSDEVOP_PCI_MMCFG_RESERVED: return note(arg, 16);
+    case PV_PHYSDEVOP_DBGP_OP: return note(arg, 6); // no USB debug port is in use
     default: return Error::enosys;
     }
 }

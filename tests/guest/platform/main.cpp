@@ -28,11 +28,10 @@ void check_platform()
     long rc = platform(op, PV_XENPF_GET_CPUINFO);
     expect(rc < 0 || (op.u.pcpu_info.flags & PV_PCPU_FLAGS_INVALID) != 0, "an absent CPU is invalid");
     op = {};
-    op.u.firmware_info.type = PV_FW_EFI_INFO;
+    op.u.words[0] = PV_FW_EFI_INFO;
     expect_rc(platform(op, PV_XENPF_FIRMWARE_INFO), -38, "no EFI on this machine");
     op = {};
-    op.u.firmware_info.type = PV_FW_DISK_INFO;
-    op.u.firmware_info.index = 77;
+    op.u.words[0] = PV_FW_DISK_INFO | 77ULL << 32; // type and index
     rc = platform(op, PV_XENPF_FIRMWARE_INFO);
     expect(rc == -3 || rc == -38, "the end of the disk list");
     op = {};

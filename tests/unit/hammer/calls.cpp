@@ -4,15 +4,7 @@
 // one that may well succeed.
 #include "calls.hpp"
 #include "cpu/clock.hpp"
-#include "pv-abi/console.h"
-#include "pv-abi/event.h"
-#include "pv-abi/grant.h"
-#include "pv-abi/hypercall.h"
-#include "pv-abi/memory.h"
-#include "pv-abi/mmu.h"
-#include "pv-abi/sched.h"
-#include "pv-abi/vcpu.h"
-#include "pv-abi/version.h"
+#include "tests/abi.h"
 
 namespace hv::hammer {
 namespace {
@@ -200,11 +192,11 @@ void event_channel_op(Caller& c)
     case 2: return op(PV_EVTCHNOP_BIND_IPI, pv_evtchn_bind_ipi{vcpu, 0});
     case 3: return op(PV_EVTCHNOP_BIND_VIRQ, pv_evtchn_bind_virq{c.below(4), c.number, 0});
     case 4:
-    case 5: return op(PV_EVTCHNOP_CLOSE, pv_evtchn_close{port + c.below(4) * 8});
+    case 5: return op(PV_EVTCHNOP_CLOSE, pv_evtchn_port{port + c.below(4) * 8});
     case 6: return op(PV_EVTCHNOP_STATUS, pv_evtchn_status{PV_DOMID_SELF, 0, port, 0, 0, {}});
     case 7: return op(PV_EVTCHNOP_BIND_VCPU, pv_evtchn_bind_vcpu{port, vcpu});
-    case 8: return op(PV_EVTCHNOP_UNMASK, pv_evtchn_unmask{port});
-    default: return op(PV_EVTCHNOP_SEND, pv_evtchn_send{port});
+    case 8: return op(PV_EVTCHNOP_UNMASK, pv_evtchn_port{port});
+    default: return op(PV_EVTCHNOP_SEND, pv_evtchn_port{port});
     }
 }
 void vcpu_op(Caller& c)

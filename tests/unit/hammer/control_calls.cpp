@@ -41,8 +41,8 @@ void create_and_destroy(Caller& c)
     c.afterwards = [&c](bool success) {
         if (!success) return;
         const DomainId made{c.at<pv_domctl>(0).domain};
-        c.owed.emplace_back([made](Caller& me) { control(me, PV_DOMCTL_MAX_VCPUS, made).u.max_vcpus.max = 2; });
-        c.owed.emplace_back([made](Caller& me) { control(me, PV_DOMCTL_MAX_MEM, made).u.max_mem.max_memkb = 64; });
+        c.owed.emplace_back([made](Caller& me) { control(me, PV_DOMCTL_MAX_VCPUS, made).u.max_vcpus = 2; });
+        c.owed.emplace_back([made](Caller& me) { control(me, PV_DOMCTL_MAX_MEM, made).u.max_mem = 64; });
         c.owed.emplace_back([made](Caller& me) { control(me, PV_DOMCTL_DESTROYDOMAIN, made); });
     };
 }
@@ -148,13 +148,12 @@ void physdev_op(Caller& c)
     const auto op = [&c](std::uint32_t cmd, const auto& arg) { c.call(PV_HYPERCALL_PHYSDEV_OP, cmd, c.put(0, arg)); };
     const std::int32_t gsi = static_cast<std::int32_t>(5 + c.below(8));
     const auto irq = static_cast<std::uint32_t>(gsi);
-    switch (c.below(5)) {
+    switch (c.below(4)) {
     case 0: return op(PV_PHYSDEVOP_SETUP_GSI, pv_physdev_setup_gsi{gsi, 1, 1, 0});
     case 1:
         return op(PV_PHYSDEVOP_MAP_PIRQ,
                   pv_physdev_map_pirq{PV_DOMID_SELF, 0, PV_MAP_PIRQ_TYPE_GSI, gsi, gsi, 0, 0, 0, 0, 0});
     case 2: return op(PV_PHYSDEVOP_IRQ_STATUS_QUERY, pv_physdev_irq_status_query{irq, 0});
-    case 3: return op(PV_PHYSDEVOP_GET_FREE_PIRQ, pv_physdev_get_free_pirq{0, 0});
     default: return op(PV_PHYSDEVOP_EOI, pv_physdev_eoi{irq});
     }
 }

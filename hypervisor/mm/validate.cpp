@@ -69,16 +69,16 @@ Result<> validate_entries(Mfn m, unsigned level, const MemoryOwner& owner, Work&
     const unsigned start = info.partial;
     unsigned present = info.present;
     for (unsigned i = next_present(w.data(), start); i < pte::entries; i = next_present(w.data(), i + 1)) {
-        if (pte::is_hypervisor_slot(level, i)) continue;
-        if (level > 1 && i != start && work.exhausted()) {
-            record_progress(m, i, present);
-            return Error::restart;
-        }
         const std::uint64_t entry = w[i];
         if (level == 1 && !owner.dying() && level1::take(entry, owner.id())) [[likely]] {
             w[i] = entry | pte::user;
             ++present;
             continue;
+        }
+        if (pte::is_hypervisor_slot(level, i)) continue;
+        if (level > 1 && i != start && work.exhausted()) {
+            record_progress(m, i, present);
+            return Error::restart;
         }
         const Result<std::uint64_t> taken = take_entry(level, entry, {*self, *self}, work);
         if (!taken.ok()) {

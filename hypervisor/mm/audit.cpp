@@ -46,9 +46,8 @@ void Audit::page_ref(Mfn m)
 
 void Audit::type_ref(Mfn m)
 {
-    if (!is_ram(m)) return;
-    ++expected_[m.raw()].refs;
-    ++expected_[m.raw()].types;
+    page_ref(m);
+    if (is_ram(m)) ++expected_[m.raw()].types;
 }
 
 /// What the entries of a table that is valid, or partly so, hold.

@@ -1,17 +1,41 @@
 // SPDX-License-Identifier: MIT
 //
-// The frame table and plain references. A frame is alive while its reference count is not zero; it is looked at
-// again for its owner after the count was raised, because it may have changed hands in between.
+// The frame table, the registry of owners (a plain table, written at birth and death of a domain, read without a lock),
+// where the machine-to-physical table lies, and plain references. A frame is alive while its reference count is not
+// zero; it is looked at again for its owner after the count was raised, because it may have changed hands in between.
 #include "mm/frame.hpp"
 #include "arch/arch.hpp"
 #include "mm/held_frame.hpp"
+#include "mm/m2p.hpp"
+#include "mm/pte.hpp"
 #include "mm/shared_page.hpp"
 #include "mm/types.hpp"
+#include "mm/window.hpp"
 
 namespace hv::mm {
 
 constinit Frame* detail::frames = nullptr;
 constinit Mfn detail::frames_end{0};
+
+static Atomic<MemoryOwner*> owners[PV_DOMID_MASK + 1];
+
+MemoryOwner::MemoryOwner(DomainId id, Privilege privilege) : id_{id}, privilege_{privilege}
+{
+    ASSERT(id.raw() < PV_DOMID_FIRST_RESERVED);
+    MemoryOwner* const before = owners[id.raw()].exchange(this, Order::acq_rel);
+    ASSERT(before == nullptr);
+}
+
+MemoryOwner::~MemoryOwner()
+{
+    ASSERT(held() == 0);
+    owners[id_.raw()].store(nullptr, Order::release);
+}
+
+MemoryOwner* find_owner(DomainId id)
+{
+    return id.raw() > PV_DOMID_MASK ? nullptr : owners[id.raw()].load(Order::acquire);
+}
 
 void set_frame_table(Frame* table, Mfn end)
 {
@@ -100,6 +124,19 @@ void drop_type(Mfn m)
 {
     Work work;
     drop_type(m, work);
+}
+
+Result<Mfn> m2p_extent(std::uint64_t index)
+{
+    constexpr std::uint64_t extent = 1ULL << 21;
+    if (index * extent >= frame_table_end().raw() * sizeof(std::uint64_t)) return Error::enoent;
+    const std::uint64_t va = PV_MACH2PHYS_VIRT_START + index * extent;
+    std::uint64_t entry = arch::hypervisor_root_entries()[0];
+    for (unsigned level = 3; level >= 2; --level) {
+        if (!pte::is_present(entry) || !is_ram(pte::frame_of(entry))) return Error::enoent;
+        entry = FrameWindow<std::uint64_t>{pte::frame_of(entry)}[pte::index_of(va, level)];
+    }
+    return pte::is_present(entry) ? Result<Mfn>{pte::frame_of(entry)} : Error::enoent;
 }
 
 } // namespace hv::mm

@@ -124,7 +124,9 @@ Result<> lock_frame_slow(Frame& f, DomainId owner)
 {
     std::uint64_t old = f.info.load(Order::relaxed);
     while (static_cast<std::uint16_t>(old) == owner.raw()) {
-        if ((old & lock_bit) == 0 && f.info.compare_exchange(old, old | lock_bit, Order::acquire)) return Ok{};
+        if ((old & FrameInfo::locked_bit) == 0 &&
+            f.info.compare_exchange(old, old | FrameInfo::locked_bit, Order::acquire))
+            return Ok{};
         arch::relax();
         old = f.info.load(Order::relaxed);
     }

@@ -27,7 +27,6 @@ void set_frame_table(Frame* table, Mfn end);
 /// A plain reference, SharedPages included.
 Result<> take_page(Mfn m, const MemoryOwner& owner);
 
-inline constexpr std::uint64_t lock_bit = FrameInfo::locked_bit;
 /// Waits for the lock of a frame of @p owner; einval if it is not.
 Result<> lock_frame_slow(Frame& f, DomainId owner);
 /// Locks a frame while it is @p owner's; einval if it is not. Spins: holders are short and never wait for interrupts.
@@ -36,8 +35,8 @@ inline Result<> lock_frame(Mfn m, DomainId owner)
     if (m >= frame_table_end()) return Error::einval;
     Frame& f = frame(m);
     std::uint64_t old = f.info.load(Order::relaxed);
-    const bool free = static_cast<std::uint16_t>(old) == owner.raw() && (old & lock_bit) == 0;
-    if (free && f.info.compare_exchange(old, old | lock_bit, Order::acquire)) [[likely]]
+    const bool free = static_cast<std::uint16_t>(old) == owner.raw() && (old & FrameInfo::locked_bit) == 0;
+    if (free && f.info.compare_exchange(old, old | FrameInfo::locked_bit, Order::acquire)) [[likely]]
         return Ok{};
     return lock_frame_slow(f, owner);
 }
@@ -55,8 +54,8 @@ inline void unlock_frame(Mfn m, std::int32_t present)
 {
     // One addition clears the lock bit and moves the count: present is in [0, 512] before and after.
     const auto delta = static_cast<std::uint64_t>(static_cast<std::int64_t>(present)) << 30;
-    const std::uint64_t before = frame(m).info.fetch_add(delta - lock_bit, Order::release);
-    ASSERT((before & lock_bit) != 0);
+    const std::uint64_t before = frame(m).info.fetch_add(delta - FrameInfo::locked_bit, Order::release);
+    ASSERT((before & FrameInfo::locked_bit) != 0);
 }
 
 /// Must a change of a frame's type from @p from wait until no CPU has a translation made under the old one? Writable:

@@ -87,8 +87,13 @@ void free_frames_at(Mfn first)
     const FrameInfo info = frame(first).details();
     ASSERT(info.owner == hypervisor_id);
     const std::uint64_t count = 1ULL << info.order;
-    for (std::uint64_t i = 0; i < count; ++i)
-        describe(first + i, {.owner = free_id}, 0); // no guest could map it
+    // No guest could map it, but a lookup that learns only now whose it is may hold a reference for a moment.
+    const auto forget = [](FrameState& s) { return std::exchange(s, FrameState{}).refs == 1; };
+    for (std::uint64_t i = 0; i < count; ++i) {
+        while (!change_state(frame(first + i), forget))
+            arch::relax();
+        frame(first + i).info.store(FrameInfo{.owner = free_id}.encode(), Order::relaxed);
+    }
     hypervisor_used.fetch_sub(count, Order::relaxed);
     give_back(first, info.order);
 }

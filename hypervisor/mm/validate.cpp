@@ -104,23 +104,18 @@ Result<> release_entries(Mfn m, unsigned level, Work& work)
     unsigned present = info.present;
     unsigned i = info.partial;
     if (level == 1) (void)work.spend(static_cast<std::int32_t>(present));
-    while (i > 0 && present > 0) {
+    for (; i > 0 && present > 0; --i) {
         const std::uint64_t entry = w[i - 1];
+        if (!pte::is_present(entry) || pte::is_hypervisor_slot(level, i - 1)) continue;
         if (level == 1) {
-            if (pte::is_present(entry)) level1::drop(entry, *mapper), --present;
-            --i;
-            continue;
-        }
-        if (pte::is_present(entry) && !pte::is_hypervisor_slot(level, i - 1)) {
-            const bool stop = work.exhausted() && i != info.partial;
-            if (stop || !drop_entry(level, entry, *mapper, work).ok()) {
-                record_progress(m, i, present);
-                return Error::restart;
-            }
-            --present;
+            level1::drop(entry, *mapper);
+        } else if ((work.exhausted() && i != info.partial) || !drop_entry(level, entry, *mapper, work).ok()) {
+            record_progress(m, i, present);
+            return Error::restart;
+        } else {
             (void)work.spend();
         }
-        --i;
+        --present;
     }
     ASSERT(present == 0);
     record_progress(m, 0, 0);

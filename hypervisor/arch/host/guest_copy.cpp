@@ -50,10 +50,15 @@ template <typename Move> std::size_t for_each_piece(std::uint64_t va, std::size_
 }
 
 /// Guests on other CPUs may do to the same bytes what they like.
+void store_racing(std::byte* to, std::byte value)
+{
+    __atomic_store_n(reinterpret_cast<unsigned char*>(to), static_cast<unsigned char>(value), __ATOMIC_RELAXED);
+}
 void copy_racing(std::byte* to, const std::byte* from, std::size_t n)
 {
     for (std::size_t i = 0; i < n; ++i)
-        __atomic_store_n(to + i, __atomic_load_n(from + i, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+        store_racing(to + i,
+                     std::byte{__atomic_load_n(reinterpret_cast<const unsigned char*>(from + i), __ATOMIC_RELAXED)});
 }
 
 } // namespace
@@ -82,7 +87,7 @@ std::size_t clear_guest(GuestVa dst, std::size_t bytes)
 {
     return for_each_piece(dst.raw(), bytes, Access::write, [](std::byte* at, std::size_t, std::size_t n) {
         for (std::size_t i = 0; i < n; ++i)
-            __atomic_store_n(at + i, std::byte{}, __ATOMIC_RELAXED);
+            store_racing(at + i, std::byte{});
     });
 }
 

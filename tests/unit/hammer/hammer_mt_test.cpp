@@ -15,7 +15,7 @@ extern "C" const char* __tsan_default_suppressions() // NOLINT(bugprone-reserved
 {
     return "race:hv::hypercall::(anonymous namespace)::clear_page\n"
            "race:hv::hypercall::(anonymous namespace)::copy_page\n"
-           "race:hv::domain::copy_grant\n";
+           "race:hv::domain::GrantCopier::copy\n";
 }
 
 namespace hv::hammer {

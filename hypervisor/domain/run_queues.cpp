@@ -13,10 +13,13 @@ namespace hv::domain {
 /// One CPU's scheduling state.
 struct CpuRun {
     CpuRun() : slice{&on_slice} {} // not constexpr: stays out of .data
+    ~CpuRun() {}                   // nor of slice: what lies beside it in its heap may be gone when a host test ends
     static void on_slice(cpu::Timer& t);
     cpu::SpinLock lock{cpu::Rank::scheduler};
     FairQueue queue; ///< Guarded by lock, as the next.
-    cpu::Timer slice;
+    union {
+        cpu::Timer slice;
+    };
     Atomic<std::uint32_t> load;                 ///< queue.load(), for others to look at.
     Atomic<Nanoseconds> balance_at;             ///< No earlier it gives a waiting vCPU away.
     Atomic<Nanoseconds> idle_since, idle_total; ///< idle_since 0: busy.

@@ -2,6 +2,7 @@
 //
 // A guest's store into one of its own L1 tables, which it can only map read-only: done for it as a validated
 // read-modify-write of the whole entry, under the table's lock.
+#include "mm/fast.hpp"
 #include "mm/types.hpp"
 #include "mm/window.hpp"
 
@@ -47,8 +48,7 @@ Result<Mfn> lock_target(Mfn root, GuestVa va, const MemoryOwner& owner)
     if (!pte::is_present(leaf) || pte::is_writable(leaf) || !is_ram(target)) return Error::enoent;
     if (frame(target).current().type != PageType::l1_table) return Error::enoent;
     if (!lock_frame(target, owner.id()).ok()) return Error::enoent;
-    const FrameState s = frame(target).current();
-    if (s.count != 0 && s.type == PageType::l1_table && s.progress == Progress::valid) return target;
+    if (fast::is_valid(frame(target), PageType::l1_table)) return target;
     unlock_frame(target, 0);
     return Error::enoent;
 }

@@ -10,7 +10,7 @@ HV_EXTRA ?=
 HV_CLANG := $(findstring clang,$(CXX))
 # clang's -mgeneral-regs-only refuses the long double that libstdc++'s <array> merely declares
 HV_NOFPU := $(if $(HV_CLANG),-mno-mmx -mno-sse -mno-avx,-mgeneral-regs-only)
-# What runs once at boot, or when an administrator asks for it, is compiled for size.
+# What runs once at boot, when an administrator asks for it, or seldom in a guest, is compiled for size.
 HV_COLD := hypervisor/boot/% hypervisor/base/image/% hypervisor/base/options.o hypervisor/base/log.o hypervisor/domain/events.o \
   $(addprefix hypervisor/mm/,audit.o buddy.o heap.o reservation.o segdesc.o) \
   $(addprefix hypervisor/arch/x86/,acpi.o cmos.o features.o ioapic.o mitigations.o descriptors.o paging.o panic.o pci.o power.o serial.o start_cpus.o time.o vga.o) \

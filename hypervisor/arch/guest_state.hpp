@@ -3,6 +3,7 @@
 // The parts of a vCPU that entry code and hardware know: register frame, hot words the assembly paths read, and the
 // state that is in the CPU while the vCPU runs. Plain data; touched only by the CPU the vCPU is loaded on.
 #pragma once
+#include "base/atomic.hpp"
 #include "base/units.hpp"
 #include "pv-abi/vcpu.h"
 #include <array>
@@ -18,14 +19,20 @@ struct VcpuHot {
     std::uint64_t kernel_root;
     std::uint64_t user_root;
     std::uint64_t kernel_sp;     ///< stack_switch: stack of entries from guest user mode.
+    std::uint64_t frame_top;     ///< Where a frame there ends; non-canonical if that cannot be written.
     std::uint64_t syscall_entry; ///< CALLBACKTYPE_syscall; 0 = not registered.
+    std::uint64_t fault_entry;   ///< Address of the handler of page faults.
+    std::uint64_t event_entry;   ///< CALLBACKTYPE_event; 0 = not registered.
     pv_vcpu_info* info;          ///< Hypervisor mapping of the registered vcpu_info, never null.
-    std::uint8_t kernel_mode;    ///< 1 in guest kernel mode, 0 in guest user mode. Both are ring 3.
-    std::uint8_t fast_paths;     ///< 0 with `fastpath=off`: assembly must decline.
-    std::uint8_t syscall_masks;  ///< The callback was registered with CALLBACKF_mask_events.
-    std::uint8_t pad[5];
+    // Bytes that assembly tests together; those that begin with fast allow it to serve what they name.
+    std::uint8_t fast_faults; ///< Page faults have a handler, and it masks events.
+    std::uint8_t kernel_mode; ///< 1 in guest kernel mode, 0 in guest user mode. Both are ring 3.
+    std::uint8_t fast_calls;
+    std::uint8_t fast_syscalls; ///< System calls have a callback, and it masks events.
+    std::uint8_t pad[4];
     std::uint64_t recent_calls = ~0ULL; ///< Numbers of the last eight hypercalls, the last in the low byte.
     pv_trap_info* traps;                ///< 256 entries, index = vector; address 0 = no handler.
+    Atomic<std::uint64_t> events; ///< Delivered so far. Only its own CPU writes it: no locked instruction is needed.
 };
 
 /// State that moves between memory and hardware at a vCPU switch.

@@ -162,7 +162,7 @@ Result<> vcpu_times(std::uint64_t (&words)[16])
     for (unsigned i = 0; i < 4; ++i)
         words[1 + i] = state.time[i];
     words[5] = on == Vcpu::no_cpu ? ~0ULL : on;
-    words[6] = v->events_delivered.count();
+    words[6] = v->hot.events.load(Order::relaxed);
     words[7] = v->table_updates.count();
     return Ok{};
 }

@@ -9,8 +9,6 @@ namespace hv::guest {
 
 namespace {
 
-constexpr std::size_t fixed_words = 7;
-
 /// Where control goes, and the error code that lies between r11 and rip in the frame.
 struct Entry {
     std::uint64_t address;
@@ -36,20 +34,16 @@ Outcome enter(VcpuState& v, const Entry& e)
     std::uint8_t& mask = v.hot.info->evtchn_upcall_mask;
     const std::uint8_t old_mask = shared::load(&mask);
 
-    std::array<std::uint64_t, fixed_words + 1> frame;
-    std::size_t n = 0;
-    frame[n++] = r.rcx;
-    frame[n++] = r.r11;
-    if (e.error_code) frame[n++] = *e.error_code;
-    frame[n++] = r.rip;
-    frame[n++] = (was_kernel ? r.cs & ~3ULL : r.cs) | std::uint64_t{old_mask} << 32;
-    frame[n++] = visible_flags(v, r.rflags, old_mask);
-    frame[n++] = r.rsp;
-    frame[n++] = r.ss;
-
-    const std::uint64_t sp = ((was_kernel ? r.rsp : v.hot.kernel_sp) & ~15ULL) - n * 8;
-    if (!store_words_to_guest(GuestVa{sp}, std::span{frame.data(), n}).ok())
-        return crash(v, "its kernel stack cannot take a frame");
+    const std::uint64_t cs = (was_kernel ? r.cs & ~3ULL : r.cs) | std::uint64_t{old_mask} << 32;
+    std::array<std::uint64_t, 8> frame{r.rcx, r.rcx, r.r11, r.rip, cs, visible_flags(v, r.rflags, old_mask),
+                                       r.rsp, r.ss};
+    if (e.error_code) {
+        frame[1] = r.r11;
+        frame[2] = *e.error_code;
+    }
+    const std::span used = std::span{frame}.subspan(e.error_code ? 0 : 1);
+    const std::uint64_t sp = ((was_kernel ? r.rsp : v.hot.kernel_sp) & ~15ULL) - used.size_bytes();
+    if (!store_words_to_guest(GuestVa{sp}, used).ok()) return crash(v, "its kernel stack cannot take a frame");
     if (e.mask_events) shared::store(&mask, std::uint8_t{1});
     r.rip = e.address;
     r.rsp = sp;
@@ -88,7 +82,7 @@ Outcome deliver_page_fault(VcpuState& v, std::uint64_t address, std::uint32_t er
 Outcome deliver_event(VcpuState& v)
 {
     if (v.callback(CallbackKind::event).address == 0) return crash(v, "an event has no callback");
-    v.events_delivered.add(1);
+    v.hot.events.store(v.hot.events.load(Order::relaxed) + 1, Order::relaxed);
     return enter_callback(v, CallbackKind::event, 0);
 }
 

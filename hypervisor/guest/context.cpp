@@ -98,7 +98,7 @@ Result<> set_context(VcpuState& v, const pv_vcpu_guest_context& c)
     set_callbacks(v, c);
     v.hot.kernel_mode = kernel;
     v.kernel_ss = c.kernel_ss;
-    v.hot.kernel_sp = c.kernel_sp;
+    v.set_kernel_sp(c.kernel_sp);
     v.virtual_cr4 = c.ctrlreg[4] & cr4_settable;
     v.set_task_switched((c.ctrlreg[0] & cr0_ts) != 0 ? arch::TaskSwitched::set : arch::TaskSwitched::clear);
     v.set_base(PV_SEGBASE_FS, c.fs_base);

@@ -52,7 +52,22 @@ void VcpuState::load()
     arch::write_debug_register(6, cpu.debug[6]); // sticky: the next #DB adds to it
 }
 
-void VcpuState::choose_fast_paths() { hot.fast_paths = options.fastpath && !policy_.sees_iopl() ? 1 : 0; }
+void VcpuState::choose_fast_paths()
+{
+    const pv_trap_info& fault = hot.traps[14];
+    const Callback syscall = callback(CallbackKind::syscall);
+    hot.fault_entry = fault.address;
+    hot.fast_calls = options.fastpath && !policy_.sees_iopl() ? 1 : 0;
+    hot.fast_faults = fault.address != 0 && (fault.flags & PV_TI_IF) != 0 ? hot.fast_calls : 0;
+    hot.fast_syscalls = syscall.address != 0 && syscall.mask_events != 0 ? hot.fast_calls : 0;
+}
+
+void VcpuState::set_kernel_sp(std::uint64_t sp)
+{
+    constexpr std::uint64_t longest_frame = 64, unusable = 1ULL << 63;
+    hot.kernel_sp = sp;
+    hot.frame_top = is_guest_va((sp & ~15ULL) - longest_frame) ? sp & ~15ULL : unusable;
+}
 
 void VcpuState::unload()
 {
@@ -164,9 +179,9 @@ void VcpuState::set_task_switched(arch::TaskSwitched ts)
 void VcpuState::set_callback(CallbackKind k, Callback c)
 {
     callbacks_[static_cast<unsigned>(k)] = c;
-    if (k != CallbackKind::syscall) return;
-    hot.syscall_entry = c.address;
-    hot.syscall_masks = c.mask_events;
+    hot.syscall_entry = callback(CallbackKind::syscall).address;
+    hot.event_entry = callback(CallbackKind::event).address;
+    choose_fast_paths();
 }
 
 } // namespace hv::guest

@@ -70,8 +70,8 @@ public:
     /// Moves the state into / out of the calling CPU (registers, hardware state, root, cpu_info().current and hot).
     void load();
     void unload();
-    /// Decides whether the assembly paths may serve this vCPU: not with `fastpath=off`, nor when its kernel wants to
-    /// see its IOPL in frames. At each load, and when the assist changes.
+    /// Decides what the assembly paths may serve: nothing with `fastpath=off`, or when the kernel wants to see its IOPL
+    /// in frames. At each load, and when the assist, the system-call callback or the page-fault handler changes.
     void choose_fast_paths();
 
     /// Takes over a validated root. A loaded vCPU that uses the replaced root switches at once, so that the old
@@ -108,6 +108,7 @@ public:
     Result<> set_debug_register(unsigned index, std::uint64_t value);
     [[nodiscard]] std::uint64_t debug_register(unsigned index) const { return cpu.debug[index]; }
     void set_task_switched(arch::TaskSwitched ts);
+    void set_kernel_sp(std::uint64_t sp); ///< Any value; where entries from guest user mode put their frame.
 
     [[nodiscard]] Callback callback(CallbackKind k) const { return callbacks_[static_cast<unsigned>(k)]; }
     void set_callback(CallbackKind k, Callback c);
@@ -143,7 +144,7 @@ public:
     private:
         Atomic<std::uint64_t> count_;
     };
-    Tally events_delivered, table_updates;
+    Tally table_updates;
     std::uint64_t kernel_ss = 0; ///< As given to stack_switch; frames always carry the flat selector.
     std::uint64_t virtual_cr4 = 0;
     std::uint8_t iopl = 0; ///< PHYSDEVOP_set_iopl.

@@ -10,7 +10,8 @@ namespace hv::hypercall {
 #define BIND(NUMBER, fn) bind<PV_HYPERCALL_##NUMBER, fn>(t)
 static consteval Table make_table()
 {
-    Table t{};
+    Table t;
+    t.fill(&no_such_call);
     BIND(SET_TRAP_TABLE, set_trap_table);
     BIND(MMU_UPDATE, mmu_update);
     BIND(SET_GDT, set_gdt);

@@ -38,7 +38,7 @@ Result<> set_segment_base(Vcpu& v, std::uint32_t which, std::uint64_t base)
 Result<> stack_switch(Vcpu& v, std::uint64_t ss, std::uint64_t sp)
 {
     v.kernel_ss = ss;
-    v.hot.kernel_sp = sp;
+    v.set_kernel_sp(sp);
     return Ok{};
 }
 

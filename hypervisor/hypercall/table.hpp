@@ -11,42 +11,51 @@
 namespace hv::hypercall {
 
 using Args = std::array<std::uint64_t, 5>;
-/// Called from here and by fast.S: the vCPU and the five argument registers; value in rax, error in edx.
-using Handler = Return (*)(Vcpu&, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t);
+/// Called from here and by fast.S: the five argument registers and the vCPU; value in rax, error in edx.
+using Handler = Return (*)(std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, Vcpu&);
 
 /// Decodes registers into the handler's parameters; narrow integers are truncated, never trusted.
 template <auto Fn> struct Thunk;
 template <typename R, typename... A, R (*Fn)(Vcpu&, A...)> struct Thunk<Fn> {
     static_assert(sizeof...(A) <= 5, "a hypercall has at most five register arguments");
-    static Return call(Vcpu& v, std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d, std::uint64_t e)
+    static Return call(std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d, std::uint64_t e, Vcpu& v)
     {
         const Args args{a, b, c, d, e};
-        return [&]<std::size_t... I>(std::index_sequence<I...>) { return in_rax(Fn(v, static_cast<A>(args[I])...)); }
+        return [&]<std::size_t... I>(std::index_sequence<I...>)->Return
+        {
+            if constexpr (std::same_as<R, Return>)
+                return Fn(v, static_cast<A>(args[I])...);
+            else
+                return in_rax(Fn(v, static_cast<A>(args[I])...));
+        }
         (std::index_sequence_for<A...>{});
     }
 };
 
+inline Return no_such_call(std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, Vcpu&)
+{
+    return Error::enosys;
+}
+
 inline constexpr std::size_t table_size = 64;
-struct Table {
-    std::array<Handler, table_size> handler{}; ///< Null: no such hypercall.
-};
+using Table = std::array<Handler, table_size>;
 extern "C" const Table hypercall_table; ///< In list.cpp.
 
 /// Runs one hypercall; restart may come back, with v.continuation() filled if the arguments changed.
 inline Return dispatch(Vcpu& v, std::uint64_t number, const Args& args)
 {
     v.note_hypercall(static_cast<std::uint8_t>(number));
-    if (number >= table_size || hypercall_table.handler[number] == nullptr) [[unlikely]]
+    if (number >= table_size) [[unlikely]]
         return Error::enosys;
-    return hypercall_table.handler[number](v, args[0], args[1], args[2], args[3], args[4]);
+    return hypercall_table[number](args[0], args[1], args[2], args[3], args[4], v);
 }
 
 void duplicate_hypercall_number(); // never defined: naming it makes a consteval table ill-formed
 
 template <std::uint32_t Number, auto Fn> consteval void bind(Table& t)
 {
-    if (t.handler[Number] != nullptr) duplicate_hypercall_number();
-    t.handler[Number] = &Thunk<Fn>::call;
+    if (t[Number] != &no_such_call) duplicate_hypercall_number();
+    t[Number] = &Thunk<Fn>::call;
 }
 
 } // namespace hv::hypercall

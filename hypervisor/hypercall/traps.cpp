@@ -17,6 +17,7 @@ Result<> set_trap_table(Vcpu& v, GuestVa table)
     const guest::In<pv_trap_info> entries{table};
     if (entries.null()) {
         std::fill_n(v.hot.traps, 256, pv_trap_info{});
+        v.choose_fast_paths();
         return Ok{};
     }
     for (std::uint32_t i = 0; i < entries_per_run; ++i) {
@@ -24,6 +25,7 @@ Result<> set_trap_table(Vcpu& v, GuestVa table)
         if (t.address == 0) return Ok{};
         if (!is_canonical(t.address)) return Error::einval;
         v.hot.traps[t.vector] = t;
+        if (t.vector == 14) v.choose_fast_paths();
     }
     v.set_continuation(table.raw() + entries_per_run * sizeof(pv_trap_info));
     return Error::restart;

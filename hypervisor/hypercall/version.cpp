@@ -45,12 +45,9 @@ Return features(Vcpu& v, GuestVa arg)
     return answer(arg, info);
 }
 
-} // namespace
-
-Return xen_version(Vcpu& v, std::uint32_t cmd, GuestVa arg)
+[[gnu::noinline]] Return other_facts(Vcpu& v, std::uint32_t cmd, GuestVa arg)
 {
     switch (cmd) {
-    case PV_XENVER_VERSION: return abi_version;
     case PV_XENVER_EXTRAVERSION: return answer_text<PV_EXTRAVERSION_LEN>(arg, ".0-parapet");
     case PV_XENVER_COMPILE_INFO: {
         pv_compile_info c{};
@@ -74,6 +71,15 @@ Return xen_version(Vcpu& v, std::uint32_t cmd, GuestVa arg)
     case PV_XENVER_BUILD_ID: return Error::enodata; // images carry none
     default: return Error::enosys;
     }
+}
+
+} // namespace
+
+/// Linux asks for the version when it only wants its pending events delivered.
+Return xen_version(Vcpu& v, std::uint32_t cmd, GuestVa arg)
+{
+    if (cmd == PV_XENVER_VERSION) return abi_version;
+    return other_facts(v, cmd, arg);
 }
 
 } // namespace hv::hypercall

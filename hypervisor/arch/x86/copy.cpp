@@ -45,13 +45,14 @@ bool copy_words(void* dst, const void* src, std::size_t words)
 template <typename T> bool store(GuestVa dst, T v)
 {
     const x86::GuestAccess open;
-    bool good = true;
-    asm volatile inline("1: mov %[v], (%[dst])\n"
-                        "2:\n" ON_FAULT("1b", "xor %k[good], %k[good]", "2b")
-                        : [good] "+r"(good)
-                        : [v] "r"(v), [dst] "r"(dst.raw())
-                        : "memory", "cc");
-    return good;
+    asm goto inline("1: mov %[v], (%[dst])\n" EX_TABLE("1b", "%l[failed]")
+                    :
+                    : [v] "r"(v), [dst] "r"(dst.raw())
+                    : "memory"
+                    : failed);
+    return true;
+failed:
+    return false;
 }
 
 } // namespace
@@ -62,13 +63,14 @@ bool load_words(void* dst, GuestVa src, std::size_t words) { return copy_words(d
 bool load_word(std::uint32_t& v, GuestVa src)
 {
     const x86::GuestAccess open;
-    bool good = true;
-    asm volatile inline("1: mov (%[src]), %[v]\n"
-                        "2:\n" ON_FAULT("1b", "xor %k[good], %k[good]", "2b")
-                        : [good] "+r"(good), [v] "=&r"(v)
-                        : [src] "r"(src.raw())
-                        : "memory", "cc");
-    return good;
+    asm goto inline("1: mov (%[src]), %[v]\n" EX_TABLE("1b", "%l[failed]")
+                    : [v] "=r"(v)
+                    : [src] "r"(src.raw())
+                    : "memory"
+                    : failed);
+    return true;
+failed:
+    return false;
 }
 bool store_words(GuestVa dst, const void* src, std::size_t words) { return copy_words(at(dst), src, words); }
 bool store_word(GuestVa dst, std::uint64_t v) { return store(dst, v); }

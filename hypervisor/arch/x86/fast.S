@@ -20,8 +20,11 @@
 #define T_SS 32
 #define T_HOT (INFO_HOT - REGS_RIP)
 
-#define FAST_USER 0x00010100 /* kernel_mode 0, fast_paths 1, syscall_masks 1 */
-#define FAST_KERNEL 0x0101   /* kernel_mode 1, fast_paths 1 */
+// Bytes of VcpuHot, the first in the low byte: allowed, and the mode.
+#define FAST_CALL 0x0101       /* kernel_mode 1, fast_calls 1 */
+#define FAST_SYSCALL 0x00010100 /* kernel_mode 0, fast_calls 1, fast_syscalls 1 */
+#define FAST_USER_FAULT 0x0001 /* fast_faults 1, kernel_mode 0 */
+#define FAST_KERNEL_FAULT 0x0101
 #define FLAGS_BOUNCE ~0x74500 /* TF DF NT RF VM AC */
 #define FLAGS_TRAP ~0x74100   /* TF NT RF VM AC */
 #define FLAGS_LOADABLE 0x254dd5
@@ -45,104 +48,51 @@
     je \target
     .endm
 
-    // rax = where a frame of \bytes bytes below \sp starts; a guest stack in our 8 TiB leaves for \target.
-    .macro frame_below sp, bytes, target
-    mov \sp, %rax
-    and $-16, %rax
-    sub $\bytes, %rax
-    refuse_own %rax, %rdx, %edx, \target
-    .endm
-
     .text
 // ---- syscall ------------------------------------------------------------------------------------------------
-//   rcx rip, r11 rflags (as in the frame); from guest user mode to the registered callback
+//   rcx rip, r11 rflags (as in the frame)
     .balign 64
     .globl syscall_entry
 syscall_entry:
     mov T_HOT(%rsp), %rcx
-    cmpl $FAST_USER, HOT_KERNEL_MODE(%rcx)
-    je fast_syscall
-    cmpw $FAST_KERNEL, HOT_KERNEL_MODE(%rcx)
-    jne syscall_decline // user mode, too: whatever is in rax, it is no hypercall
+    cmpw $FAST_CALL, HOT_KERNEL_MODE(%rcx)
+    jne syscall_of_user
     cmp $HYPERCALL_IRET, %rax
     je fast_iret
     cmp $HYPERCALLS, %rax
     jae syscall_decline
-    lea hypercall_table(%rip), %r11
-    cmpq $0, (%r11, %rax, 8)
-    jne fast_hypercall
-    mov T_RFLAGS(%rsp), %r11
-syscall_decline:
-    mov T_RIP(%rsp), %rcx
-    slow_entry HV_VECTOR_SYSCALL
-
-#define S 16 /* bytes pushed below T: rax rdx */
-fast_syscall:
-    push %rax
-    push %rdx
-    mov HOT_INFO(%rcx), %rdx
-    cmpb $0, VCPU_INFO_MASK(%rdx) // user mode with events masked: the ordinary path sorts it out
-    jne fast_syscall_decline
-    cmpq $0, HOT_SYSCALL_ENTRY(%rcx)
-    je fast_syscall_decline
-    frame_below HOT_KERNEL_SP(%rcx), 56, fast_syscall_decline
-    mov HOT_KERNEL_ROOT(%rcx), %rdx
-    mov %rdx, %cr3
-    mov S+T_RIP(%rsp), %rdx
-    guarded fast_syscall_decline, mov %rdx, (%rax) // rcx
-    guarded fast_syscall_decline, mov %r11, 8(%rax)
-    guarded fast_syscall_decline, mov %rdx, 16(%rax) // rip
-    guarded fast_syscall_decline, movq $HV_SEL_GUEST_CS64, 24(%rax)
-    guarded fast_syscall_decline, mov %r11, 32(%rax)
-    mov S+T_RSP(%rsp), %rdx
-    guarded fast_syscall_decline, mov %rdx, 40(%rax)
-    guarded fast_syscall_decline, movq $HV_SEL_GUEST_DS, 48(%rax)
-    swapgs // from here on nothing can fail
-    movb $1, HOT_KERNEL_MODE(%rcx)
-    mov HOT_INFO(%rcx), %rdx
-    movb $1, VCPU_INFO_MASK(%rdx)
-    mov HOT_SYSCALL_ENTRY(%rcx), %rdx
-    mov S+T_RIP(%rsp), %rcx
-    mov %rdx, S+T_RIP(%rsp)
-    andq $FLAGS_BOUNCE, S+T_RFLAGS(%rsp)
-    mov %rax, S+T_RSP(%rsp)
-    movq $HV_SEL_GUEST_DS, S+T_SS(%rsp)
-    pop %rdx
-    pop %rax
-    jmp guest_iret
-fast_syscall_decline:
-    pop %rdx
-    pop %rax
-    jmp syscall_decline
-#undef S
 
 // ---- hypercalls ---------------------------------------------------------------------------------------------
-//   rax number, rcx hot, r11 table; r11 and rcx of the guest are dead. The handlers' C++ keeps rbx, rbp, r12 to r15,
-//   but a vCPU switch, a crash report and a preempted call want the whole frame.
-    .balign 16
-fast_hypercall:
+//   rax number, rcx hot. The handlers' C++ keeps rbx, rbp, r12 to r15, but a vCPU switch, a crash report and a
+//   preempted call want the whole frame.
     movq $HV_SEL_GUEST_DS, T_SS(%rsp)
     pushq $0
     movl $HV_VECTOR_SYSCALL, 4(%rsp)
     shlq $8, HOT_RECENT_CALLS(%rcx)
     movb %al, HOT_RECENT_CALLS(%rcx)
-    mov 8+T_RIP(%rsp), %rcx
-    save_registers
-    mov (%r11, %rax, 8), %rax
-    mov REGS_RFLAGS(%rsp), %r11
-    mov %r11, regs_r11(%rsp)
+    push %rdi
+    push %rsi
+    push %rdx
+    pushq 32+T_RIP(%rsp) // rcx
+    push %rax
+    push %r8
+    push %r9
+    push %r10
+    pushq 72+T_RFLAGS(%rsp) // r11
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
     sub $8, %rsp // C++ wants rsp 16-aligned at a call
-    mov %r8, %r9
-    mov %r10, %r8
-    mov %rdx, %rcx
-    mov %rsi, %rdx
-    mov %rdi, %rsi
-    mov 8+INFO_CURRENT(%rsp), %rdi
-    call *%rax
+    lea hypercall_table(%rip), %r11
+    mov %r10, %rcx
+    mov 8+INFO_CURRENT(%rsp), %r9
+    call *(%r11, %rax, 8)
     test %edx, %edx
     jnz hypercall_failed
 hypercall_done:
-    mov %rax, 8+regs_rax(%rsp)
     mov 8+INFO_PERCPU(%rsp), %rcx
     cmpl $0, (%rcx)
     jne hypercall_leave
@@ -150,17 +100,50 @@ hypercall_done:
     mov HOT_INFO(%rcx), %rcx
     cmpb $0, VCPU_INFO_PENDING(%rcx)
     jne hypercall_event
-1:  andl $FLAGS_LOADABLE, 8+REGS_RFLAGS(%rsp) // an iret in a multicall may have brought others
-    orl $FLAGS_ALWAYS, 8+REGS_RFLAGS(%rsp)
+1:  // an iret in a multicall has brought another frame, complete but for rax
     .irp name, rdi, rsi, rdx, rcx, r8, r9, r10, r11
     mov 8+regs_\name(%rsp), %\name
     .endr
     add $(8+REGS_RIP), %rsp
     jmp guest_iret
-hypercall_event:
+hypercall_event: // rax result, rcx vcpu_info: from guest kernel mode to the event callback
     cmpb $0, VCPU_INFO_MASK(%rcx)
     jne 1b
+    mov 8+INFO_HOT(%rsp), %rdx
+    cmpb $0, HOT_KERNEL_MODE(%rdx) // a multicall may have ended in guest user mode
+    je hypercall_leave
+    mov HOT_EVENT_ENTRY(%rdx), %r8
+    test %r8, %r8
+    jz hypercall_leave
+    mov 8+REGS_RSP(%rsp), %rdi
+    movzwl 8+REGS_SS(%rsp), %r9d
+    mov %rdi, %rsi
+    and $-16, %rsi
+    sub $56, %rsi
+    refuse_own %rsi, %r10, %r10d, hypercall_leave
+    guarded hypercall_leave, mov %rdi, 40(%rsi)
+    guarded hypercall_leave, mov %r9, 48(%rsi)
+    mov 8+regs_rcx(%rsp), %rdi
+    guarded hypercall_leave, mov %rdi, (%rsi)
+    mov 8+regs_r11(%rsp), %rdi
+    guarded hypercall_leave, mov %rdi, 8(%rsi)
+    mov 8+REGS_RIP(%rsp), %rdi
+    guarded hypercall_leave, mov %rdi, 16(%rsi)
+    movzwl 8+REGS_CS(%rsp), %edi
+    and $~3, %edi
+    guarded hypercall_leave, mov %rdi, 24(%rsi)
+    mov 8+REGS_RFLAGS(%rsp), %rdi // IF is set: events are not masked
+    guarded hypercall_leave, mov %rdi, 32(%rsi)
+    movb $1, VCPU_INFO_MASK(%rcx) // from here on nothing can fail
+    incq HOT_EVENTS(%rdx)
+    mov %r8, 8+REGS_RIP(%rsp)
+    movq $HV_SEL_GUEST_CS64, 8+REGS_CS(%rsp)
+    andq $FLAGS_TRAP, 8+REGS_RFLAGS(%rsp)
+    mov %rsi, 8+REGS_RSP(%rsp)
+    movq $HV_SEL_GUEST_DS, 8+REGS_SS(%rsp)
+    jmp 1b
 hypercall_leave:
+    mov %rax, 8+regs_rax(%rsp)
     call entry_leave
     jmp resume_guest
 hypercall_failed:
@@ -171,70 +154,106 @@ hypercall_failed:
     call entry_preempted
     jmp resume_guest
 
+// ---- system calls -------------------------------------------------------------------------------------------
+//   From guest user mode to the registered callback; whatever is in rax, it is no hypercall.
+    .balign 16
+syscall_of_user:
+    cmpl $FAST_SYSCALL, HOT_KERNEL_MODE(%rcx)
+    jne syscall_decline
+    push %rax
+    mov HOT_FRAME_TOP(%rcx), %r11
+    mov HOT_INFO(%rcx), %rax
+    cmpb $0, VCPU_INFO_MASK(%rax) // user mode with events masked: the ordinary path sorts it out
+    jne 1f
+    mov HOT_KERNEL_ROOT(%rcx), %rax
+    mov %rax, %cr3
+    mov 8+T_RIP(%rsp), %rax
+    guarded 1f, mov %rax, -56(%r11) // rcx
+    guarded 1f, mov %rax, -40(%r11) // rip
+    mov 8+T_RFLAGS(%rsp), %rax
+    guarded 1f, mov %rax, -48(%r11) // r11
+    guarded 1f, mov %rax, -24(%r11) // rflags
+    guarded 1f, movq $HV_SEL_GUEST_CS64, -32(%r11)
+    mov 8+T_RSP(%rsp), %rax
+    guarded 1f, mov %rax, -16(%r11)
+    guarded 1f, movq $HV_SEL_GUEST_DS, -8(%r11)
+    swapgs // from here on nothing can fail
+    movb $1, HOT_KERNEL_MODE(%rcx)
+    mov HOT_INFO(%rcx), %rax
+    movb $1, VCPU_INFO_MASK(%rax)
+    lea -56(%r11), %rax
+    mov %rax, 8+T_RSP(%rsp)
+    mov HOT_SYSCALL_ENTRY(%rcx), %rax
+    mov 8+T_RIP(%rsp), %rcx
+    mov %rax, 8+T_RIP(%rsp)
+    mov 8+T_RFLAGS(%rsp), %r11
+    andq $FLAGS_BOUNCE, 8+T_RFLAGS(%rsp)
+    movq $HV_SEL_GUEST_DS, 8+T_SS(%rsp)
+    pop %rax
+    jmp guest_iret
+1:  pop %rax
+syscall_decline:
+    mov T_RIP(%rsp), %rcx
+    mov T_RFLAGS(%rsp), %r11
+    slow_entry HV_VECTOR_SYSCALL
+
 // ---- iret hypercall -----------------------------------------------------------------------------------------
-//   rax 23, rcx hot; r11 and rcx are dead by the convention of syscall; guest rsp -> a pv_iret_context
-#define S 32 /* rax rcx r11 to be, and rdx */
+//   rax 23, rcx hot; rax, rcx and r11 come from the frame, a pv_iret_context at the guest's rsp
     .balign 16
 fast_iret:
     mov T_RSP(%rsp), %r11
-    push %rdx
-    sub $24, %rsp
-    refuse_own %r11, %rdx, %edx, fast_iret_decline
-    guarded fast_iret_decline, movzwl IRET_SS(%r11), %edx // the far end of the frame first
+    refuse_own %r11, %rax, %eax, fast_iret_decline
     guarded fast_iret_decline, testb $1, IRET_FLAGS+1(%r11) // in_syscall: another rule for rcx and r11
     jnz fast_iret_decline
-    or $3, %edx
-    mov %rdx, S+T_SS(%rsp)
-    guarded fast_iret_decline, mov IRET_RAX(%r11), %rax
-    mov %rax, (%rsp)
-    guarded fast_iret_decline, mov IRET_RCX(%r11), %rax
-    mov %rax, 8(%rsp)
-    guarded fast_iret_decline, mov IRET_R11(%r11), %rax
-    mov %rax, 16(%rsp)
-    guarded fast_iret_decline, mov IRET_RFLAGS(%r11), %rdx
-    mov HOT_INFO(%rcx), %rax
-    test $0x200, %edx
-    jz 1f
-    cmpb $0, VCPU_INFO_PENDING(%rax) // about to be unmasked: an event comes first
+    guarded fast_iret_decline, movzwl IRET_SS(%r11), %eax
+    or $3, %eax
+    mov %rax, T_SS(%rsp)
+    guarded fast_iret_decline, mov IRET_RFLAGS(%r11), %eax
+    mov HOT_INFO(%rcx), %rcx
+    test $0x200, %eax
+    jz 3f
+    cmpb $0, VCPU_INFO_PENDING(%rcx) // about to be unmasked: an event comes first
     jne fast_iret_decline
-1:  and $FLAGS_LOADABLE, %edx
-    or $FLAGS_ALWAYS, %edx
-    mov %rdx, S+T_RFLAGS(%rsp)
-    guarded fast_iret_decline, movzwl IRET_CS(%r11), %eax
-    guarded fast_iret_decline, mov IRET_RIP(%r11), %rdx
-    mov %rdx, S+T_RIP(%rsp)
-    mov %eax, %edx
-    or $3, %edx
-    mov %rdx, S+T_CS(%rsp)
-    cmp %edx, %eax // equal: RPL 3, to user mode; anything else is kernel mode
-    jne 2f
-    cmpq $0, HOT_USER_ROOT(%rcx)
-    je fast_iret_decline
-2:
-    guarded fast_iret_decline, testb $2, IRET_RFLAGS+1(%r11)
-    setz %dl
-    guarded fast_iret_decline, mov IRET_RSP(%r11), %r11
-    mov %r11, S+T_RSP(%rsp) // overwrites the pointer to the frame: from here on nothing can fail
-    mov HOT_INFO(%rcx), %r11
-    mov %dl, VCPU_INFO_MASK(%r11)
-    cmp %eax, S+T_CS(%rsp)
-    jne 3f
-    mov HOT_USER_ROOT(%rcx), %rdx
-    mov %rdx, %cr3
-    swapgs
+    movb $0, VCPU_INFO_MASK(%rcx)
+1:  and $FLAGS_LOADABLE, %eax
+    or $FLAGS_ALWAYS, %eax
+    mov %rax, T_RFLAGS(%rsp)
+    mov T_HOT(%rsp), %rcx
+    guarded fast_iret_decline, mov IRET_RIP(%r11), %rax
+    mov %rax, T_RIP(%rsp)
+    guarded fast_iret_decline, mov IRET_RAX(%r11), %rax
+    push %rax
+    guarded fast_iret_late, mov IRET_RSP(%r11), %rax
+    mov %rax, 8+T_RSP(%rsp)
+    guarded fast_iret_late, movzwl IRET_CS(%r11), %eax
+    mov %rax, 8+T_CS(%rsp)
+    not %eax
+    test $3, %al // RPL 3: to user mode; anything else is kernel mode
+    jnz 4f
+    mov HOT_USER_ROOT(%rcx), %rax
+    test %rax, %rax
+    jz fast_iret_late
     movb $0, HOT_KERNEL_MODE(%rcx)
-3:  pop %rax
-    pop %rcx
-    pop %r11
-    pop %rdx
+    guarded fast_iret_late, mov IRET_RCX(%r11), %rcx
+    guarded fast_iret_late, mov IRET_R11(%r11), %r11
+    mov %rax, %cr3
+    swapgs
+2:  pop %rax
     jmp guest_iret
-fast_iret_decline:
+3:  movb $1, VCPU_INFO_MASK(%rcx)
+    jmp 1b
+4:  orl $3, 8+T_CS(%rsp)
+    guarded fast_iret_late, mov IRET_RCX(%r11), %rcx
+    guarded fast_iret_late, mov IRET_R11(%r11), %r11
+    jmp 2b
+fast_iret_late: // r11 is still the frame's address
+    mov %r11, 8+T_RSP(%rsp)
+    mov 8+T_HOT(%rsp), %rcx
+    movb $1, HOT_KERNEL_MODE(%rcx)
+    add $8, %rsp
+fast_iret_decline: // it reads the frame anew; its caller's rip and flags are of no more use
     mov $HYPERCALL_IRET, %eax
-    add $24, %rsp
-    pop %rdx
-    mov S+T_RFLAGS-S(%rsp), %r11
     jmp syscall_decline
-#undef S
 
 // ---- page fault ---------------------------------------------------------------------------------------------
 //   rsp -> T - 8. Not for a write to a present page by the guest kernel: that may be a page-table update.
@@ -251,63 +270,46 @@ page_fault_entry:
     push %rdx
     push %rsi
     mov S+T_HOT(%rsp), %rcx
-    cmpb $0, HOT_FAST_PATHS(%rcx)
-    je fast_fault_decline
-    mov HOT_TRAPS(%rcx), %rdx
-    testb $4, TRAP_14_FLAGS(%rdx) // masks events
-    jz fast_fault_decline
-    cmpq $0, TRAP_14_ADDRESS(%rdx)
-    je fast_fault_decline
     mov %cr2, %rsi
-    cmpb $0, HOT_KERNEL_MODE(%rcx)
-    jne 1f
-    frame_below HOT_KERNEL_SP(%rcx), 64, fast_fault_decline
+    cmpw $FAST_USER_FAULT, HOT_FAST_FAULTS(%rcx)
+    jne fault_of_kernel
     mov HOT_KERNEL_ROOT(%rcx), %rdx
     mov %rdx, %cr3
+    mov HOT_FRAME_TOP(%rcx), %rax
     mov S_ERROR(%rsp), %edx
-    guarded fast_fault_failed, mov %rdx, 16(%rax)
+    guarded fast_fault_failed, mov %rdx, -48(%rax)
     movzwl S+T_CS(%rsp), %edx
-    jmp 2f
-1:  mov S_ERROR(%rsp), %edx
-    and $0x1b, %edx
-    cmp $3, %edx
-    je fast_fault_decline
-    frame_below S+T_RSP(%rsp), 64, fast_fault_decline
-    mov S_ERROR(%rsp), %edx
-    and $~4, %edx // not the guest's user mode
-    guarded fast_fault_failed, mov %rdx, 16(%rax)
-    movzwl S+T_CS(%rsp), %edx
-    and $~3, %edx
-2:  guarded fast_fault_failed, mov %edx, 32(%rax)
+fault_frame: // rax where the frame ends, edx cs
+    guarded fast_fault_failed, mov %edx, -32(%rax)
     mov S_RCX(%rsp), %rdx
-    guarded fast_fault_failed, mov %rdx, (%rax)
-    guarded fast_fault_failed, mov %r11, 8(%rax)
+    guarded fast_fault_failed, mov %rdx, -64(%rax)
+    guarded fast_fault_failed, mov %r11, -56(%rax)
     mov S+T_RIP(%rsp), %rdx
-    guarded fast_fault_failed, mov %rdx, 24(%rax)
+    guarded fast_fault_failed, mov %rdx, -40(%rax)
     mov S+T_RSP(%rsp), %rdx
-    guarded fast_fault_failed, mov %rdx, 48(%rax)
+    guarded fast_fault_failed, mov %rdx, -16(%rax)
     movzwl S+T_SS(%rsp), %edx
-    guarded fast_fault_failed, mov %rdx, 56(%rax)
+    guarded fast_fault_failed, mov %rdx, -8(%rax)
     mov HOT_INFO(%rcx), %rdx
     movzbl VCPU_INFO_MASK(%rdx), %edx
-    guarded fast_fault_failed, mov %edx, 36(%rax) // with cs: bits 32 to 39
+    guarded fast_fault_failed, mov %edx, -28(%rax) // with cs: bits 32 to 39
     test %edx, %edx
     mov S+T_RFLAGS(%rsp), %rdx
-    jz 3f
+    jz 1f
     and $~0x200, %rdx
-3:  guarded fast_fault_failed, mov %rdx, 40(%rax)
+1:  guarded fast_fault_failed, mov %rdx, -24(%rax)
     mov HOT_INFO(%rcx), %rdx // from here on nothing can fail
     movb $1, VCPU_INFO_MASK(%rdx)
     mov %rsi, VCPU_INFO_CR2(%rdx)
     cmpb $0, HOT_KERNEL_MODE(%rcx)
-    jne 4f
+    jne 2f
     swapgs
     movb $1, HOT_KERNEL_MODE(%rcx)
-4:  mov HOT_TRAPS(%rcx), %rdx
-    mov TRAP_14_ADDRESS(%rdx), %rdx
+2:  mov HOT_FAULT_ENTRY(%rcx), %rdx
     mov %rdx, S+T_RIP(%rsp)
     movq $HV_SEL_GUEST_CS64, S+T_CS(%rsp)
     andq $FLAGS_TRAP, S+T_RFLAGS(%rsp)
+    sub $64, %rax
     mov %rax, S+T_RSP(%rsp)
     movq $HV_SEL_GUEST_DS, S+T_SS(%rsp)
     pop %rsi
@@ -316,6 +318,24 @@ page_fault_entry:
     pop %rax
     add $8, %rsp
     jmp guest_iret
+fault_of_kernel:
+    cmpw $FAST_KERNEL_FAULT, HOT_FAST_FAULTS(%rcx)
+    jne fast_fault_decline
+    mov S_ERROR(%rsp), %edx
+    and $0x1b, %edx
+    cmp $3, %edx
+    je fast_fault_decline
+    mov S+T_RSP(%rsp), %rax
+    and $-16, %rax
+    sub $64, %rax
+    refuse_own %rax, %rdx, %edx, fast_fault_decline
+    add $64, %rax
+    mov S_ERROR(%rsp), %edx
+    and $~4, %edx // not the guest's user mode
+    guarded fast_fault_failed, mov %rdx, -48(%rax)
+    movzwl S+T_CS(%rsp), %edx
+    and $~3, %edx
+    jmp fault_frame
 fast_fault_failed:
     mov %rsi, %cr2 // the store that failed left its own
 fast_fault_decline:

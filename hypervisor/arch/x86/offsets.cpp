@@ -7,9 +7,11 @@
 namespace hv::arch {
 #define EMIT(name, value) asm volatile("->" #name " %c0" : : "i"(static_cast<long>(value)))
 
-// fast.S tests these three bytes, and a zero after them, as one word.
-static_assert(offsetof(VcpuHot, fast_paths) == offsetof(VcpuHot, kernel_mode) + 1 &&
-              offsetof(VcpuHot, syscall_masks) == offsetof(VcpuHot, kernel_mode) + 2);
+// fast.S tests two or three of these bytes, and the zero after them, at once.
+static_assert(offsetof(VcpuHot, kernel_mode) == offsetof(VcpuHot, fast_faults) + 1 &&
+              offsetof(VcpuHot, fast_calls) == offsetof(VcpuHot, kernel_mode) + 1 &&
+              offsetof(VcpuHot, fast_syscalls) == offsetof(VcpuHot, fast_calls) + 1 &&
+              offsetof(VcpuHot, pad) == offsetof(VcpuHot, fast_syscalls) + 1);
 
 void emit_offsets();
 void emit_offsets()
@@ -19,6 +21,7 @@ void emit_offsets()
     EMIT(REGS_CS, offsetof(GuestRegs, cs));
     EMIT(REGS_RFLAGS, offsetof(GuestRegs, rflags));
     EMIT(REGS_RSP, offsetof(GuestRegs, rsp));
+    EMIT(REGS_SS, offsetof(GuestRegs, ss));
     EMIT(REGS_END, offsetof(GuestRegs, es)); // one past ss: what the CPU's own frame ends at
     EMIT(INFO_SIZE, sizeof(CpuInfo));
     EMIT(INFO_HOT, offsetof(CpuInfo, hot));
@@ -29,18 +32,18 @@ void emit_offsets()
     EMIT(INFO_ISOLATED_ROOT, offsetof(CpuInfo, isolated_root));
     EMIT(HOT_KERNEL_ROOT, offsetof(VcpuHot, kernel_root));
     EMIT(HOT_USER_ROOT, offsetof(VcpuHot, user_root));
-    EMIT(HOT_KERNEL_SP, offsetof(VcpuHot, kernel_sp));
+    EMIT(HOT_FRAME_TOP, offsetof(VcpuHot, frame_top));
     EMIT(HOT_SYSCALL_ENTRY, offsetof(VcpuHot, syscall_entry));
     EMIT(HOT_INFO, offsetof(VcpuHot, info));
     EMIT(HOT_KERNEL_MODE, offsetof(VcpuHot, kernel_mode));
-    EMIT(HOT_FAST_PATHS, offsetof(VcpuHot, fast_paths));
+    EMIT(HOT_FAST_FAULTS, offsetof(VcpuHot, fast_faults));
     EMIT(HOT_RECENT_CALLS, offsetof(VcpuHot, recent_calls));
-    EMIT(HOT_TRAPS, offsetof(VcpuHot, traps));
+    EMIT(HOT_EVENT_ENTRY, offsetof(VcpuHot, event_entry));
+    EMIT(HOT_EVENTS, offsetof(VcpuHot, events));
+    EMIT(HOT_FAULT_ENTRY, offsetof(VcpuHot, fault_entry));
     EMIT(VCPU_INFO_PENDING, offsetof(pv_vcpu_info, evtchn_upcall_pending));
     EMIT(VCPU_INFO_MASK, offsetof(pv_vcpu_info, evtchn_upcall_mask));
     EMIT(VCPU_INFO_CR2, offsetof(pv_vcpu_info, arch.cr2));
-    EMIT(TRAP_14_FLAGS, 14 * sizeof(pv_trap_info) + offsetof(pv_trap_info, flags));
-    EMIT(TRAP_14_ADDRESS, 14 * sizeof(pv_trap_info) + offsetof(pv_trap_info, address));
     EMIT(IRET_RAX, offsetof(pv_iret_context, rax));
     EMIT(IRET_R11, offsetof(pv_iret_context, r11));
     EMIT(IRET_RCX, offsetof(pv_iret_context, rcx));

@@ -2,6 +2,7 @@
 // multicall (CONTRACT B.4): entries in order with each result in place, a failing entry does not stop the rest, an
 // iret inside takes effect and ends the batch (XSA-213), no nesting, bad pointers.
 // RUN: parapet.variant=xpti=on
+#include "tests/guest/lib/event.hpp"
 #include "tests/guest/lib/test.hpp"
 #include "tests/guest/lib/user.hpp"
 
@@ -58,7 +59,7 @@ void check_many()
     expect_rc(multicall(0), 0, "none");
 }
 
-void check_iret(UserSpace& space)
+const TrapFrame& run_iret_inside(UserSpace& space)
 {
     u64 frame[9] = {0x1234, kUserRflags, kUserCode, 0, kUserCode, kKernelCs, kUserRflags, kUserStackTop, kKernelSs};
     for (auto& e : list) {
@@ -78,7 +79,12 @@ void check_iret(UserSpace& space)
     context.rdi = addr(list);
     context.rsi = 4;
     context.rax = PV_HYPERCALL_MULTICALL;
-    const TrapFrame& t = run(context);
+    return run(context);
+}
+
+void check_iret(UserSpace& space)
+{
+    const TrapFrame& t = run_iret_inside(space);
     expect_eq(t.vector, kInvalidOpcode, "iret inside a multicall");
     expect_eq(t.rip, kUserCode, "leaves for user mode");
     expect_eq(t.cs, kKernelCs, "really");
@@ -86,6 +92,23 @@ void check_iret(UserSpace& space)
     expect_rc(static_cast<long>(list[0].result), 4 << 16 | 17, "the entry before");
     expect_eq(list[2].result, 0x7777, "the entries behind are never run");
     expect_eq(list[3].result, 0x7777, "none of them");
+}
+
+/// The iret unmasks events, and one is pending: it comes from user mode, on the entry stack.
+void check_event_after_iret(UserSpace& space)
+{
+    const u32 port = bind_ipi();
+    mask_events();
+    require(send(port), "send");
+    const TrapFrame& t = run_iret_inside(space);
+    expect_eq(t.vector, kEvent, "a pending event");
+    expect_eq(t.rip, kUserCode, "before the user's first instruction");
+    expect_eq(t.cs, kKernelCs, "from user mode");
+    expect_eq(t.rsp, kUserStackTop, "the user's stack in the frame");
+    expect_eq(last_rip_slot, entry_stack_top() - 40, "the frame is at the top of the entry stack");
+    acknowledge_upcall();
+    clear_port(port);
+    require(close_port(port), "close");
 }
 
 void check_pointers()
@@ -122,6 +145,8 @@ void test_main()
     check_many();
     step("iret");
     check_iret(*space);
+    step("an event after iret");
+    check_event_after_iret(*space);
     step("pointers");
     check_pointers();
 }

@@ -52,7 +52,7 @@ TEST_F(Traps, CallbackRegistration)
         }
     }
     EXPECT_EQ(v().hot.syscall_entry, 0x4000u + PV_CALLBACKTYPE_SYSCALL);
-    EXPECT_EQ(v().hot.syscall_masks, 1);
+    EXPECT_EQ(v().callback(guest::CallbackKind::syscall).mask_events, 1);
     v().set_callback(CallbackKind::syscall, {});
 }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// The three transitions a guest makes most, without C++: system call to its kernel, page fault to its kernel, and the
-// iret hypercall; and the shortest way to the handlers of other hypercalls. Each checks everything first and declines
-// to the ordinary path with all registers as they came; what it does is exactly what guest/bounce.cpp does.
-// `fastpath=off` makes them all decline. Interrupts off.
+// The transitions a guest makes most, without C++: system call to its kernel, page fault to its kernel, the iret
+// hypercall, an event at the end of another; and the shortest way to the handlers of those. Each checks everything
+// first and declines to the ordinary path with what that needs as it came; what it does is exactly what
+// guest/bounce.cpp does. `fastpath=off` makes them all decline. Interrupts off.
 //
-// Stack on entry of all three, T being the address of regs.rip at the top of this CPU's stack:
+// Stack on entry, T being the address of regs.rip at the top of this CPU's stack:
 //
 //   T + INFO_HOT - REGS_RIP   hot
 //   T + 0 .. 32               rip cs rflags rsp ss

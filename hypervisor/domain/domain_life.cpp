@@ -128,8 +128,8 @@ void Domain::set_share(std::uint32_t w, std::uint32_t percent)
 void Domain::end_machine(std::uint32_t reason)
 {
     if (reason == PV_SHUTDOWN_POWEROFF) {
-        log::warning("hardware domain shut down: power off");
-        arch::power_off();
+        log::warning("hardware domain shut down without ACPI soft off: halted");
+        arch::halt_forever();
     }
     if (reason == PV_SHUTDOWN_REBOOT) {
         log::warning("hardware domain asks for a reboot");

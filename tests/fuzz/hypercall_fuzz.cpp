@@ -124,7 +124,7 @@ void check_runnable(domain::Vcpu& v)
     check(v.hot.kernel_root != 0 && v.hw_root() != Maddr{});
     check(is_canonical(v.base(PV_SEGBASE_FS)) && is_canonical(v.base(PV_SEGBASE_GS_KERNEL)) &&
           is_canonical(v.base(PV_SEGBASE_GS_USER)));
-    check(arch::current_root() == v.hw_root());
+    check(arch::host::thread_state().root == v.hw_root());
     check((v.cpu.debug[7] >> 32) == 0 && (v.cpu.debug[7] & 0x2000) == 0);
     check((v.cpu.xcr0 & ~arch::cpu_features().xcr0_supported) == 0);
 }

@@ -32,7 +32,6 @@ void load_root(Maddr root_pa)
     thread_state().root = root_pa;
     record({Flush::Kind::root, root_pa.raw()});
 }
-Maddr current_root() { return thread_state().root; }
 void load_idle_root() { load_root(Maddr{}); }
 void invalidate_page(std::uint64_t va) { record({Flush::Kind::page, va}); }
 void flush_tlb_local() { record({Flush::Kind::local, 0}); }
@@ -94,7 +93,6 @@ void load_ldt_window(const GuestCpu& s)
     hw().ldt_frames = s.ldt_frames;
     hw().ldt_entries = s.ldt_entries;
 }
-void load_port_bitmap(const GuestCpu& s) { hw().port_bitmap = s.port_bitmap; }
 void write_debug_register(unsigned index, std::uint64_t v) { hw().debug.at(index) = v; }
 std::uint64_t read_debug_status() { return hw().debug[6]; }
 void set_task_switched(TaskSwitched ts) { hw().task_switched = ts; }

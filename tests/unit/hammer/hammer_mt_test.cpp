@@ -96,7 +96,7 @@ protected:
                 domain::Vcpu& v = domain::current();
                 const unsigned first = v.domain().is_hardware_domain() ? 0 : vcpus;
                 if (!stop_) callers_[first + v.id().raw()].step();
-                arch::serve_interrupts();
+                arch::host::serve_interrupts();
                 if (&v == &dom0_.guest.vcpu() && !stop_) look_after();
             }
         } catch (const arch::host::Stopped& how) {

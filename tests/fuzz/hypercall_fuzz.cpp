@@ -88,8 +88,10 @@ Guest& waiting()
 void boot()
 {
     arch::host::reset(ram_frames);
-    const mm::RamRange ram{Maddr{0x100000}, ram_frames * page_size - 0x100000};
-    mm::init(std::span{&ram, 1}, Mfn{ram_frames});
+    const Span ram{0x100000, ram_frames * page_size};
+    mm::init(Mfn{ram_frames});
+    mm::reserve(ram);
+    mm::release_reserved(ram);
     cpu::start_clock();
     domain::start_wallclock();
     waiting();

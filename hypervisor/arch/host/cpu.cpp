@@ -65,15 +65,8 @@ void call_on_cpus(const CpuSet& cpus, void (*fn)(void*), void* arg)
 std::size_t fpu_area_bytes() { return fpu_bytes; }
 void save_guest_cpu(GuestCpu& s)
 {
-    s.fs_base = hw().fs_base;
-    s.kernel_gs_base = hw().kernel_gs_base;
-    s.user_gs_base = hw().user_gs_base;
-    s.ds = hw().ds;
-    s.es = hw().es;
-    s.fs = hw().fs;
-    s.gs = hw().gs;
-    s.kernel_mode_gs = hw().kernel_mode_gs;
-}
+    s = hw();
+} // also what the core should have kept itself: loses what it changed here only
 void load_guest_cpu(const GuestCpu& s) { hw() = s; }
 void swap_gs() { hw().kernel_mode_gs ^= 1; }
 void write_base(Base which, std::uint64_t v) { base(which) = v; }

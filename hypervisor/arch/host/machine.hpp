@@ -21,9 +21,9 @@ struct Flush {
     std::uint64_t value; ///< Address, root, or mask of the first 64 CPUs.
 };
 struct GsiState {
-    bool configured, masked, awaiting_end;
-    Trigger trigger;
-    Polarity polarity;
+    bool configured = false, masked = true, awaiting_end = false;
+    Trigger trigger{};
+    Polarity polarity{};
 };
 struct PortAccess {
     std::uint16_t port;

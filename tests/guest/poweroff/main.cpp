@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SCHEDOP_shutdown(poweroff) of dom0 halts the machine: a dom0 that wants it off has asked for ACPI S5 beforehand.
 // RUN: expect=crash
-// RUN: pattern=ACPI soft off: halted
+// RUN: pattern=ended with reason 0: halted
 // RUN: xen.pattern=halted: halting machine
 #include "tests/guest/lib/test.hpp"
 

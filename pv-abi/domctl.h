@@ -19,11 +19,7 @@
 #define PV_DOMCTL_MAX_VCPUS 15
 #define PV_DOMCTL_SCHEDULER_OP 16
 #define PV_DOMCTL_SETDOMAINHANDLE 17
-#define PV_DOMCTL_IRQ_PERMISSION 19
-#define PV_DOMCTL_IOMEM_PERMISSION 20
-#define PV_DOMCTL_IOPORT_PERMISSION 21
 #define PV_DOMCTL_HYPERCALL_INIT 22
-#define PV_DOMCTL_SETTIMEOFFSET 24
 #define PV_DOMCTL_GETVCPUAFFINITY 25
 #define PV_DOMCTL_RESUMEDOMAIN 27
 #define PV_DOMCTL_SET_ADDRESS_SIZE 35
@@ -163,29 +159,6 @@ struct pv_domctl_setdomainhandle {
 };
 PV_CHECK_SIZE(pv_domctl_setdomainhandle, 16);
 
-struct pv_domctl_irq_permission {
-    uint32_t pirq;
-    uint8_t allow_access;
-    uint8_t pad[3];
-};
-PV_CHECK_SIZE(pv_domctl_irq_permission, 8);
-
-struct pv_domctl_iomem_permission {
-    uint64_t first_mfn;
-    uint64_t nr_mfns;
-    uint8_t allow_access;
-    uint8_t hole0[7];
-};
-PV_CHECK_SIZE(pv_domctl_iomem_permission, 24);
-
-struct pv_domctl_ioport_permission {
-    uint32_t first_port;
-    uint32_t nr_ports;
-    uint8_t allow_access;
-    uint8_t hole0[3];
-};
-PV_CHECK_SIZE(pv_domctl_ioport_permission, 12);
-
 struct pv_domctl_cpu_policy {
     uint32_t nr_leaves;
     uint32_t nr_msrs;
@@ -222,11 +195,7 @@ struct pv_domctl {
         PV_ARM(uint32_t, max_vcpus, 128);
         PV_ARM(struct pv_domctl_scheduler_op, scheduler_op, 128);
         PV_ARM(struct pv_domctl_setdomainhandle, setdomainhandle, 128);
-        PV_ARM(struct pv_domctl_irq_permission, irq_permission, 128);
-        PV_ARM(struct pv_domctl_iomem_permission, iomem_permission, 128);
-        PV_ARM(struct pv_domctl_ioport_permission, ioport_permission, 128);
         PV_ARM(uint64_t, hypercall_init, 128);
-        PV_ARM(int64_t, settimeoffset, 128);
         PV_ARM(struct pv_domctl_tsc_info, tsc_info, 128);
         PV_ARM(uint32_t, address_size, 128);
         PV_ARM(struct pv_domctl_cpu_policy, cpu_policy, 128);

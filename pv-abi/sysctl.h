@@ -17,7 +17,6 @@
 #define PV_SYSCTL_NUMAINFO 17
 #define PV_SYSCTL_CPUPOOL_OP 18
 #define PV_SYSCTL_SCHEDULER_OP 19
-#define PV_SYSCTL_GET_CPU_LEVELLING_CAPS 25
 #define PV_SYSCTL_GET_CPU_FEATURESET 26
 #define PV_SYSCTL_GET_CPU_POLICY 29
 
@@ -194,7 +193,6 @@ struct pv_sysctl {
         PV_ARM(struct pv_sysctl_numainfo, numainfo, 128);
         PV_ARM(struct pv_sysctl_cpupool_op, cpupool_op, 128);
         PV_ARM(struct pv_sysctl_scheduler_op, scheduler_op, 128);
-        PV_ARM(uint32_t, cpu_levelling_caps, 128);
         PV_ARM(struct pv_sysctl_cpu_featureset, cpu_featureset, 128);
         PV_ARM(struct pv_sysctl_cpu_policy, cpu_policy, 128);
         uint64_t words[16];

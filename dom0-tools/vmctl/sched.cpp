@@ -58,7 +58,6 @@ const char* lock_name(std::uint64_t rank)
     case 80: return "timer";
     case 85: return "wallclock";
     case 90: return "memory";
-    case 95: return "heap";
     case 100: return "console";
     default: return "?";
     }

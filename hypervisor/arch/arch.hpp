@@ -49,7 +49,6 @@ std::span<const std::uint64_t, 16> hypervisor_root_entries();
 // ---- page tables in use ----------------------------------------------------------------------------------------
 /// Loads @p root_pa (kernel or user root of a vCPU); drops every non-global translation of this CPU.
 void load_root(Maddr root_pa);
-Maddr current_root();
 /// Loads the hypervisor's own root (idle, or while the current domain dies).
 void load_idle_root();
 void invalidate_page(std::uint64_t va);
@@ -94,7 +93,7 @@ inline void init_fpu_area(std::byte* fpu)
     __builtin_memcpy(fpu, &control, sizeof control);
     __builtin_memcpy(fpu + 24, &mxcsr, sizeof mxcsr);
 }
-/// Saves / loads segment selectors and bases, debug registers, FPU, XCR0, TS, GDT and LDT windows, port bitmap.
+/// Saves / loads segment selectors and bases, debug registers, FPU, XCR0, TS, GDT and LDT windows.
 void save_guest_cpu(GuestCpu& state);
 void load_guest_cpu(const GuestCpu& state);
 /// Exchanges the active and the inactive GS base (the step between guest kernel and guest user).
@@ -107,7 +106,6 @@ std::uint64_t read_base(Base which);
 void load_user_gs_selector(std::uint16_t selector);
 void load_gdt_window(const GuestCpu& state);
 void load_ldt_window(const GuestCpu& state);
-void load_port_bitmap(const GuestCpu& state);
 void write_debug_register(unsigned index, std::uint64_t v); // 0-3, 6, 7; value already validated
 std::uint64_t read_debug_status();                          // 6
 void set_task_switched(TaskSwitched ts);
@@ -195,20 +193,14 @@ struct ConsoleInput {
     char character;
 };
 ConsoleInput console_read();
-struct AcpiSleep {
-    std::uint16_t val_a, val_b;
-    unsigned state; ///< 5 = soft off
-};
-Result<> acpi_sleep(const AcpiSleep& request);
-[[noreturn]] void power_off();
+/// ACPI S5, by what the hardware domain read in the tables for PM1a and PM1b control; eio when it returns.
+Result<> acpi_soft_off(std::uint16_t a, std::uint16_t b);
 [[noreturn]] void reset();
 [[noreturn]] void halt_forever();
 
 // ---- waiting --------------------------------------------------------------------------------------------------------
-/// Opens interrupts for one instruction or until one arrives, and returns with them off again. wait_for_interrupt
-/// sleeps; serve_interrupts does not.
+/// Opens interrupts, sleeps until one arrives, and returns with them off again.
 void wait_for_interrupt();
-void serve_interrupts();
 /// Makes @p cpu, another one, log where it is, whatever it does.
 void report_cpu(CpuId cpu);
 /// For every loop that waits for another CPU: serves its calls.

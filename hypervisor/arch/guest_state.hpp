@@ -47,8 +47,7 @@ struct GuestCpu {
     std::array<Mfn, 14> gdt_frames; ///< invalid_mfn where absent.
     std::uint32_t gdt_entries;      ///< 0..7168
     std::array<Mfn, 16> ldt_frames;
-    std::uint32_t ldt_entries;        ///< 0..8192
-    const std::uint64_t* port_bitmap; ///< 8 KiB, bit set = trap; null = all trap. ADR: user I/O of dom0.
+    std::uint32_t ldt_entries; ///< 0..8192
 };
 
 } // namespace hv::arch

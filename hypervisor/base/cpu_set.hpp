@@ -24,13 +24,6 @@ public:
     constexpr void remove(CpuId cpu) { words_[cpu.raw() / 64] &= ~(1ULL << cpu.raw() % 64); }
     [[nodiscard]] constexpr bool has(CpuId cpu) const { return (words_[cpu.raw() / 64] >> cpu.raw() % 64 & 1) != 0; }
     [[nodiscard]] constexpr bool empty() const { return CpuSet{}.contains(*this); }
-    [[nodiscard]] constexpr unsigned count() const
-    {
-        unsigned n = 0;
-        for (const std::uint64_t w : words_)
-            n += static_cast<unsigned>(__builtin_popcountll(w));
-        return n;
-    }
     constexpr CpuSet& operator|=(const CpuSet& o)
     {
         for (unsigned i = 0; i < word_count; ++i)
@@ -55,6 +48,12 @@ public:
         for (unsigned i = 0; i < word_count; ++i)
             for (std::uint64_t w = words_[i]; w != 0; w &= w - 1)
                 f(CpuId{i * 64 + static_cast<unsigned>(__builtin_ctzll(w))});
+    }
+    [[nodiscard]] unsigned count() const
+    {
+        unsigned n = 0;
+        for_each([&n](CpuId) { ++n; });
+        return n;
     }
     [[nodiscard]] constexpr std::uint64_t word(unsigned i) const { return words_[i]; }
     constexpr void set_word(unsigned i, std::uint64_t w) { words_[i] = w; }

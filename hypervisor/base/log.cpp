@@ -114,9 +114,7 @@ void write_line(Level level, const char* pattern, std::span<const Arg> args)
 {
     std::array<char, line_limit> buffer; // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
     constexpr std::array prefix{"(parapet) error: ", "(parapet) warning: ", "(parapet) ", "(parapet) debug: "};
-    std::size_t n = 0;
-    for (const char* s = prefix[static_cast<std::size_t>(level)]; *s != 0; ++s)
-        buffer[n++] = *s;
+    std::size_t n = format_args(buffer, prefix[static_cast<std::size_t>(level)], {});
     n += format_args(std::span{buffer}.subspan(n, line_limit - n - 1), pattern, args);
     if (n >= line_limit) n = line_limit - 1; // format_args() stays below; the compiler cannot know
     buffer[n++] = '\n';

@@ -13,9 +13,11 @@ struct Text {
     const char* data;
     std::size_t size;
 
-    [[nodiscard]] bool is(const char* s) const
+    Text(const char* text) : Text{text, __builtin_strlen(text)} {} // NOLINT: implicit on purpose
+    Text(const char* start, std::size_t n) : data{start}, size{n} {}
+    [[nodiscard]] bool is(Text other) const
     {
-        return __builtin_strlen(s) == size && __builtin_memcmp(s, data, size) == 0;
+        return other.size == size && __builtin_memcmp(other.data, data, size) == 0;
     }
     /// Cuts off and returns everything before the first @p separator (all of it if there is none).
     Text cut(char separator)
@@ -71,21 +73,24 @@ template <typename T> bool read_into(Text v, T& out, std::uint64_t limit, std::u
     return true;
 }
 
-bool read_choice(Text v, Choice& out)
-{
-    if (v.is("on") || v.is("1") || v.is("yes") || v.is("true")) return out = Choice::on, true;
-    if (v.is("off") || v.is("0") || v.is("no") || v.is("false")) return out = Choice::off, true;
-    if (v.is("default") || v.is("auto")) return out = Choice::automatic, true;
-    return false;
-}
+/// Words that may be given, and what they stand for.
+template <typename V> struct Meaning {
+    const char* words;
+    V value;
+};
+constexpr Meaning<Choice> choices[] = {
+    {"on 1 yes true", Choice::on}, {"off 0 no false", Choice::off}, {"default auto", Choice::automatic}};
+constexpr Meaning<Choice> tsc_kinds[] = {{"stable", Choice::on}, {"unstable", Choice::off}};
+constexpr Meaning<log::Level> levels[] = {{"none error", log::Level::error},
+                                          {"warning", log::Level::warning},
+                                          {"info", log::Level::info},
+                                          {"debug all", log::Level::debug}};
 
-bool read_level(Text v, log::Level& out)
+template <typename V, std::size_t N> bool read_word(Text given, const Meaning<V> (&meanings)[N], V& out)
 {
-    const Text first = v.cut('/'); // Xen allows "limited/always"; the first decides
-    if (first.is("none") || first.is("error")) return out = log::Level::error, true;
-    if (first.is("warning")) return out = log::Level::warning, true;
-    if (first.is("info")) return out = log::Level::info, true;
-    if (first.is("debug") || first.is("all")) return out = log::Level::debug, true;
+    for (const Meaning<V>& m : meanings)
+        for (Text words{m.words}; words.size != 0;)
+            if (given.is(words.cut(' '))) return out = m.value, true;
     return false;
 }
 
@@ -94,31 +99,20 @@ bool read_console(Text v, Options& o)
     o.console_given = true;
     while (v.size != 0) {
         const Text device = v.cut(',');
-        if (device.is("com1"))
-            o.console_com1 = true;
-        else if (device.is("vga"))
-            o.console_vga = true;
-        else if (!device.is("none"))
-            return false;
+        o.console_com1 |= device.is("com1");
+        o.console_vga |= device.is("vga");
+        if (!device.is("com1") && !device.is("vga") && !device.is("none")) return false;
     }
     return true;
-}
-
-bool read_baud(Text v, std::uint32_t& out) // what divides the UART's clock evenly
-{
-    std::uint32_t baud = 0;
-    if (!read_into(v, baud, 115200, 1) || 115200 % baud != 0) return false;
-    return out = baud, true;
 }
 
 bool read_com1(Text v, Options& o) // BAUD[,FRAME[,PORT]]; only 8n1 frames exist here
 {
     o.com1_given = true;
     const Text baud = v.cut(','), frame = v.cut(','), port = v.cut(',');
-    if (baud.is("auto"))
-        o.com1_baud = 0;
-    else if (!read_baud(baud, o.com1_baud))
-        return false;
+    std::uint32_t rate = 0;
+    if (!baud.is("auto") && (!read_into(baud, rate, 115200, 1) || 115200 % rate != 0)) return false;
+    o.com1_baud = rate; // what divides the UART's clock evenly
     if (frame.size != 0 && !frame.is("8n1")) return false;
     return port.size == 0 || read_into(port, o.com1_port, 0xfff8);
 }
@@ -130,28 +124,23 @@ bool read_dom0_mem(Text v, Options& o) // SIZE[,min:SIZE][,max:SIZE]
         Text value = v.cut(',');
         Text key = value;
         const Text name = key.cut(':');
-        if (name.is("max")) {
-            if (!read_size(key, o.dom0_max_bytes)) return false;
-        } else if (name.is("min")) {
-            std::uint64_t ignored = 0; // an exact size is given or everything: a minimum adds nothing
-            if (!read_size(key, ignored)) return false;
-        } else if (!read_size(value, o.dom0_bytes)) {
+        std::uint64_t ignored = 0; // an exact size is given or everything: a minimum adds nothing
+        const bool limit = name.is("max") || name.is("min");
+        if (!read_size(limit ? key : value, !limit ? o.dom0_bytes : name.is("max") ? o.dom0_max_bytes : ignored))
             return false;
-        }
     }
     return true;
 }
 
-bool read_flag(Text v, bool present, bool& out)
+bool read_flag(Text v, bool& out) // the word alone, or a choice
 {
-    if (!present) return out = true, true;
-    Choice c{};
-    if (!read_choice(v, c) || c == Choice::automatic) return false;
+    Choice c = Choice::on;
+    if ((v.size != 0 && !read_word(v, choices, c)) || c == Choice::automatic) return false;
     return out = c == Choice::on, true;
 }
 
 /// Null, or what is wrong with the word.
-const char* apply(Options& o, Text name, Text value, bool has_value)
+const char* apply(Options& o, Text name, Text value)
 {
     const auto used = [](bool ok) { return ok ? nullptr : "bad value, default kept"; };
     if (name.is("console")) return used(read_console(value, o));
@@ -159,17 +148,15 @@ const char* apply(Options& o, Text name, Text value, bool has_value)
     if (name.is("dom0_mem")) return used(read_dom0_mem(value, o));
     if (name.is("dom0_max_vcpus")) return used(read_into(value, o.dom0_max_vcpus, 64, 1));
     if (name.is("maxcpus")) return used(read_into(value, o.maxcpus, 256));
-    if (name.is("loglvl")) return used(read_level(value, o.log_level));
-    if (name.is("guest_loglvl")) return used(read_level(value, o.guest_log_level));
-    if (name.is("noreboot")) return used(read_flag(value, has_value, o.noreboot));
-    if (name.is("spec-ctrl")) return used(read_choice(value, o.spec_ctrl));
-    if (name.is("xpti")) return used(read_choice(value, o.xpti));
+    // Levels: Xen allows "limited/always"; the first decides.
+    if (name.is("loglvl")) return used(read_word(value.cut('/'), levels, o.log_level));
+    if (name.is("guest_loglvl")) return used(read_word(value.cut('/'), levels, o.guest_log_level));
+    if (name.is("noreboot")) return used(read_flag(value, o.noreboot));
+    if (name.is("spec-ctrl")) return used(read_word(value, choices, o.spec_ctrl));
+    if (name.is("xpti")) return used(read_word(value, choices, o.xpti));
     if (name.is("watchdog_timeout")) return used(read_into(value, o.watchdog_seconds, 3600));
-    if (name.is("tsc")) {
-        o.tsc = value.is("stable") ? Choice::on : value.is("unstable") ? Choice::off : o.tsc;
-        return used(o.tsc != Choice::automatic);
-    }
-    if (name.is("fastpath")) return used(read_flag(value, has_value, o.fastpath));
+    if (name.is("tsc")) return used(read_word(value, tsc_kinds, o.tsc));
+    if (name.is("fastpath")) return used(read_flag(value, o.fastpath));
     if (name.is("sched") || name.is("cpufreq")) return nullptr; // accepted: one scheduler, no governor
     if (name.is("placeholder") || name.is("no-real-mode") || name.is("edd")) return nullptr; // Debian's GRUB script
     return "unknown option, ignored";
@@ -181,13 +168,13 @@ Options parse_options(const char* line, void (*complain)(const char*, const char
 {
     Options o;
     o.command_line = line;
-    Text rest{line, __builtin_strlen(line)};
+    Text rest{line};
     while (rest.size != 0) {
         const Text word = rest.cut(' ');
         if (word.size == 0) continue;
         Text value = word;
         const Text name = value.cut('=');
-        const char* const why = apply(o, name, value, name.size != word.size);
+        const char* const why = apply(o, name, value);
         if (why == nullptr) continue;
         std::array<char, 64> copy{};
         for (std::size_t i = 0; i < word.size && i + 1 < copy.size(); ++i)

@@ -43,13 +43,13 @@ template <typename F> void must_in_the_end(F&& operation, const char* what)
 image::Bytes bytes_of(const Module& m) { return {arch::frame_address(mfn_of(m.start)), m.bytes}; }
 
 /// The kernel as an ELF file; if the module is compressed, @p unpacked keeps its bytes.
-image::Bytes open_kernel(const Module& module, std::optional<Frames>& unpacked)
+image::Bytes open_kernel(const Module& module, mm::Array<std::byte>& unpacked)
 {
     const auto payload = image::find_payload(bytes_of(module));
     if (!payload.ok()) refuse("kernel module", payload.error());
     if (payload.value().format == image::Format::elf) return payload.value().bytes;
-    unpacked.emplace(must(unpack(payload.value(), "kernel module"), "kernel module"));
-    return unpacked->bytes();
+    unpacked = must(unpack(payload.value(), "kernel module"), "kernel module");
+    return unpacked.span();
 }
 
 /// What the machine can spare: all but a sixteenth (32 to 128 MiB), which is left for other domains' bookkeeping.
@@ -146,7 +146,7 @@ domain::Domain& create_dom0(std::uint64_t pages)
 /// Everything that reads the modules; afterwards their memory can go.
 void build(const BootInfo& info)
 {
-    std::optional<Frames> unpacked;
+    mm::Array<std::byte> unpacked;
     const image::Bytes elf = open_kernel(info.modules[0], unpacked);
     const auto parsed = image::parse_elf_kernel(elf);
     if (!parsed.ok()) refuse("kernel module", parsed.error());
@@ -163,8 +163,8 @@ void build(const BootInfo& info)
     const Dom0Layout l = layout.take();
     domain::Domain& dom0 = create_dom0(pages);
 
-    const Frames list = must(Frames::create(pages * sizeof(std::uint64_t)), "room for the p2m list");
-    const std::span p2m{reinterpret_cast<std::uint64_t*>(list.bytes().data()), pages};
+    const auto list = must(mm::make_array<std::uint64_t>(pages), "room for the p2m list");
+    const std::span p2m = list.span();
     allocate_memory(dom0, p2m);
     load_kernel(p2m, kernel, elf);
     if (initrd.bytes != 0) write_bytes(p2m, l.initrd.raw() * page_size, bytes_of(initrd));
@@ -182,11 +182,8 @@ void build(const BootInfo& info)
 /// The modules were copied: their whole frames become free memory.
 void release_modules(const BootInfo& info)
 {
-    for (const Module& m : info.module_list()) {
-        const std::uint64_t first = (m.start.raw() + page_size - 1) & ~(page_size - 1);
-        const std::uint64_t end = (m.start.raw() + m.bytes) & ~(page_size - 1);
-        if (first < end) mm::release_reserved({Maddr{first}, end - first});
-    }
+    for (const Module& m : info.module_list())
+        mm::release_reserved({m.start.raw(), m.start.raw() + m.bytes});
 }
 
 } // namespace

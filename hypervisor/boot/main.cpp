@@ -95,19 +95,13 @@ void reserve_interrupt_controllers()
 /// as device memory: firmware leaves tables there (EBDA, iBFT) that dom0 maps by their machine address.
 void hand_memory_over()
 {
-    constexpr Span firmware{0, 1 << 20};
-    static std::array<mm::RamRange, 192> usable;
-    std::size_t count = 0;
-    Spans taken = ram;
-    subtract(taken, firmware);
-    subtract(free_ram, firmware);
-    for (const Span& s : free_ram.all()) {
-        if (s.start < s.end) usable[count++] = {Maddr{s.start}, s.end - s.start};
-        if (s.start < s.end) subtract(taken, s);
-    }
-    mm::init({usable.data(), count}, mfn_of(Maddr{ram.items[ram.count - 1].end}));
-    for (const Span& s : taken.all())
-        mm::reserve({Maddr{s.start}, s.end - s.start});
+    Spans own = ram;
+    subtract(own, {0, first_mib});
+    mm::init(mfn_of(Maddr{ram.items[ram.count - 1].end}));
+    for (const Span& s : own.all())
+        mm::reserve(s);
+    for (const Span& s : free_ram.all())
+        mm::release_reserved(s);
 }
 
 [[noreturn]] void continue_boot()

@@ -42,13 +42,6 @@ const char* skip_file_name(const char* s)
     return s;
 }
 
-bool starts_with(const char* s, const char* prefix)
-{
-    while (*prefix != 0)
-        if (*s++ != *prefix++) return false;
-    return true;
-}
-
 void add_memory(BootInfo& info, std::uint64_t start, std::uint64_t bytes, std::uint32_t type)
 {
     const auto known = type >= 1 && type <= 5 ? static_cast<MemoryType>(type) : MemoryType::reserved;
@@ -85,9 +78,8 @@ void read_screen(BootInfo& info, const std::byte* p, const std::byte* colours)
     v.lfb_base = static_cast<std::uint32_t>(address);
     v.ext_lfb_base = static_cast<std::uint32_t>(address >> 32);
     v.lfb_size = (pitch * height + 0xffff) >> 16;
-    v.red_pos = get<std::uint8_t>(colours, 0), v.red_size = get<std::uint8_t>(colours, 1);
-    v.green_pos = get<std::uint8_t>(colours, 2), v.green_size = get<std::uint8_t>(colours, 3);
-    v.blue_pos = get<std::uint8_t>(colours, 4), v.blue_size = get<std::uint8_t>(colours, 5);
+    __builtin_memcpy(&v.red_pos, colours, 6); // position and size of red, green and blue: the same six bytes here
+    static_assert(offsetof(pv_vga_vesa_lfb, rsvd_pos) == offsetof(pv_vga_vesa_lfb, red_pos) + 6);
 }
 
 bool read_1(const std::byte* p, BootInfo& info)
@@ -98,7 +90,7 @@ bool read_1(const std::byte* p, BootInfo& info)
     };
     if ((flags & 1 << 9) != 0) info.loader_name = keep(string_at(64), 256);
     // GRUB 2 passes only what follows the file name; every other loader includes the name.
-    const bool named = !starts_with(info.loader_name, "GRUB 2");
+    const bool named = __builtin_memcmp(info.loader_name, "GRUB 2", 6) != 0;
     const auto command = [named](const char* s) { return keep(named ? skip_file_name(s) : s, 4096); };
     if ((flags & 1 << 2) != 0) info.command_line = command(string_at(16));
     const std::byte* module = at_physical(get<std::uint32_t>(p, 24));
@@ -156,7 +148,8 @@ bool read_2(const std::byte* p, BootInfo& info)
 
 bool read_multiboot(std::uint32_t magic, const std::byte* structure, BootInfo& info)
 {
-    info.command_line = info.loader_name = "";
+    info.command_line = "";
+    info.loader_name = "a loader without a name";
     if (magic == multiboot1_magic) return read_1(structure, info);
     if (magic == multiboot2_magic) return read_2(structure, info);
     return false;

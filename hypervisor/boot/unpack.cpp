@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// The C library the decompressors expect is a bump allocator over scratch frames that live as long as one unpack().
+// The C library the decompressors expect is a bump allocator over scratch memory that lives as long as one unpack().
 #include "boot/unpack.hpp"
 #include "arch/arch.hpp"
 #include "base/assert.hpp"
 #include "base/log.hpp"
-#include "mm/allocator.hpp"
 #include <lzma.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -57,20 +56,7 @@ auto decoder_of(image::Format f)
 
 } // namespace
 
-Result<Frames> Frames::create(std::uint64_t bytes)
-{
-    unsigned order = 0;
-    while ((page_size << order) < bytes)
-        ++order;
-    return Frames{{arch::frame_address(TRY(mm::alloc_frames(order))), page_size << order}};
-}
-
-Frames::~Frames()
-{
-    if (!bytes_.empty()) mm::free_frames_at(arch::frame_of_address(bytes_.data()));
-}
-
-Result<Frames> unpack(const image::Payload& payload, const char* name)
+Result<mm::Array<std::byte>> unpack(const image::Payload& payload, const char* name)
 {
     const auto decode = decoder_of(payload.format);
     if (decode == nullptr) {
@@ -82,26 +68,26 @@ Result<Frames> unpack(const image::Payload& payload, const char* name)
         log::error("{}: the payload does not tell its unpacked size", name);
         return Error::einval;
     }
-    auto scratch = Frames::create(scratch_bytes);
-    auto target = Frames::create(payload.unpacked_bytes);
+    auto scratch = mm::make_array<std::byte>(scratch_bytes);
+    auto target = mm::make_array<std::byte>(payload.unpacked_bytes);
     if (!scratch.ok() || !target.ok()) {
         log::error("{}: no room to unpack {} bytes", name, payload.unpacked_bytes);
         return Error::enomem;
     }
-    const Frames scratch_frames = std::move(scratch).take();
-    Frames frames = std::move(target).take();
-    arena = scratch_frames.bytes();
+    const mm::Array<std::byte> scratch_memory = std::move(scratch).take();
+    mm::Array<std::byte> out = std::move(target).take();
+    arena = scratch_memory.span();
     static constexpr std::uint64_t thread_block[16]{}; // user-space code finds its stack-protector value at %fs:0x28
     arch::write_base(arch::Base::fs, reinterpret_cast<std::uintptr_t>(thread_block));
-    const std::size_t produced = decode(payload.bytes, frames.bytes());
+    const std::size_t produced = decode(payload.bytes, out.span());
     arch::write_base(arch::Base::fs, 0);
     arena = {};
     if (produced == 0) {
         log::error("{}: the {} stream is damaged", name, image::name(payload.format));
         return Error::einval;
     }
-    frames.cut(produced);
-    return frames;
+    out.cut(produced);
+    return out;
 }
 
 } // namespace hv::boot

@@ -26,13 +26,12 @@ enum class Rank : std::uint8_t {
     timer = 80,
     wallclock = 85,
     memory = 90,
-    heap = 95,
     console = 100
 };
 
-inline constexpr Rank all_ranks[] = {Rank::control, Rank::domain_list, Rank::domain,    Rank::binding, Rank::event,
-                                     Rank::pirq,    Rank::grant,       Rank::scheduler, Rank::timer,   Rank::wallclock,
-                                     Rank::memory,  Rank::heap,        Rank::console};
+inline constexpr Rank all_ranks[] = {Rank::control, Rank::domain_list, Rank::domain, Rank::binding,
+                                     Rank::event,   Rank::pirq,        Rank::grant,  Rank::scheduler,
+                                     Rank::timer,   Rank::wallclock,   Rank::memory, Rank::console};
 
 /// How often locks of @p rank were found taken, and how many rounds their takers spun, since boot.
 struct Contention {

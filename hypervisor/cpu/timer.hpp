@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// One-shot timers of one CPU, kept in a pairing heap: O(1) start, O(log n) amortised stop and expiry. A timer belongs
+// One-shot timers of one CPU, kept in a skew heap: start, stop and expiry are O(log n) amortised. A timer belongs
 // to the queue it was started on and fires on that queue's CPU; any CPU may start it there or stop it. Rank timer.
 #pragma once
 #include "base/atomic.hpp"
-#include "base/pairing_heap.hpp"
+#include "base/skew_heap.hpp"
 #include "base/units.hpp"
 #include "cpu/lock.hpp"
 
@@ -59,7 +59,7 @@ private:
     friend class Timer;
     Timer* take_due(Nanoseconds now);
     SpinLock lock_{Rank::timer};
-    PairingHeap<Timer> heap_;    ///< Guarded by lock_.
+    SkewHeap<Timer> heap_;       ///< Guarded by lock_.
     Atomic<std::uint8_t> stale_; ///< The earliest timer is another one since program().
     PerCpu* owner_ = nullptr;
     Atomic<const Timer*> firing_; ///< Whose callback runs.

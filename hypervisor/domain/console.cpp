@@ -24,23 +24,6 @@ std::uint32_t input_head, input_tail;
 unsigned presses;
 bool to_hypervisor;
 
-enum class Route : std::uint8_t { nobody, guest, hypervisor, switched };
-
-Route route(char c)
-{
-    const cpu::Guard guard{input_lock};
-    presses = c == switch_key ? presses + 1 : 0;
-    if (presses == switch_presses) {
-        presses = 0;
-        to_hypervisor = !to_hypervisor;
-        return Route::switched;
-    }
-    if (to_hypervisor) return c == switch_key ? Route::nobody : Route::hypervisor;
-    if (input_head - input_tail == input_bytes) return Route::nobody; // the guest does not read: drop
-    input[input_head++ % input_bytes] = c;
-    return Route::guest;
-}
-
 struct Key {
     char key;
     const char* what;
@@ -115,19 +98,36 @@ void console_key(char key)
     if (key > ' ') log::info("key '{}' means nothing; 'h' for help", key);
 }
 
+/// True if the guest got it.
+static bool typed(char c)
+{
+    bool switched = false;
+    {
+        const cpu::Guard guard{input_lock};
+        presses = c == switch_key ? presses + 1 : 0;
+        switched = presses == switch_presses;
+        if (switched) {
+            presses = 0;
+            to_hypervisor = !to_hypervisor;
+        } else if (!to_hypervisor) {
+            const bool room = input_head - input_tail != input_bytes; // or the guest does not read: drop
+            if (room) input[input_head++ % input_bytes] = c;
+            return room;
+        }
+    }
+    if (switched)
+        log::info("console input goes to {} (CTRL-a three times to switch)",
+                  to_hypervisor ? "parapet: 'h' for help" : "dom0");
+    else if (c != switch_key)
+        console_key(c);
+    return false;
+}
+
 void console_typed()
 {
     bool notify = false;
-    for (arch::ConsoleInput in = arch::console_read(); in.present; in = arch::console_read()) {
-        switch (route(in.character)) {
-        case Route::nobody: break;
-        case Route::guest: notify = true; break;
-        case Route::hypervisor: console_key(in.character); break;
-        case Route::switched:
-            log::info("console input goes to {} (CTRL-a three times to switch)",
-                      to_hypervisor ? "parapet: 'h' for help" : "dom0");
-        }
-    }
+    for (arch::ConsoleInput in = arch::console_read(); in.present; in = arch::console_read())
+        notify |= typed(in.character);
     if (notify) raise_virq(PV_VIRQ_CONSOLE);
 }
 

@@ -15,7 +15,6 @@ constexpr std::uint32_t default_grant_frames = 64, default_maptrack_frames = 102
 constexpr std::uint32_t most_grant_frames = 1024, most_maptrack_frames = 4096;
 constexpr std::uint32_t allowed_flags = PV_DOMCTL_CDF_XS_DOMAIN;
 
-constexpr std::uint32_t most_bitmap_bytes = 512;
 constexpr std::uint64_t most_frames_asked = 1024;
 
 /// Only 64-bit PV domains without devices of their own.
@@ -32,10 +31,8 @@ Result<> check(const pv_domctl_createdomain& c)
 
 Result<Vcpu*> find_vcpu(Domain& d, std::uint32_t id)
 {
-    if (id >= d.max_vcpus()) return Error::einval;
-    Vcpu* const v = d.vcpu(VcpuId{id});
-    if (v == nullptr) return Error::esrch;
-    return v;
+    if (Vcpu* const v = d.vcpu(VcpuId{id}); v != nullptr) return v;
+    return id < d.max_vcpus() ? Error::esrch : Error::einval;
 }
 
 Result<> set_context(Domain& d, const pv_domctl_vcpucontext& q)
@@ -158,9 +155,8 @@ Result<> cpu_policy(pv_domctl& op)
 {
     pv_domctl_cpu_policy& p = op.u.cpu_policy;
     if (op.cmd == PV_DOMCTL_GET_CPU_POLICY) {
-        p.nr_leaves = TRY(write_policy(PolicyKind::guest, GuestVa{p.leaves}, p.nr_leaves));
         p.nr_msrs = 0;
-        return Ok{};
+        return write_policy(PolicyKind::guest, GuestVa{p.leaves}, p.nr_leaves);
     }
     p.err_leaf = p.err_subleaf = p.err_msr = ~0U;
     return check_policy(GuestVa{p.leaves}, p.nr_leaves);
@@ -211,12 +207,6 @@ Result<> run(Domain& d, pv_domctl& op)
     case PV_DOMCTL_SET_CPU_POLICY:
     case PV_DOMCTL_GET_CPU_POLICY: return cpu_policy(op);
     case PV_DOMCTL_GETPAGEFRAMEINFO3: return page_frame_info(d, op.u.getpageframeinfo3);
-    case PV_DOMCTL_SETTIMEOFFSET: // wallclocks are alike in all domains
-        return only_if(op.u.settimeoffset == 0, Error::eopnotsupp);
-    // Devices are not given to other domains: taking away what nobody has is done, giving is refused.
-    case PV_DOMCTL_IOMEM_PERMISSION: return only_if(op.u.iomem_permission.allow_access == 0, Error::eopnotsupp);
-    case PV_DOMCTL_IOPORT_PERMISSION: return only_if(op.u.ioport_permission.allow_access == 0, Error::eopnotsupp);
-    case PV_DOMCTL_IRQ_PERMISSION: return only_if(op.u.irq_permission.allow_access == 0, Error::eopnotsupp);
     case PV_DOMCTL_MAX_VCPUS: return d.create_vcpus(op.u.max_vcpus);
     case PV_DOMCTL_SETVCPUCONTEXT: return set_context(d, op.u.vcpucontext);
     case PV_DOMCTL_GETVCPUCONTEXT: return get_context(d, op.u.vcpucontext);
@@ -276,24 +266,20 @@ void describe(Domain& d, pv_domctl_getdomaininfo& info)
 
 Result<CpuSet> read_set(const pv_xenctl_bitmap& map)
 {
-    CpuSet set;
-    const guest::In<std::uint8_t> in{GuestVa{map.bitmap}};
-    for (std::uint32_t i = 0; i * 8 < map.nr_bits && i * 8 < max_cpus; ++i) {
-        const unsigned bits = map.nr_bits - i * 8 < 8 ? map.nr_bits - i * 8 : 8;
-        const std::uint64_t byte = TRY(in.read(i)) & ((1U << bits) - 1);
-        set.set_word(i / 8, set.word(i / 8) | byte << i % 8 * 8);
-    }
-    return set;
+    std::array<std::uint8_t, sizeof(CpuSet)> bytes{};
+    const std::uint32_t bits = map.nr_bits < max_cpus ? map.nr_bits : max_cpus;
+    TRY(guest::In<std::uint8_t>{GuestVa{map.bitmap}}.read_array(std::span{bytes}.first((bits + 7) / 8)));
+    if (bits % 8 != 0) bytes[bits / 8] &= (1U << bits % 8) - 1;
+    return std::bit_cast<CpuSet>(bytes);
 }
 
 Result<> write_set(const pv_xenctl_bitmap& map, const CpuSet& set)
 {
-    const std::uint32_t bytes = map.nr_bits / 8 + (map.nr_bits % 8 != 0 ? 1U : 0U);
-    if (bytes > most_bitmap_bytes) return Error::einval;
-    const guest::Out<std::uint8_t> out{GuestVa{map.bitmap}};
-    for (std::uint32_t i = 0; i < bytes; ++i)
-        TRY(out.write(i < max_cpus / 8 ? static_cast<std::uint8_t>(set.word(i / 8) >> i % 8 * 8) : 0, i));
-    return Ok{};
+    std::array<std::uint8_t, 512> bytes{};
+    const std::uint32_t count = map.nr_bits / 8 + (map.nr_bits % 8 != 0 ? 1U : 0U);
+    if (count > bytes.size()) return Error::einval;
+    __builtin_memcpy(bytes.data(), &set, sizeof set);
+    return guest::Out<std::uint8_t>{GuestVa{map.bitmap}}.write_array(std::span{bytes}.first(count));
 }
 
 } // namespace hv::domain

@@ -194,19 +194,15 @@ Result<> control_system(pv_sysctl& op)
     case PV_SYSCTL_NUMAINFO: return numa_info(op.u.numainfo);
     case PV_SYSCTL_CPUPOOL_OP: return cpu_pool(op.u.cpupool_op);
     case PV_SYSCTL_SCHEDULER_OP: return scheduler(op.u.scheduler_op);
-    case PV_SYSCTL_GET_CPU_LEVELLING_CAPS: op.u.cpu_levelling_caps = 0; return Ok{};
     case PV_SYSCTL_GET_CPU_POLICY: {
         pv_sysctl_cpu_policy& q = op.u.cpu_policy;
-        const PolicyKind kind = TRY(policy_kind(q.index, PV_SYSCTL_CPU_POLICY_PV_DEFAULT));
-        q.nr_leaves = TRY(write_policy(kind, GuestVa{q.leaves}, q.nr_leaves));
         q.nr_msrs = 0;
-        return Ok{};
+        return write_policy(TRY(policy_kind(q.index, PV_SYSCTL_CPU_POLICY_PV_DEFAULT)), GuestVa{q.leaves}, q.nr_leaves);
     }
     case PV_SYSCTL_GET_CPU_FEATURESET: {
         pv_sysctl_cpu_featureset& q = op.u.cpu_featureset;
         const PolicyKind kind = TRY(policy_kind(q.index, PV_SYSCTL_CPU_FEATURESET_PV_MAX));
-        q.nr_features = TRY(write_featureset(kind, GuestVa{q.features}, q.nr_features));
-        return Ok{};
+        return write_featureset(kind, GuestVa{q.features}, q.nr_features);
     }
     case sysctl_counters: {
         const Counters c = read_counters();

@@ -40,21 +40,18 @@ Result<PolicyKind> policy_kind(std::uint32_t index, std::uint32_t guest_default)
     return index <= PV_SYSCTL_CPU_POLICY_HVM_DEFAULT ? Error::eopnotsupp : Error::einval;
 }
 
-Result<std::uint32_t> write_policy(PolicyKind kind, GuestVa leaves, std::uint32_t count)
+Result<> write_policy(PolicyKind kind, GuestVa leaves, std::uint32_t& count)
 {
     const guest::Out<pv_cpuid_leaf> out{leaves};
-    std::uint32_t n = 0;
+    const std::uint32_t room = std::exchange(count, 0);
     Result<> status = Ok{};
     guest::for_each_leaf([&](std::uint32_t leaf, std::uint32_t subleaf) {
-        if (!out.null() && status.ok()) {
-            const CpuidLeaf l = leaf_of(kind, leaf, subleaf);
-            const pv_cpuid_leaf record{leaf, subleaf, l.eax, l.ebx, l.ecx, l.edx};
-            status = n < count ? out.write(record, n) : Result<>{Error::enobufs};
-        }
-        ++n;
+        const std::uint32_t n = count++;
+        if (out.null() || !status.ok()) return;
+        const CpuidLeaf l = leaf_of(kind, leaf, subleaf);
+        status = n < room ? out.write({leaf, subleaf, l.eax, l.ebx, l.ecx, l.edx}, n) : Result<>{Error::enobufs};
     });
-    if (!status.ok()) return status.error();
-    return n;
+    return status;
 }
 
 Result<> check_policy(GuestVa leaves, std::uint32_t count)
@@ -78,14 +75,13 @@ std::uint32_t feature_word(PolicyKind kind, std::uint32_t index)
     return has_leaf && has_subleaf ? leaf_of(kind, s.leaf, s.subleaf).*s.reg : 0;
 }
 
-Result<std::uint32_t> write_featureset(PolicyKind kind, GuestVa words, std::uint32_t count)
+Result<> write_featureset(PolicyKind kind, GuestVa words, std::uint32_t& count)
 {
     const guest::Out<std::uint32_t> out{words};
-    if (out.null()) return featureset_words;
-    const std::uint32_t n = count < featureset_words ? count : featureset_words;
-    for (std::uint32_t i = 0; i < n; ++i)
+    if (out.null() || count > featureset_words) count = featureset_words;
+    for (std::uint32_t i = 0; i < count && !out.null(); ++i)
         TRY(out.write(feature_word(kind, i), i));
-    return n;
+    return Ok{};
 }
 
 } // namespace hv::domain

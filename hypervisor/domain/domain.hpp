@@ -14,6 +14,7 @@
 
 namespace hv::domain {
 
+class DomainRef;
 class GrantTable; // domain/grants.hpp: static Result<mm::Box<GrantTable>> create(Domain&, max_frames, max_maptrack);
                   //                    Result<> GrantTable::release_all()  preemptible, the domain dies
 
@@ -96,7 +97,7 @@ public:
 
 private:
     friend class DomainRef;
-    friend struct DomainListAccess;
+    friend DomainRef next_domain(DomainId id);
     struct DomainTimer : cpu::Timer {
         DomainTimer(Domain& d, Callback fn) : Timer{fn}, domain{d} {}
         Domain& domain;
@@ -109,6 +110,9 @@ private:
     Result<> begin_death();
     Result<> give_back();
     [[noreturn]] void end_machine(std::uint32_t reason);
+    /// Where the list goes on with the lowest id >= @p id; its lock is held.
+    static Domain*& list_from(DomainId id);
+    bool free_if_alone(); ///< If nothing holds it any more.
 
     const std::uint32_t max_vcpus_;
     Atomic<std::uint32_t> vcpu_count_; ///< Grows only.
@@ -118,13 +122,13 @@ private:
     mm::Box<Domain> self_; ///< Owns itself from listing to the last reference.
     cpu::SpinLock lock_{cpu::Rank::domain};
     Atomic<std::uint32_t> pause_count_;
-    Atomic<std::uint32_t> references_;        ///< DomainRefs, and one while listed as alive or dying.
-    Atomic<std::uint32_t> controller_pauses_; ///< Changes under lock_, as the next but for set_shutdown_code().
-    Atomic<std::uint32_t> shutdown_reason_{~0U};
+    Atomic<std::uint32_t> references_;           ///< DomainRefs, and one while listed as alive or dying.
+    Atomic<std::uint32_t> controller_pauses_;    ///< Changed by one domctl at a time.
+    Atomic<std::uint32_t> shutdown_reason_{~0U}; ///< Changes under lock_ but for set_shutdown_code().
     Atomic<bool> shut_down_;
     Atomic<Life> life_;
     DomainTimer watchdogs_[2], reaper_;
-    Domain* hash_next_ = nullptr; ///< Guarded by the list's lock.
+    Domain* next_ = nullptr; ///< Guarded by the list's lock, as self_.
 };
 
 /// Keeps a domain's memory from being freed; not the domain from dying.

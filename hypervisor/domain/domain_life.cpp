@@ -87,24 +87,16 @@ void Domain::unpause()
 
 Result<> Domain::controller_pause()
 {
-    {
-        const cpu::Guard guard{lock_};
-        const std::uint32_t pauses = controller_pauses_.load(Order::relaxed);
-        if (pauses == 255) return Error::eoverflow;
-        controller_pauses_.store(pauses + 1, Order::relaxed);
-    }
+    if (controller_pauses_.load(Order::relaxed) == 255) return Error::eoverflow;
+    controller_pauses_.fetch_add(1, Order::relaxed);
     pause();
     return Ok{};
 }
 
 Result<> Domain::controller_unpause()
 {
-    {
-        const cpu::Guard guard{lock_};
-        const std::uint32_t pauses = controller_pauses_.load(Order::relaxed);
-        if (pauses == 0) return Error::einval;
-        controller_pauses_.store(pauses - 1, Order::relaxed);
-    }
+    if (!controller_paused()) return Error::einval;
+    controller_pauses_.fetch_sub(1, Order::relaxed);
     // The builder may have cleared shared_info after it was filled.
     if (!is_dying() && paused()) {
         publish_wallclock();
@@ -127,17 +119,10 @@ void Domain::set_share(std::uint32_t w, std::uint32_t percent)
 
 void Domain::end_machine(std::uint32_t reason)
 {
-    if (reason == PV_SHUTDOWN_POWEROFF) {
-        log::warning("hardware domain shut down: power off");
-        arch::power_off();
-    }
-    if (reason == PV_SHUTDOWN_REBOOT) {
-        log::warning("hardware domain asks for a reboot");
-        arch::reset();
-    }
-    log::error("hardware domain ended with reason {}", reason);
-    if (options.noreboot) arch::halt_forever();
-    arch::reset();
+    // One that wants the machine off has asked for ACPI soft off beforehand.
+    const bool halt = reason == PV_SHUTDOWN_POWEROFF || (reason != PV_SHUTDOWN_REBOOT && options.noreboot);
+    log::error("hardware domain ended with reason {}: {}", reason, halt ? "halted" : "reset");
+    halt ? arch::halt_forever() : arch::reset();
 }
 
 void Domain::shutdown(std::uint32_t reason)

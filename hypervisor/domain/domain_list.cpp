@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// All domains, by a hash of their ids, and the choice of ids: they grow and wrap around, so that the id given out is
-// the one free for longest. One lock; a domain leaves with its last reference.
+// All domains, in order of their ids, and the choice of ids: they grow and wrap around, so that the id given out is
+// the one free for longest. One lock; domains are made and freed under it, so that every owner of frames is a listed
+// domain to whoever holds it.
 #include "cpu/clock.hpp"
 #include "cpu/percpu.hpp"
 #include "domain/domain.hpp"
@@ -11,64 +12,29 @@ namespace hv::domain {
 namespace {
 
 cpu::SpinLock list_lock{cpu::Rank::domain_list};
-std::array<Domain*, 256> buckets; ///< All below guarded by list_lock.
+Domain* first; ///< In order of ids. All below guarded by list_lock.
 Domain* hardware;
 std::uint16_t next_id = 1;
 
-Domain*& bucket_of(DomainId id) { return buckets[id.raw() % buckets.size()]; }
+Result<DomainId> choose_id()
+{
+    for (unsigned tried = 0; tried < PV_DOMID_FIRST_RESERVED; ++tried) {
+        const DomainId id{next_id};
+        next_id = next_id + 1 == PV_DOMID_FIRST_RESERVED ? 1 : static_cast<std::uint16_t>(next_id + 1);
+        if (mm::find_owner(id) == nullptr) return id;
+    }
+    return Error::enomem;
+}
 
 } // namespace
 
-struct DomainListAccess {
-    static Domain* find(DomainId id)
-    {
-        Domain* d = bucket_of(id);
-        while (d != nullptr && d->id() != id)
-            d = d->hash_next_;
-        return d;
-    }
-    /// The one with the lowest id >= @p id.
-    static Domain* next(DomainId id)
-    {
-        Domain* best = nullptr;
-        for (Domain* d : buckets)
-            for (; d != nullptr; d = d->hash_next_)
-                if (d->id() >= id && (best == nullptr || d->id() < best->id())) best = d;
-        return best;
-    }
-    static Result<DomainId> choose()
-    {
-        for (unsigned tried = 0; tried < PV_DOMID_FIRST_RESERVED; ++tried) {
-            const DomainId id{next_id};
-            next_id = next_id + 1 == PV_DOMID_FIRST_RESERVED ? 1 : static_cast<std::uint16_t>(next_id + 1);
-            if (find(id) == nullptr) return id;
-        }
-        return Error::enomem;
-    }
-    static void link(mm::Box<Domain> box)
-    {
-        Domain& d = *box;
-        d.hash_next_ = std::exchange(bucket_of(d.id()), &d);
-        if (d.is_hardware_domain()) hardware = &d;
-        d.self_ = std::move(box);
-    }
-    static mm::Box<Domain> unlink(Domain& d)
-    {
-        Domain** at = &bucket_of(d.id());
-        while (*at != &d)
-            at = &(*at)->hash_next_;
-        *at = d.hash_next_;
-        return std::move(d.self_);
-    }
-    /// The box of @p d if nothing holds it any more.
-    static mm::Box<Domain> take_if_free(Domain& d)
-    {
-        const cpu::Guard guard{list_lock};
-        if (d.references_.load(Order::acquire) != 1) return {};
-        d.grants_.reset();
-        return d.held() == 0 ? unlink(d) : mm::Box<Domain>{};
-    }
-};
+Domain*& Domain::list_from(DomainId id)
+{
+    Domain** at = &first;
+    while (*at != nullptr && (*at)->id() < id)
+        at = &(*at)->next_;
+    return *at;
+}
 
 Result<Domain*> Domain::create(const DomainConfig& config)
 {
@@ -77,13 +43,27 @@ Result<Domain*> Domain::create(const DomainConfig& config)
     if (!chosen && config.id.raw() >= PV_DOMID_FIRST_RESERVED) return Error::einval;
     const cpu::Guard guard{list_lock};
     if (config.role == Role::hardware && hardware != nullptr) return Error::eexist;
-    if (!chosen && DomainListAccess::find(config.id) != nullptr) return Error::eexist;
-    const DomainId id = chosen ? TRY(DomainListAccess::choose()) : config.id;
+    if (!chosen && mm::find_owner(config.id) != nullptr) return Error::eexist;
+    const DomainId id = chosen ? TRY(choose_id()) : config.id;
     mm::Box<Domain> box = TRY(mm::make_box<Domain>(id, config));
     TRY(box->prepare(config));
     Domain* const d = box.get();
-    DomainListAccess::link(std::move(box));
+    if (d->is_hardware_domain()) hardware = d;
+    Domain*& at = list_from(id);
+    d->next_ = std::exchange(at, d);
+    d->self_ = std::move(box);
     return d;
+}
+
+bool Domain::free_if_alone()
+{
+    const cpu::Guard guard{list_lock};
+    if (references_.load(Order::acquire) != 1) return false;
+    grants_.reset();
+    if (held() != 0) return false;
+    list_from(id()) = next_;
+    const mm::Box<Domain> last = std::move(self_);
+    return true;
 }
 
 /// Frees a dead domain and announces it, unless somebody still refers to it or to its frames.
@@ -91,10 +71,7 @@ void Domain::on_reap(cpu::Timer& t)
 {
     constexpr Nanoseconds reap_interval = 5'000'000;
     Domain& d = static_cast<DomainTimer&>(t).domain;
-    {
-        const mm::Box<Domain> last = DomainListAccess::take_if_free(d);
-        if (!last) return d.reaper_.start(cpu::this_cpu().timers, cpu::now() + reap_interval);
-    }
+    if (!d.free_if_alone()) return d.reaper_.start(cpu::this_cpu().timers, cpu::now() + reap_interval);
     raise_virq(PV_VIRQ_DOM_EXC);
 }
 
@@ -107,7 +84,7 @@ void DomainRef::drop()
 DomainRef find_domain(DomainId id)
 {
     const cpu::Guard guard{list_lock};
-    return DomainRef{DomainListAccess::find(id)};
+    return DomainRef{static_cast<Domain*>(mm::find_owner(id))};
 }
 
 Result<DomainRef> resolve(DomainId id, Vcpu& caller)
@@ -121,7 +98,7 @@ Result<DomainRef> resolve(DomainId id, Vcpu& caller)
 DomainRef next_domain(DomainId id)
 {
     const cpu::Guard guard{list_lock};
-    return DomainRef{DomainListAccess::next(id)};
+    return DomainRef{Domain::list_from(id)};
 }
 
 Domain* hardware_domain() { return hardware; }

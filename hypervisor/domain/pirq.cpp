@@ -7,51 +7,45 @@
 namespace hv::domain {
 namespace {
 
-enum class Kind : std::uint8_t { unmapped, gsi, msi };
-
 struct Line {
-    Kind kind = Kind::unmapped;
-    bool configured = false; ///< GSIs: the IOAPIC entry is programmed.
+    Domain* owner = nullptr; ///< Null: not mapped.
+    EventPort port{};        ///< 0 = not bound.
+    bool configured = false; ///< GSIs: the IOAPIC entry is programmed, as the next two say.
     arch::Trigger trigger = arch::Trigger::edge;
     arch::Polarity polarity = arch::Polarity::high;
-    bool in_service = false; ///< Level: delivered, no end-of-interrupt yet.
-    EventPort port{};        ///< 0 = not bound.
-    Domain* owner = nullptr;
 };
 
 cpu::SpinLock lines_lock{cpu::Rank::pirq};
 std::array<Line, max_pirqs> lines;
 
 unsigned gsis() { return arch::gsi_count() < max_pirqs ? arch::gsi_count() : max_pirqs; }
+bool is_gsi(Pirq p) { return p.raw() < gsis(); }
 
-Line* find(Pirq p) { return p.raw() < max_pirqs ? &lines[p.raw()] : nullptr; }
-
-bool needs_eoi(const Line& l) { return l.kind == Kind::gsi && l.trigger == arch::Trigger::level; }
-
-void end_service(Pirq p, Line& l)
+/// Einval if it is not @p d's.
+Result<Line*> find(const Domain& d, Pirq p)
 {
-    if (!l.in_service) return;
-    l.in_service = false;
+    if (p.raw() >= max_pirqs || lines[p.raw()].owner != &d) return Error::einval;
+    return &lines[p.raw()];
+}
+
+/// Masks a line that is not the hypervisor's own, and lets go of what it delivered last.
+void silence(Pirq p)
+{
+    if (!is_gsi(p) || arch::gsi_is_ours(p.raw())) return;
+    arch::gsi_mask(p.raw());
     arch::gsi_end(p.raw());
 }
 
 void raised(Pirq p)
 {
-    Domain* owner = nullptr;
-    EventPort port{};
+    if (p.raw() >= max_pirqs) return;
+    Line l;
     {
         const cpu::Guard guard{lines_lock};
-        Line* const l = find(p);
-        if (l == nullptr) return;
-        l->in_service = needs_eoi(*l);
-        owner = l->owner;
-        port = l->port;
-        if (port == EventPort{}) { // a late edge after the port was closed
-            if (l->kind == Kind::gsi) arch::gsi_mask(p.raw());
-            end_service(p, *l);
-        }
+        l = lines[p.raw()];
+        if (l.port == EventPort{}) silence(p); // a late edge after the port was closed
     }
-    if (owner != nullptr && port != EventPort{}) owner->events.raise(port);
+    if (l.port != EventPort{}) l.owner->events.raise(l.port);
 }
 
 } // namespace
@@ -75,10 +69,9 @@ Result<Pirq> map_gsi(Domain& d, unsigned gsi)
 {
     if (gsi >= gsis()) return Error::einval;
     const cpu::Guard guard{lines_lock};
-    Line& l = lines[gsi];
-    if (l.kind != Kind::unmapped && l.owner != &d) return Error::ebusy;
-    l.kind = Kind::gsi;
-    l.owner = &d;
+    Domain*& owner = lines[gsi].owner;
+    if (owner != nullptr && owner != &d) return Error::ebusy;
+    owner = &d;
     return Pirq{gsi};
 }
 
@@ -86,9 +79,7 @@ Result<Pirq> allocate_msi_pirq(Domain& d)
 {
     const cpu::Guard guard{lines_lock};
     for (std::uint32_t n = gsis(); n < max_pirqs; ++n) {
-        if (lines[n].kind != Kind::unmapped) continue;
-        lines[n] = Line{};
-        lines[n].kind = Kind::msi;
+        if (lines[n].owner != nullptr) continue;
         lines[n].owner = &d;
         return Pirq{n};
     }
@@ -98,63 +89,52 @@ Result<Pirq> allocate_msi_pirq(Domain& d)
 Result<> unmap_pirq(Domain& d, Pirq pirq)
 {
     const cpu::Guard guard{lines_lock};
-    Line* const l = find(pirq);
-    if (l == nullptr || l->kind == Kind::unmapped || l->owner != &d) return Error::einval;
-    if (l->port != EventPort{}) return Error::ebusy;
-    if (l->kind == Kind::gsi) {
-        if (!arch::gsi_is_ours(pirq.raw())) arch::gsi_mask(pirq.raw());
-        end_service(pirq, *l);
-    } else {
-        arch::msi_free(pirq.raw());
-    }
-    l->kind = Kind::unmapped;
-    l->owner = nullptr;
+    Line& l = *TRY(find(d, pirq));
+    if (l.port != EventPort{}) return Error::ebusy;
+    silence(pirq);
+    if (!is_gsi(pirq)) arch::msi_free(pirq.raw());
+    l.owner = nullptr;
     return Ok{};
 }
 
 Result<> pirq_eoi(Pirq pirq)
 {
     const cpu::Guard guard{lines_lock};
-    Line* const l = find(pirq);
-    if (l == nullptr || l->kind == Kind::unmapped) return Error::einval;
-    end_service(pirq, *l);
+    if (pirq.raw() >= max_pirqs || lines[pirq.raw()].owner == nullptr) return Error::einval;
+    arch::gsi_end(pirq.raw());
     return Ok{};
 }
 
 Result<std::uint32_t> pirq_status(Pirq pirq)
 {
     const cpu::Guard guard{lines_lock};
-    const Line* const l = find(pirq);
-    if (l == nullptr) return Error::einval;
-    return needs_eoi(*l) ? PV_XENIRQSTAT_NEEDS_EOI : 0U;
+    if (pirq.raw() >= max_pirqs) return Error::einval;
+    const Line& l = lines[pirq.raw()];
+    return l.owner != nullptr && l.trigger == arch::Trigger::level ? PV_XENIRQSTAT_NEEDS_EOI : 0U;
 }
 
 Result<> attach_pirq(Domain& d, Pirq pirq, EventPort port)
 {
     const cpu::Guard guard{lines_lock};
-    Line* const l = find(pirq);
-    if (l == nullptr || l->kind == Kind::unmapped || l->owner != &d) return Error::einval;
-    if (l->port != EventPort{}) return Error::eexist;
-    if (l->kind == Kind::gsi) {
+    Line& l = *TRY(find(d, pirq));
+    if (l.port != EventPort{}) return Error::eexist;
+    if (is_gsi(pirq)) {
         if (arch::gsi_is_ours(pirq.raw())) return Error::ebusy;
-        if (!l->configured) { // an ISA line nobody described: edge, active high
-            TRY(arch::gsi_configure(pirq.raw(), arch::Trigger::edge, arch::Polarity::high));
-            l->configured = true;
-        }
+        // A line nobody described is an ISA one: edge, active high.
+        if (!l.configured) TRY(arch::gsi_configure(pirq.raw(), l.trigger, l.polarity));
+        l.configured = true;
     }
-    l->port = port;
-    return l->kind == Kind::gsi ? arch::gsi_unmask(pirq.raw()) : Ok{};
+    l.port = port;
+    return is_gsi(pirq) ? arch::gsi_unmask(pirq.raw()) : Ok{};
 }
 
 void detach_pirq(Domain& d, Pirq pirq)
 {
     const cpu::Guard guard{lines_lock};
-    Line* const l = find(pirq);
-    if (l == nullptr || l->owner != &d) return;
-    l->port = EventPort{};
-    if (l->kind != Kind::gsi || arch::gsi_is_ours(pirq.raw())) return;
-    arch::gsi_mask(pirq.raw());
-    end_service(pirq, *l);
+    const Result<Line*> l = find(d, pirq);
+    if (!l.ok()) return;
+    l.take()->port = EventPort{};
+    silence(pirq);
 }
 
 void gsi_raised(unsigned gsi) { raised(Pirq{gsi}); }

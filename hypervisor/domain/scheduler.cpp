@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Proportional share over a pairing heap ordered by virtual time; see domain/scheduler.hpp for what it promises.
+// Proportional share over a skew heap ordered by virtual time; see domain/scheduler.hpp for what it promises.
 //
 // A cap's token bucket is kept as the time at which it will be full (the generic cell rate algorithm): running for t
 // moves that time by t * 100 / cap, time itself refills, and it is empty once that time is a window away. Over a cycle

@@ -6,7 +6,7 @@
 // slices, and a waker's credit for each; a sleeper gains at most that credit; nobody exceeds its cap; O(log n)
 // amortised.
 #pragma once
-#include "base/pairing_heap.hpp"
+#include "base/skew_heap.hpp"
 #include "base/units.hpp"
 
 namespace hv::domain {
@@ -95,8 +95,8 @@ private:
     [[nodiscard]] Nanoseconds stint_end(const Runnable& r) const;
     [[nodiscard]] Nanoseconds next_release() const;
 
-    PairingHeap<Runnable> heap_;      ///< Waiting, by virtual time.
-    PairingHeap<Runnable> throttled_; ///< By time of release.
+    SkewHeap<Runnable> heap_;      ///< Waiting, by virtual time.
+    SkewHeap<Runnable> throttled_; ///< By time of release.
     Runnable* running_ = nullptr;
     Nanoseconds now_ = 0; ///< The running one has paid up to here.
     Nanoseconds stint_start_ = 0;

@@ -46,8 +46,7 @@ Result<mm::Box<Vcpu>> Vcpu::create(Domain& d, VcpuId id)
 
 bool Vcpu::runnable() const
 {
-    return online() && !blocked() && pause_count_.load(Order::acquire) == 0 && !domain_.paused() &&
-           !domain_.is_shut_down() && !domain_.is_dying();
+    return online() && !blocked() && !domain_.paused() && !domain_.is_shut_down() && !domain_.is_dying();
 }
 
 Result<> Vcpu::initialise(const pv_vcpu_guest_context& c)
@@ -89,20 +88,6 @@ void Vcpu::release()
     hot.info = &nowhere;
     info_page_.reset();
     drop_references();
-}
-
-void Vcpu::pause()
-{
-    pause_count_.fetch_add(1, Order::acq_rel);
-    requeue(*this);
-    wait_until_unloaded(*this);
-}
-
-void Vcpu::unpause()
-{
-    const std::uint32_t before = pause_count_.fetch_sub(1, Order::acq_rel);
-    ASSERT(before != 0);
-    requeue(*this);
 }
 
 bool Vcpu::event_deliverable() const { return guest::event_deliverable(*this); }

@@ -50,8 +50,6 @@ public:
     void release();
 
     // ---- scheduling (vcpu.cpp) ----
-    void pause(); ///< Counted. Not running on return. Not a vCPU of the caller's domain.
-    void unpause();
     /// Waits for an event; does not touch the upcall mask. No effect if one is already deliverable.
     void block();
     void wake();   ///< Ends a block or a poll.
@@ -101,7 +99,6 @@ private:
     Atomic<bool> initialised_, online_;
     Atomic<bool> blocked_; ///< Set by the vCPU itself; this and the next change under the run lock.
     bool polling_ = false;
-    Atomic<std::uint32_t> pause_count_;
     Atomic<Nanoseconds> period_;
     VcpuTimer singleshot_, periodic_, poll_timer_;
     GuestVa runstate_area_{};

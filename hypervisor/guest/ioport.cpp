@@ -71,59 +71,44 @@ void write_byte(PortLatches& l, std::uint16_t port, std::uint8_t value)
     arch::port_out(port, IoWidth::byte, value);
 }
 
-/// A configuration access through cfc..cff, as the domain's own latch directs it.
-struct PciAccess {
-    bool valid;
-    std::uint32_t sbdf;
-    unsigned offset;
-};
-PciAccess pci_access(const PortLatches& l, std::uint16_t port, unsigned bytes)
-{
-    const std::uint32_t a = l.pci_address.load(Order::relaxed);
-    const unsigned byte = port & 3;
-    return {(a >> 31) != 0 && byte + bytes <= 4, a >> 8 & 0xffff, (a & 0xfc) | byte};
-}
+enum class Direction : std::uint8_t { in, out };
 
-bool is_pci_data(std::uint16_t port) { return (port & ~3) == pci_data; }
-
-std::uint32_t hardware_in(PortLatches& l, std::uint16_t port, IoWidth width)
+/// One access, either way; returns what was read. Through cfc..cff it is one to configuration space, as the domain's
+/// own latch directs it.
+std::uint32_t hardware_io(PortLatches& l, std::uint16_t port, IoWidth width, Direction direction, std::uint32_t value)
 {
-    const unsigned bytes = static_cast<unsigned>(width);
-    if (port == pci_address && width == IoWidth::dword) return l.pci_address.load(Order::relaxed);
-    if (is_pci_data(port)) {
-        const PciAccess a = pci_access(l, port, bytes);
-        return a.valid ? arch::pci_read(a.sbdf, a.offset, width) : ~0U;
+    const bool in = direction == Direction::in;
+    const unsigned bytes = static_cast<unsigned>(width), byte = port & 3;
+    if (port == pci_address && width == IoWidth::dword)
+        return in ? l.pci_address.load(Order::relaxed) : l.pci_address.exchange(value, Order::relaxed);
+    if (port - byte == pci_data) {
+        const std::uint32_t a = l.pci_address.load(Order::relaxed), sbdf = a >> 8 & 0xffff, offset = (a & 0xfc) | byte;
+        if (a >> 31 == 0 || byte + bytes > 4) return ~0U;
+        if (in) return arch::pci_read(sbdf, offset, width);
+        arch::pci_write(sbdf, offset, width, value);
+    } else if (all_hardware(port, bytes)) {
+        if (in) return arch::port_in(port, width);
+        arch::port_out(port, width, value);
+    } else {
+        std::uint32_t got = 0;
+        for (unsigned shift = 0; shift < 8 * bytes; shift += 8, ++port) {
+            if (in) got |= std::uint32_t{read_byte(l, port)} << shift;
+            if (!in) write_byte(l, port, static_cast<std::uint8_t>(value >> shift));
+        }
+        return got;
     }
-    if (all_hardware(port, bytes)) return arch::port_in(port, width);
-    std::uint32_t value = 0;
-    for (unsigned i = 0; i < bytes; ++i)
-        value |= std::uint32_t{read_byte(l, static_cast<std::uint16_t>(port + i))} << (8 * i);
-    return value;
-}
-
-void hardware_out(PortLatches& l, std::uint16_t port, IoWidth width, std::uint32_t value)
-{
-    const unsigned bytes = static_cast<unsigned>(width);
-    if (port == pci_address && width == IoWidth::dword) return l.pci_address.store(value, Order::relaxed);
-    if (is_pci_data(port)) {
-        const PciAccess a = pci_access(l, port, bytes);
-        if (a.valid) arch::pci_write(a.sbdf, a.offset, width, value);
-        return;
-    }
-    if (all_hardware(port, bytes)) return arch::port_out(port, width, value);
-    for (unsigned i = 0; i < bytes; ++i)
-        write_byte(l, static_cast<std::uint16_t>(port + i), static_cast<std::uint8_t>(value >> (8 * i)));
+    return 0;
 }
 
 std::uint32_t port_in(VcpuState& v, std::uint16_t port, IoWidth width)
 {
-    const std::uint32_t value = v.policy().hardware_domain ? hardware_in(v.policy().ports, port, width) : ~0U;
-    return width == IoWidth::dword ? value : value & ((1U << (8 * static_cast<unsigned>(width))) - 1);
+    const bool real = v.policy().hardware_domain;
+    return arch::all_ones(width) & (real ? hardware_io(v.policy().ports, port, width, Direction::in, 0) : ~0U);
 }
 
 void port_out(VcpuState& v, std::uint16_t port, IoWidth width, std::uint32_t value)
 {
-    if (v.policy().hardware_domain) hardware_out(v.policy().ports, port, width, value);
+    if (v.policy().hardware_domain) hardware_io(v.policy().ports, port, width, Direction::out, value);
 }
 
 /// The guest's own bitmap lies in its kernel's address space; unreadable means refused.

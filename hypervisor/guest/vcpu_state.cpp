@@ -11,6 +11,15 @@ namespace {
 constexpr std::uint64_t dr6_fixed = 0xffff0ff0, dr6_writable = 0xe00f;
 constexpr std::uint64_t dr7_fixed = 0x400, dr7_writable = 0xffff03ff; // not RTM
 
+/// Where bases are while the vCPU is not loaded, by PV_SEGBASE number, and which register one is in while it is.
+constexpr std::uint64_t arch::GuestCpu::*kept_bases[] = {&arch::GuestCpu::fs_base, &arch::GuestCpu::user_gs_base,
+                                                         &arch::GuestCpu::kernel_gs_base};
+arch::Base place_of_base(std::uint32_t which, bool kernel_mode)
+{
+    if (which == PV_SEGBASE_FS) return arch::Base::fs;
+    return (which == PV_SEGBASE_GS_KERNEL) == kernel_mode ? arch::Base::active_gs : arch::Base::inactive_gs;
+}
+
 /// Every enabled breakpoint must be one a guest may set: no I/O breakpoints (type 2).
 bool breakpoints_ok(std::uint64_t dr7)
 {
@@ -123,48 +132,25 @@ void VcpuState::change_mode()
 
 void VcpuState::set_base(std::uint32_t which, std::uint64_t value)
 {
-    const bool active = (which == PV_SEGBASE_GS_KERNEL) == kernel_mode();
-    switch (which) {
-    case PV_SEGBASE_FS:
-        cpu.fs_base = value;
-        if (loaded()) arch::write_base(arch::Base::fs, value);
-        break;
-    case PV_SEGBASE_GS_USER:
-    case PV_SEGBASE_GS_KERNEL:
-        (which == PV_SEGBASE_GS_USER ? cpu.user_gs_base : cpu.kernel_gs_base) = value;
-        if (loaded()) arch::write_base(active ? arch::Base::active_gs : arch::Base::inactive_gs, value);
-        break;
-    default: ASSERT(false);
-    }
+    ASSERT(which < std::size(kept_bases));
+    cpu.*kept_bases[which] = value;
+    if (loaded()) arch::write_base(place_of_base(which, kernel_mode()), value);
 }
 
 std::uint64_t VcpuState::base(std::uint32_t which) const
 {
-    if (which == PV_SEGBASE_FS) return loaded() ? arch::read_base(arch::Base::fs) : cpu.fs_base;
-    const bool kernel = which == PV_SEGBASE_GS_KERNEL;
-    if (!loaded()) return kernel ? cpu.kernel_gs_base : cpu.user_gs_base;
-    return arch::read_base(kernel == kernel_mode() ? arch::Base::active_gs : arch::Base::inactive_gs);
+    return loaded() ? arch::read_base(place_of_base(which, kernel_mode())) : cpu.*kept_bases[which];
 }
 
 Result<> VcpuState::set_debug_register(unsigned index, std::uint64_t value)
 {
     constexpr std::uint64_t general_detect = 1 << 13;
-    if (index >= 6 && index <= 7 && value >> 32 != 0) return Error::einval;
-    switch (index) {
-    case 0:
-    case 1:
-    case 2:
-    case 3:
-        if (!is_guest_va(value) || !is_guest_va(value + 7)) return Error::eperm;
-        break;
-    case 6: value = (value & dr6_writable) | dr6_fixed; break;
-    case 7:
-        if ((value & general_detect) != 0) return Error::eperm;
-        value = (value & dr7_writable) | dr7_fixed;
-        if (!breakpoints_ok(value)) return Error::eperm;
-        break;
-    default: return Error::enodev;
-    }
+    if (index > 7 || index == 4 || index == 5) return Error::enodev;
+    if (index < 4 && (!is_guest_va(value) || !is_guest_va(value + 7))) return Error::eperm;
+    if (index > 5 && value >> 32 != 0) return Error::einval;
+    if (index == 7 && ((value & general_detect) != 0 || !breakpoints_ok(value))) return Error::eperm;
+    if (index == 6) value = (value & dr6_writable) | dr6_fixed;
+    if (index == 7) value = (value & dr7_writable) | dr7_fixed;
     cpu.debug[index] = value;
     if (loaded()) arch::write_debug_register(index, value);
     return Ok{};

@@ -56,7 +56,7 @@ Result<> cpu_info(pv_xenpf_pcpuinfo& c)
 Result<> sleep(const pv_xenpf_enter_acpi_sleep& s)
 {
     if (s.flags != 0 || s.sleep_state != 5) return Error::eopnotsupp; // soft off only
-    return arch::acpi_sleep({s.val_a, s.val_b, s.sleep_state});
+    return arch::acpi_soft_off(s.val_a, s.val_b);
 }
 
 Result<> platform(pv_platform_op& op)

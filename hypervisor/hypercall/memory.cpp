@@ -41,7 +41,7 @@ Result<> populate(const Extents& e, std::uint64_t i)
 
 Result<> increase(const Extents& e, std::uint64_t i)
 {
-    const Mfn m = TRY(mm::increase_extent(e.owner, e.order, e.address_bits));
+    const Mfn m = TRY(mm::alloc_domain_frames(e.owner, e.order, e.address_bits));
     return e.list.null() ? Ok{} : tell(e, i, m);
 }
 
@@ -175,56 +175,47 @@ Result<> acquire_resource(Vcpu& v, GuestVa arg)
     return Ok{};
 }
 
-/// The order of the number of frames on both sides, if they are alike and few enough.
-Result<unsigned> common_order(const pv_memory_exchange& x, const domain::Domain& d)
+/// Few frames, as many on both sides, both the caller's own.
+Result<> check_exchange(const pv_memory_exchange& x, const domain::Domain& d)
 {
-    const auto self = [&](std::uint16_t id) { return id == PV_DOMID_SELF || DomainId{id} == d.id(); };
-    if (!self(x.in.domid) || !self(x.out.domid)) return Error::einval;
-    if (x.in.extent_order > mm::Exchange::max_order || x.out.extent_order > mm::Exchange::max_order)
-        return Error::eperm;
-    constexpr std::uint64_t most = 1U << mm::Exchange::max_order;
-    if (x.in.nr_extents > most || x.out.nr_extents > most) return Error::einval;
-    const std::uint64_t frames = x.in.nr_extents << x.in.extent_order;
-    if (frames == 0 || frames > most || frames != x.out.nr_extents << x.out.extent_order) return Error::einval;
-    if ((frames & (frames - 1)) != 0) return Error::einval;
-    return static_cast<unsigned>(__builtin_ctzll(frames));
+    constexpr unsigned most = mm::Exchange::most;
+    for (const pv_memory_reservation* side : {&x.in, &x.out}) {
+        if (side->domid != PV_DOMID_SELF && DomainId{side->domid} != d.id()) return Error::einval;
+        if (side->extent_order > largest_order) return Error::eperm;
+        if (side->nr_extents == 0 || side->nr_extents > most >> side->extent_order) return Error::einval;
+    }
+    const bool even = x.in.nr_extents << x.in.extent_order == x.out.nr_extents << x.out.extent_order;
+    return even && x.nr_exchanged == 0 ? Result<>{Ok{}} : Error::einval;
 }
 
+/// All or nothing: on any error nr_exchanged is 0 and nothing has changed.
 Result<> collect(mm::Exchange& e, const pv_memory_exchange& x)
 {
-    const unsigned in_size = 1U << x.in.extent_order;
-    const unsigned out_size = 1U << x.out.extent_order;
     const unsigned bits = x.out.mem_flags & PV_XENMEMF_ADDRESS_BITS_MASK;
     for (unsigned i = 0; i < x.in.nr_extents; ++i) {
         const Mfn first = TRY(guest::In<Mfn>{GuestVa{x.in.extent_start}}.read(i));
-        for (unsigned k = 0; k < in_size; ++k)
-            TRY(e.give(i * in_size + k, first + k));
+        for (unsigned k = 0; k < 1U << x.in.extent_order; ++k)
+            TRY(e.give(first + k));
     }
     const guest::InOut<std::uint64_t> out{GuestVa{x.out.extent_start}};
-    for (unsigned i = 0; i < x.out.nr_extents; ++i) {
-        const Pfn first{TRY(out.read(i))};
-        TRY(e.take(i * out_size, x.out.extent_order, bits));
-        for (unsigned k = 0; k < out_size; ++k)
-            e.set_pfn(i * out_size + k, first + k);
-    }
+    for (unsigned i = 0; i < x.out.nr_extents; ++i)
+        TRY(e.take(x.out.extent_order, bits, Pfn{TRY(out.read(i))}));
     // Told before it is true, because telling can fail and the commit cannot.
     for (unsigned i = 0; i < x.out.nr_extents; ++i)
-        TRY(out.write(e.taken(i * out_size).raw(), i));
+        TRY(out.write(e.taken(i << x.out.extent_order).raw(), i));
     return Ok{};
 }
 
-/// XENMEM_exchange as dom0's swiotlb uses it: at most 2^9 frames a call, so no preemption. All or nothing: on any error
-/// nr_exchanged is 0 and nothing has changed.
+/// XENMEM_exchange as dom0's swiotlb uses it: at most 2^9 frames a call, so no preemption.
 Result<> exchange(Vcpu& v, GuestVa arg)
 {
     auto x = TRY(guest::InOut<pv_memory_exchange>{arg}.read());
     domain::Domain& d = v.domain();
     if (!d.is_hardware_domain()) return Error::eperm;
-    if (x.nr_exchanged != 0) return Error::einval;
-    const unsigned order = TRY(common_order(x, d));
+    TRY(check_exchange(x, d));
     mm::Work work;
     TRY(mm::finish_deferred(d, work));
-    const auto e = TRY(mm::make_box<mm::Exchange>(d, order));
+    const auto e = TRY(mm::make_box<mm::Exchange>(d));
     TRY(collect(*e, x));
     x.nr_exchanged = x.in.nr_extents;
     TRY(guest::InOut<pv_memory_exchange>{arg}.write(x));

@@ -16,8 +16,7 @@ namespace hv::mm {
 
 namespace {
 
-cpu::SpinLock lock{cpu::Rank::memory};
-Buddy buddy;                           // guarded by lock
+cpu::SpinLock lock{cpu::Rank::memory}; // around buddy.cpp's lists, too
 std::uint64_t claimed_total;           // guarded by lock
 Atomic<std::uint64_t> ram_frames;      // set at boot
 Atomic<std::uint64_t> hypervisor_used; // frames
@@ -44,7 +43,7 @@ void become_free(Mfn m)
 void give_back(Mfn first, unsigned order)
 {
     const cpu::Guard guard{lock};
-    buddy.give(first, order);
+    give_block(first, order);
 }
 
 /// New frames: off the lists, to their owner, with one reference and zeroed contents. With @p owner only what nobody
@@ -56,8 +55,8 @@ Result<Mfn> make_frames(FrameInfo info, unsigned order, unsigned address_bits, M
     const auto take = [&]() -> Result<Mfn> {
         const cpu::Guard guard{lock};
         const std::uint64_t own = owner == nullptr ? 0 : books(*owner).claimed.load(Order::relaxed);
-        if (owner != nullptr && buddy.free() - claimed_total + own < count) return Error::enomem;
-        const Mfn m = TRY(buddy.take(order, address_bits == 0 ? 0 : address_bits - page_shift));
+        if (owner != nullptr && free_in_blocks() - claimed_total + own < count) return Error::enomem;
+        const Mfn m = TRY(take_block(order, address_bits == 0 ? 0 : address_bits - page_shift));
         const std::uint64_t used = own < count ? own : count;
         if (used != 0) books(*owner).claimed.store(own - used, Order::relaxed);
         claimed_total -= used;
@@ -165,7 +164,7 @@ Result<> claim_pages(MemoryOwner& owner, std::uint64_t pages)
     if (pages != 0) {
         if (own != 0 || pages < owner.page_count() || pages > owner.max_pages()) return Error::einval;
         want = pages - owner.page_count();
-        if (want > buddy.free() - claimed_total) return Error::enomem;
+        if (want > free_in_blocks() - claimed_total) return Error::enomem;
     }
     claimed_total = claimed_total - own + want;
     claim.store(want, Order::relaxed);
@@ -175,7 +174,7 @@ Result<> claim_pages(MemoryOwner& owner, std::uint64_t pages)
 std::uint64_t free_frames()
 {
     const cpu::Guard guard{lock};
-    return buddy.free();
+    return free_in_blocks();
 }
 std::uint64_t total_frames() { return ram_frames.load(Order::relaxed); }
 std::uint64_t claimed_frames()
@@ -185,33 +184,32 @@ std::uint64_t claimed_frames()
 }
 std::uint64_t heap_bytes() { return hypervisor_used.load(Order::relaxed) * page_size; }
 
-void init(std::span<const RamRange> usable_ram, Mfn end)
+void init(Mfn end)
 {
     set_frame_table(reinterpret_cast<Frame*>(arch::frame_table_memory()), end);
     {
         const cpu::Guard guard{lock};
-        buddy = Buddy{};
+        forget_blocks();
         claimed_total = 0;
     }
-    reset_heap();
     ram_frames.store(0, Order::relaxed);
     hypervisor_used.store(0, Order::relaxed);
     for (Mfn m{0}; m < end; ++m) {
         describe(m, {.owner = device_id}, 0);
         clear_m2p(m);
     }
-    for (const RamRange& r : usable_ram) {
-        reserve(r);
-        release_reserved(r);
-    }
 }
 
-void reserve(RamRange range)
+/// The frames that lie wholly in @p s and are described. Frame 0 stays out of everybody's hands.
+static std::pair<Mfn, Mfn> frames_in(Span s)
 {
-    // Frame 0 stays out of everybody's hands; so does a frame that only partly is RAM.
-    Mfn m = mfn_of(Maddr{range.start.raw() + page_size - 1});
-    const Mfn last = mfn_of(Maddr{range.start.raw() + range.bytes});
-    for (m = m == Mfn{0} ? Mfn{1} : m; m < last && m < frame_table_end(); ++m) {
+    const Mfn first = mfn_of(Maddr{s.start == 0 ? page_size : s.start + page_size - 1}), end = mfn_of(Maddr{s.end});
+    return {first, end < frame_table_end() ? end : frame_table_end()};
+}
+
+void reserve(Span ram)
+{
+    for (auto [m, end] = frames_in(ram); m < end; ++m) {
         ASSERT(owner_of(frame(m)) == device_id);
         describe(m, {.owner = hypervisor_id}, 1);
         ram_frames.fetch_add(1, Order::relaxed);
@@ -235,21 +233,15 @@ static unsigned releasable_order(Mfn m, Mfn end)
     return order;
 }
 
-void release_reserved(RamRange range)
+void release_reserved(Span ram)
 {
-    Mfn m = mfn_of(Maddr{range.start.raw() + page_size - 1});
-    const Mfn last = mfn_of(Maddr{range.start.raw() + range.bytes});
-    const Mfn end = last < frame_table_end() ? last : frame_table_end();
-    while (m < end) {
-        FrameInfo info = frame(m).details();
-        if (info.owner != hypervisor_id) {
-            ++m;
-            continue;
+    for (auto [m, end] = frames_in(ram); m < end;) {
+        const bool ours = owner_of(frame(m)) == hypervisor_id;
+        const unsigned order = ours ? releasable_order(m, end) : 0;
+        if (ours) {
+            describe(m, {.owner = hypervisor_id, .order = order}, 1);
+            free_frames_at(m);
         }
-        const unsigned order = releasable_order(m, end);
-        info.order = order;
-        frame(m).info.store(info.encode(), Order::relaxed);
-        free_frames_at(m);
         m = m + (1ULL << order);
     }
 }

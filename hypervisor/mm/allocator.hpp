@@ -11,10 +11,8 @@ inline constexpr unsigned max_order = 18;
 
 /// For the hypervisor: 2^order frames, naturally aligned, below 2^address_bits (0 = anywhere).
 Result<Mfn> alloc_frames(unsigned order, unsigned address_bits = 0);
-inline Result<Mfn> alloc_frame() { return alloc_frames(0); }
 /// Returns a block of alloc_frames whole; its order is remembered.
 void free_frames_at(Mfn first);
-inline void free_frame(Mfn m) { free_frames_at(m); }
 
 /// 2^order frames for @p owner, each with one allocation reference. enomem beyond the limit, a dying owner,
 /// or no memory.

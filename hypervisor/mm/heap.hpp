@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: MIT
 //
-// Hypervisor objects: a size-class heap over the frame allocator, reached only through owning pointers.
-// Memory comes zeroed. Rank heap inside; any CPU.
+// Hypervisor objects, reached only through owning pointers. Each has frames of its own: there are few (a domain has
+// about a dozen beside its vCPUs), and most fill a page. Memory comes zeroed. Any CPU.
 #pragma once
 #include "base/assert.hpp"
 #include "base/result.hpp"
 #include <cstddef>
 #include <new>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 namespace hv::mm {
 
-/// At most 2^18 pages; aligned to the size's next power of two, up to a page. Zeroed.
+/// At most 2^18 pages, aligned to their number's next power of two. Zeroed.
 Result<void*> heap_allocate(std::size_t bytes);
-void heap_free(void* p, std::size_t bytes);
+void heap_free(void* p);
 
 /// Owning pointer to one heap object. May be empty.
 template <typename T> class [[nodiscard]] Box {
@@ -37,7 +38,7 @@ public:
     {
         if (T* p = release()) {
             p->~T();
-            heap_free(p, sizeof(T));
+            heap_free(p);
         }
     }
 
@@ -49,37 +50,31 @@ private:
 template <typename T> class [[nodiscard]] Array {
 public:
     Array() = default;
-    Array(T* p, std::size_t n) : p_{p}, n_{n} {}
-    Array(Array&& o) noexcept : p_{std::exchange(o.p_, nullptr)}, n_{std::exchange(o.n_, 0)} {}
+    explicit Array(std::span<T> elements) : span_{elements} {}
+    Array(Array&& o) noexcept : span_{std::exchange(o.span_, {})} {}
     Array& operator=(Array o) noexcept
     {
-        std::swap(p_, o.p_);
-        std::swap(n_, o.n_);
+        std::swap(span_, o.span_);
         return *this;
     }
-    ~Array() { reset(); }
-    explicit operator bool() const { return p_ != nullptr; }
-    [[nodiscard]] std::size_t size() const { return n_; }
-    [[nodiscard]] T* data() const { return p_; }
-    [[nodiscard]] T* begin() const { return p_; }
-    [[nodiscard]] T* end() const { return p_ + n_; }
+    ~Array()
+    {
+        for (T& t : span_)
+            t.~T();
+        if (!span_.empty()) heap_free(span_.data());
+    }
+    explicit operator bool() const { return !span_.empty(); }
+    [[nodiscard]] std::span<T> span() const { return span_; }
     [[nodiscard]] T& operator[](std::size_t i) const
     {
-        ASSERT(i < n_);
-        return p_[i];
+        ASSERT(i < span_.size());
+        return span_[i];
     }
-    [[nodiscard]] std::span<T> span() const { return {p_, n_}; }
-    void reset()
-    {
-        if (p_ == nullptr) return;
-        for (T& t : *this)
-            t.~T();
-        heap_free(std::exchange(p_, nullptr), std::exchange(n_, 0) * sizeof(T));
-    }
+    /// Shows only the first @p n from now on, at least one.
+    void cut(std::size_t n) requires std::is_trivially_destructible_v<T> { span_ = span_.first(n); }
 
 private:
-    T* p_ = nullptr;
-    std::size_t n_ = 0;
+    std::span<T> span_;
 };
 
 template <typename T, typename... A> Result<Box<T>> make_box(A&&... args)
@@ -94,10 +89,11 @@ template <typename T> Result<Array<T>> make_array(std::size_t n)
     std::size_t bytes = 0;
     if (n == 0) return Array<T>{};
     if (__builtin_mul_overflow(n, sizeof(T), &bytes)) return Error::enomem;
-    T* p = static_cast<T*>(TRY(heap_allocate(bytes)));
-    for (std::size_t i = 0; i < n; ++i)
-        ::new (static_cast<void*>(p + i)) T();
-    return Array<T>{p, n};
+    const std::span<T> elements{static_cast<T*>(TRY(heap_allocate(bytes))), n};
+    if constexpr (!std::is_trivially_default_constructible_v<T>)
+        for (T& t : elements)
+            ::new (static_cast<void*>(&t)) T();
+    return Array<T>{elements};
 }
 
 } // namespace hv::mm

@@ -47,11 +47,6 @@ Result<Mfn> populate_extent(MemoryOwner& owner, Pfn first, unsigned order, unsig
     return m;
 }
 
-Result<Mfn> increase_extent(MemoryOwner& owner, unsigned order, unsigned address_bits)
-{
-    return alloc_domain_frames(owner, order, address_bits);
-}
-
 Result<> decrease_extent(MemoryOwner& owner, Mfn first, unsigned order)
 {
     const std::uint64_t count = 1ULL << order;
@@ -64,50 +59,44 @@ Result<> decrease_extent(MemoryOwner& owner, Mfn first, unsigned order)
     return Ok{};
 }
 
-Exchange::Exchange(MemoryOwner& owner, unsigned order) : owner_{owner}, order_{order}
-{
-    given_.fill(invalid_mfn);
-    taken_.fill(invalid_mfn);
-}
-
 Exchange::~Exchange()
 {
-    const std::size_t count = std::size_t{1} << order_;
-    for (std::size_t i = 0; i < count; ++i) {
-        if (!done_ && given_[i] != invalid_mfn) hand_back(given_[i]);
-        if (done_ || taken_[i] == invalid_mfn) continue;
+    for (unsigned i = 0; i < given_count_; ++i)
+        hand_back(given_[i]);
+    for (unsigned i = 0; i < taken_count_; ++i) {
         // Nobody was told about the new frames, and they were never accounted.
-        const bool ours = steal(owner_, taken_[i]).ok();
+        const bool ours = steal(owner_, taken_[i].frame).ok();
         ASSERT(ours);
         books(owner_).page_count.fetch_add(1, Order::relaxed);
-        free_stolen(taken_[i]);
+        free_stolen(taken_[i].frame);
     }
 }
 
-Result<> Exchange::give(unsigned index, Mfn m)
+Result<> Exchange::give(Mfn m)
 {
+    if (given_count_ == most) return Error::einval;
     TRY(steal(owner_, m));
-    given_[index] = m;
+    given_[given_count_++] = m;
     return Ok{};
 }
 
-Result<> Exchange::take(unsigned index, unsigned order, unsigned address_bits)
+Result<> Exchange::take(unsigned order, unsigned address_bits, Pfn pfn)
 {
-    const Mfn m = TRY(alloc_unlimited(owner_, order, address_bits));
+    if (order > max_order || 1U << order > most - taken_count_) return Error::einval;
+    const Mfn first = TRY(alloc_unlimited(owner_, order, address_bits));
     for (unsigned i = 0; i < 1U << order; ++i)
-        taken_[index + i] = m + i;
+        taken_[taken_count_++] = {first + i, pfn + i};
     return Ok{};
 }
 
 void Exchange::commit()
 {
-    const std::size_t count = std::size_t{1} << order_;
-    for (std::size_t i = 0; i < count; ++i)
-        set_m2p(taken_[i], pfns_[i]);
-    books(owner_).page_count.fetch_add(count, Order::relaxed);
-    for (std::size_t i = 0; i < count; ++i)
+    for (unsigned i = 0; i < taken_count_; ++i)
+        set_m2p(taken_[i].frame, taken_[i].pfn);
+    books(owner_).page_count.fetch_add(std::exchange(taken_count_, 0), Order::relaxed);
+    for (unsigned i = 0; i < given_count_; ++i)
         free_stolen(given_[i]);
-    done_ = true;
+    given_count_ = 0;
 }
 
 } // namespace hv::mm

@@ -11,37 +11,35 @@ namespace hv::mm {
 
 /// populate_physmap: allocates an extent whose frames get numbers first.. in the owner's eyes.
 Result<Mfn> populate_extent(MemoryOwner& owner, Pfn first, unsigned order, unsigned address_bits);
-/// increase_reservation: the same without a place in the pseudo-physical map.
-Result<Mfn> increase_extent(MemoryOwner& owner, unsigned order, unsigned address_bits);
 /// decrease_reservation: all frames of the extent, or none of them.
 Result<> decrease_extent(MemoryOwner& owner, Mfn first, unsigned order);
 
-/// XENMEM_exchange, dom0's narrow form: 2^order frames given up for as many new ones. The steps before commit() check
-/// and allocate; without commit() nothing has happened. A big object: for the heap.
+/// XENMEM_exchange, dom0's narrow form: frames given up for as many new ones. The steps before commit() check and
+/// allocate; without commit() nothing has happened. A big object: for the heap.
 class Exchange {
 public:
-    static constexpr unsigned max_order = 9;
-    Exchange(MemoryOwner& owner, unsigned order);
+    static constexpr unsigned most = 512; ///< Frames on either side.
+    explicit Exchange(MemoryOwner& owner) : owner_{owner} {}
     ~Exchange();
     Exchange(const Exchange&) = delete;
     Exchange& operator=(const Exchange&) = delete;
-    /// Frame @p m is number @p index of those given up; einval if anybody else holds it.
-    Result<> give(unsigned index, Mfn m);
-    /// An extent of 2^order new frames, numbers @p index and on.
-    Result<> take(unsigned index, unsigned order, unsigned address_bits);
-    [[nodiscard]] Mfn taken(unsigned index) const { return taken_[index]; }
-    /// What the owner shall know new frame @p index as; all of them before commit().
-    void set_pfn(unsigned index, Pfn pfn) { pfns_[index] = pfn; }
-    /// Every frame given and taken, every number set. Cannot fail.
+    /// One more frame to give up; einval if anybody else holds it.
+    Result<> give(Mfn m);
+    /// 2^order new frames, which the owner shall know as @p pfn and on.
+    Result<> take(unsigned order, unsigned address_bits, Pfn pfn);
+    [[nodiscard]] Mfn taken(unsigned index) const { return taken_[index].frame; }
+    /// As many were given as taken. Cannot fail.
     void commit();
 
 private:
+    struct Taken {
+        Mfn frame;
+        Pfn pfn;
+    };
     MemoryOwner& owner_;
-    unsigned order_;
-    bool done_ = false;
-    std::array<Mfn, 1U << max_order> given_;
-    std::array<Mfn, 1U << max_order> taken_;
-    std::array<Pfn, 1U << max_order> pfns_;
+    unsigned given_count_ = 0, taken_count_ = 0;
+    std::array<Mfn, most> given_;
+    std::array<Taken, most> taken_;
 };
 
 } // namespace hv::mm

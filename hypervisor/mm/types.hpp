@@ -102,8 +102,6 @@ Result<std::uint64_t> write_entry(const EntryWrite& w, Owners owners, Work& work
 void return_domain_frame(Mfn m);
 /// Frames outside the owner's limit: for an exchange, which gives as many back.
 Result<Mfn> alloc_unlimited(MemoryOwner& owner, unsigned order, unsigned address_bits);
-/// Forgets everything: the frames under it are about to be described anew.
-void reset_heap();
 /// Changes one of a frame's words in one step. @p edit gets its fields and may refuse: then nothing is stored.
 template <typename Fields, typename F> bool change(Atomic<std::uint64_t>& word, F edit)
 {

@@ -88,8 +88,10 @@ Guest& waiting()
 void boot()
 {
     arch::host::reset(ram_frames);
-    const mm::RamRange ram{Maddr{0x100000}, ram_frames * page_size - 0x100000};
-    mm::init(std::span{&ram, 1}, Mfn{ram_frames});
+    const Span ram{0x100000, ram_frames * page_size};
+    mm::init(Mfn{ram_frames});
+    mm::reserve(ram);
+    mm::release_reserved(ram);
     cpu::start_clock();
     domain::start_wallclock();
     waiting();
@@ -124,7 +126,7 @@ void check_runnable(domain::Vcpu& v)
     check(v.hot.kernel_root != 0 && v.hw_root() != Maddr{});
     check(is_canonical(v.base(PV_SEGBASE_FS)) && is_canonical(v.base(PV_SEGBASE_GS_KERNEL)) &&
           is_canonical(v.base(PV_SEGBASE_GS_USER)));
-    check(arch::current_root() == v.hw_root());
+    check(arch::host::thread_state().root == v.hw_root());
     check((v.cpu.debug[7] >> 32) == 0 && (v.cpu.debug[7] & 0x2000) == 0);
     check((v.cpu.xcr0 & ~arch::cpu_features().xcr0_supported) == 0);
 }

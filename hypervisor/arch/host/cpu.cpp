@@ -32,7 +32,6 @@ void load_root(Maddr root_pa)
     thread_state().root = root_pa;
     record({Flush::Kind::root, root_pa.raw()});
 }
-Maddr current_root() { return thread_state().root; }
 void load_idle_root() { load_root(Maddr{}); }
 void invalidate_page(std::uint64_t va) { record({Flush::Kind::page, va}); }
 void flush_tlb_local() { record({Flush::Kind::local, 0}); }
@@ -66,15 +65,8 @@ void call_on_cpus(const CpuSet& cpus, void (*fn)(void*), void* arg)
 std::size_t fpu_area_bytes() { return fpu_bytes; }
 void save_guest_cpu(GuestCpu& s)
 {
-    s.fs_base = hw().fs_base;
-    s.kernel_gs_base = hw().kernel_gs_base;
-    s.user_gs_base = hw().user_gs_base;
-    s.ds = hw().ds;
-    s.es = hw().es;
-    s.fs = hw().fs;
-    s.gs = hw().gs;
-    s.kernel_mode_gs = hw().kernel_mode_gs;
-}
+    s = hw();
+} // also what the core should have kept itself: loses what it changed here only
 void load_guest_cpu(const GuestCpu& s) { hw() = s; }
 void swap_gs() { hw().kernel_mode_gs ^= 1; }
 void write_base(Base which, std::uint64_t v) { base(which) = v; }
@@ -94,7 +86,6 @@ void load_ldt_window(const GuestCpu& s)
     hw().ldt_frames = s.ldt_frames;
     hw().ldt_entries = s.ldt_entries;
 }
-void load_port_bitmap(const GuestCpu& s) { hw().port_bitmap = s.port_bitmap; }
 void write_debug_register(unsigned index, std::uint64_t v) { hw().debug.at(index) = v; }
 std::uint64_t read_debug_status() { return hw().debug[6]; }
 void set_task_switched(TaskSwitched ts) { hw().task_switched = ts; }

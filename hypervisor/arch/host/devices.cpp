@@ -87,12 +87,7 @@ ConsoleInput console_read()
     state().typed.erase(0, 1);
     return {true, c};
 }
-Result<> acpi_sleep(const AcpiSleep& request)
-{
-    if (request.state != 5) return Error::einval;
-    throw host::Stopped{host::Stopped::How::power_off};
-}
-void power_off() { throw host::Stopped{host::Stopped::How::power_off}; }
+Result<> acpi_soft_off(std::uint16_t, std::uint16_t) { throw host::Stopped{host::Stopped::How::power_off}; }
 void reset() { throw host::Stopped{host::Stopped::How::reset}; }
 void halt_forever() { throw host::Stopped{host::Stopped::How::halt}; }
 void enter_guest() { throw host::Stopped{host::Stopped::How::enter_guest}; }

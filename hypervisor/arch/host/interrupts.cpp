@@ -38,6 +38,12 @@ void raise_msi(unsigned cookie)
 {
     if (state().msis.at(cookie)) upcall_msi(cookie);
 }
+void serve_interrupts()
+{
+    if (state().live) serve_calls();
+    if (!state().typed.empty()) upcall_console_input();
+    serve_timer();
+}
 
 } // namespace hv::arch::host
 
@@ -47,16 +53,10 @@ void wait_for_interrupt()
 {
     const std::uint64_t now = read_tsc(), deadline = host::thread_state().deadline;
     if (!host::state().live && deadline > now) return host::advance(deadline - now);
-    serve_interrupts();
+    host::serve_interrupts();
     if (!host::state().live) return;
     if (host::stopping) throw host::Stopped{host::Stopped::How::halt};
     std::this_thread::yield();
-}
-void serve_interrupts()
-{
-    if (host::state().live) host::serve_calls();
-    if (!host::state().typed.empty()) upcall_console_input();
-    host::serve_timer();
 }
 
 } // namespace hv::arch

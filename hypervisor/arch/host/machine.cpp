@@ -29,14 +29,7 @@ void reset(std::size_t ram_frames)
     s.frame_table.resize(ram_frames * 16 / page_size + 1);
     s.m2p.resize(ram_frames * 8 / page_size + 1);
     s.now = 1'000'000'000;
-    for (GsiState& g : s.gsis)
-        g.masked = true;
-    ThreadState& t = thread_state();
-    t.root = Maddr{};
-    t.hardware = GuestCpu{};
-    t.deadline = 0;
-    t.info.hot = nullptr;
-    t.info.current = nullptr;
+    thread_state() = {};
 }
 
 void become_cpu(std::uint32_t cpu)

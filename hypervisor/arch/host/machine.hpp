@@ -21,9 +21,9 @@ struct Flush {
     std::uint64_t value; ///< Address, root, or mask of the first 64 CPUs.
 };
 struct GsiState {
-    bool configured, masked, awaiting_end;
-    Trigger trigger;
-    Polarity polarity;
+    bool configured = false, masked = true, awaiting_end = false;
+    Trigger trigger{};
+    Polarity polarity{};
 };
 struct PortAccess {
     std::uint16_t port;
@@ -78,8 +78,10 @@ void stop_when_idle();
 /// The device raised the line or the message: upcall, if the line is unmasked.
 void raise_gsi(unsigned gsi);
 void raise_msi(unsigned cookie);
+/// What is due on this CPU: other CPUs' calls, typed characters, the timer.
+void serve_interrupts();
 
-/// power_off, reset and halt_forever throw this; a death test is not needed.
+/// acpi_soft_off, reset and halt_forever throw this; a death test is not needed.
 struct Stopped {
     enum class How : std::uint8_t { power_off, reset, halt, enter_guest } how;
 };

@@ -112,7 +112,6 @@ void read_madt(const Table& t)
 void read_fadt(const Table& t)
 {
     const auto flags = t.get<std::uint32_t>(112);
-    tables.dsdt_address = t.get<std::uint64_t>(140) != 0 ? t.get<std::uint64_t>(140) : t.get<std::uint32_t>(40);
     tables.pm1a_control = static_cast<std::uint16_t>(t.get<std::uint32_t>(64));
     tables.pm1b_control = static_cast<std::uint16_t>(t.get<std::uint32_t>(68));
     tables.pm_timer = static_cast<std::uint16_t>(t.get<std::uint32_t>(76));

@@ -88,7 +88,6 @@ struct Acpi {
     std::uint16_t pm1a_control, pm1b_control, pm_timer;
     std::uint8_t reset_space, reset_value; ///< space 0 memory, 1 I/O, 2 PCI; 0xff = no register
     std::uint64_t reset_address;
-    std::uint64_t dsdt_address;
 };
 const Acpi& acpi();
 

@@ -117,7 +117,6 @@ void load_guest_cpu(const GuestCpu& s)
     write_base(Base::active_gs, s.kernel_mode_gs != 0 ? s.kernel_gs_base : s.user_gs_base);
     write_base(Base::inactive_gs, s.kernel_mode_gs != 0 ? s.user_gs_base : s.kernel_gs_base);
     load_debug_registers(s);
-    load_port_bitmap(s);
     load_fpu(s);
 }
 

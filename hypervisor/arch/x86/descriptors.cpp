@@ -23,16 +23,13 @@ struct [[gnu::packed]] Tss {
     std::uint64_t reserved1;
     std::uint64_t ist[7];
     std::uint64_t reserved2;
-    std::uint16_t reserved3, port_bitmap;
+    std::uint16_t reserved3, port_bitmap; ///< Beyond the limit: there is none, every port traps.
 };
 static_assert(sizeof(Tss) == 104);
-constexpr std::size_t port_bitmap_offset = 104, port_bitmap_bytes = 8192;
-constexpr std::size_t tss_limit = port_bitmap_offset + port_bitmap_bytes; // inclusive: the byte of ones at the end
 
 alignas(page_size) std::array<std::array<std::uint64_t, 2>, 256> idt;
 std::array<std::uint8_t, max_cpus> gdt_pages; // of the window, by CPU: those a guest gave
 
-Tss& tss_of(std::uint32_t cpu) { return *reinterpret_cast<Tss*>(window_base(cpu) + HV_WINDOW_TSS); }
 std::uint64_t& descriptor(std::uint32_t cpu, unsigned selector)
 {
     return *reinterpret_cast<std::uint64_t*>(window_base(cpu) + HV_WINDOW_GDT + (selector & ~7U));
@@ -87,14 +84,13 @@ void x86::init_cpu(std::uint32_t cpu)
     descriptor(cpu, HV_SEL_GUEST_CS32) = 0x00cffb000000ffff;
     descriptor(cpu, HV_SEL_GUEST_DS) = 0x00cff3000000ffff;
     descriptor(cpu, HV_SEL_GUEST_CS64) = 0x00affb000000ffff;
-    set_system_descriptor(cpu, HV_SEL_TSS, window + HV_WINDOW_TSS, tss_limit, 9);
+    set_system_descriptor(cpu, HV_SEL_TSS, window + HV_WINDOW_TSS, sizeof(Tss) - 1, 9);
 
-    Tss& tss = tss_of(cpu);
+    Tss& tss = *reinterpret_cast<Tss*>(window + HV_WINDOW_TSS);
     tss.rsp[0] = window + HV_WINDOW_STACK_TOP - sizeof(CpuInfo) + offsetof(GuestRegs, es);
     for (unsigned i = 0; i < HV_IST_PAGES; ++i)
         tss.ist[i] = stack + (i + 2) * page_size;
-    tss.port_bitmap = tss_limit + 1;
-    reinterpret_cast<std::uint8_t*>(&tss)[tss_limit] = 0xff;
+    tss.port_bitmap = sizeof(Tss);
 
     if (cpu == 0) fill_idt();
     const TablePointer gdt_pointer{HV_GDT_LIMIT, window + HV_WINDOW_GDT};
@@ -154,14 +150,6 @@ void load_ldt_window(const GuestCpu& state)
         set_window_frame(cpu, HV_WINDOW_LDT / page_size + i, state.ldt_frames[i]);
     set_system_descriptor(cpu, HV_SEL_LDT, window_base(cpu) + HV_WINDOW_LDT, state.ldt_entries * 8 - 1, 2);
     asm volatile("lldt %w0" : : "r"(HV_SEL_LDT));
-}
-
-void load_port_bitmap(const GuestCpu& state)
-{
-    Tss& tss = tss_of(cpu_info().cpu);
-    tss.port_bitmap = state.port_bitmap == nullptr ? tss_limit + 1 : port_bitmap_offset;
-    if (state.port_bitmap == nullptr) return;
-    __builtin_memcpy(reinterpret_cast<std::byte*>(&tss) + port_bitmap_offset, state.port_bitmap, port_bitmap_bytes);
 }
 
 } // namespace hv::arch

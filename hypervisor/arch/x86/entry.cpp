@@ -173,6 +173,5 @@ void enter_guest()
 
 // sti takes effect after the next instruction, so nothing can slip in between it and hlt.
 void wait_for_interrupt() { asm volatile("sti; hlt; cli" : : : "memory"); }
-void serve_interrupts() { asm volatile("sti; nop; cli" : : : "memory"); }
 
 } // namespace hv::arch

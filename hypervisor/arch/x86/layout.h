@@ -20,7 +20,7 @@
 #define HV_WINDOW_GDT 0x0         /* 14 guest pages, then the reserved one */
 #define HV_WINDOW_LDT 0x10000     /* 16 pages */
 #define HV_WINDOW_TRAMPOLINE 0x20000
-#define HV_WINDOW_TSS 0x22000     /* 3 pages: TSS and port bitmap */
+#define HV_WINDOW_TSS 0x22000     /* one page */
 #define HV_WINDOW_STACK 0x30000   /* guard, #DB, NMI, #MC, #DF, guard, main stack */
 #define HV_STACK_BYTES 0x10000    /* and aligned so: cpu_info() masks the stack pointer */
 #define HV_WINDOW_STACK_TOP 0x40000

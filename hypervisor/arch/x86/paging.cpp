@@ -121,8 +121,7 @@ void map_window(std::uint32_t cpu)
     map_one(base + HV_WINDOW_GDT + 14 * page_size, take(page_size, page_size), map_data, false);
     map_one(base + HV_WINDOW_TRAMPOLINE, reinterpret_cast<std::uint64_t>(syscall_trampoline) - HV_IMAGE_OFFSET,
             map_code, false);
-    for (unsigned page = 0; page < 3; ++page)
-        map_one(base + HV_WINDOW_TSS + page * page_size, take(page_size, page_size), map_data, false);
+    map_one(base + HV_WINDOW_TSS, take(page_size, page_size), map_data, false);
     for (unsigned page = 1; page < HV_STACK_BYTES / page_size; ++page)
         if (page != HV_STACK_GUARD_PAGE)
             map_one(base + HV_WINDOW_STACK + page * page_size, take(page_size, page_size), map_data, false);
@@ -213,7 +212,6 @@ std::byte* frame_table_memory() { return reinterpret_cast<std::byte*>(HV_FRAMES_
 std::span<const std::uint64_t, 16> hypervisor_root_entries() { return root_entries; }
 
 void load_root(Maddr root_pa) { write_cr3(root_pa.raw()); }
-Maddr current_root() { return Maddr{read_cr3()}; }
 void load_idle_root() { write_cr3(root); }
 void invalidate_page(std::uint64_t va) { asm volatile("invlpg (%0)" : : "r"(va) : "memory"); }
 void flush_tlb_local() { write_cr3(read_cr3()); }

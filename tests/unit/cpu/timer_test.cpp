@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The pairing heap against a sorted multiset, and the promises of start, stop and run.
+// The skew heap against a sorted multiset, and the promises of start, stop and run.
 #include "cpu/timer.hpp"
 #include <algorithm>
 #include <gtest/gtest.h>

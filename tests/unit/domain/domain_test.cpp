@@ -239,7 +239,7 @@ Stopped::How end_of_hardware_domain(std::uint32_t reason)
 
 TEST_F(Domains, TheHardwareDomainTakesTheMachineWithIt)
 {
-    EXPECT_EQ(end_of_hardware_domain(PV_SHUTDOWN_POWEROFF), Stopped::How::power_off);
+    EXPECT_EQ(end_of_hardware_domain(PV_SHUTDOWN_POWEROFF), Stopped::How::halt);
     EXPECT_EQ(end_of_hardware_domain(PV_SHUTDOWN_REBOOT), Stopped::How::reset);
     EXPECT_EQ(end_of_hardware_domain(PV_SHUTDOWN_CRASH), Stopped::How::reset);
     options.noreboot = true;

@@ -27,7 +27,7 @@ TEST_F(Run, ABlockedVcpuGivesTheCpuToAReadyOne)
 {
     leave_dom0();
     EXPECT_EQ(&current().domain(), g.domain);
-    EXPECT_EQ(arch::current_root(), maddr_of(g.root));
+    EXPECT_EQ(arch::host::thread_state().root, maddr_of(g.root));
     EXPECT_EQ(dom0().vcpu().runstate.state(), Runstate::blocked);
     EXPECT_EQ(current().runstate.state(), Runstate::running);
 }

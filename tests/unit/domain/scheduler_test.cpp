@@ -403,11 +403,11 @@ struct Number : HeapNode<Number> {
     [[nodiscard]] bool before(const Number& other) const { return value < other.value; }
 };
 
-TEST(PairingHeap, FindsTheFirstThatIsAccepted)
+TEST(SkewHeap, FindsTheFirstThatIsAccepted)
 {
     std::mt19937_64 random{5};
     for (unsigned round = 0; round < 300; ++round) {
-        PairingHeap<Number> heap;
+        SkewHeap<Number> heap;
         std::deque<Number> all(1 + random() % 60);
         for (Number& n : all) {
             n.value = static_cast<unsigned>(random() % 1000);

@@ -124,8 +124,10 @@ private:
     static Guest boot()
     {
         arch::host::reset(8192);
-        const mm::RamRange ram{Maddr{0x100000}, 8192 * page_size - 0x100000};
-        mm::init(std::span{&ram, 1}, Mfn{8192});
+        const Span ram{0x100000, 8192 * page_size};
+        mm::init(Mfn{8192});
+        mm::reserve(ram);
+        mm::release_reserved(ram);
         cpu::start_clock();
         start_wallclock();
         DomainConfig config;

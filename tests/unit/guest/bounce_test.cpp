@@ -32,7 +32,7 @@ TEST_F(Bounce, UserPageFaultFrame)
     go_user();
     ASSERT_EQ(deliver_page_fault(*v, user_va, 0x10), Outcome::resume);
     EXPECT_TRUE(v->kernel_mode());
-    EXPECT_EQ(arch::current_root(), Maddr{v->hot.kernel_root});
+    EXPECT_EQ(arch::host::thread_state().root, Maddr{v->hot.kernel_root});
     EXPECT_EQ(arch::read_base(arch::Base::active_gs), 0x1000u);
     EXPECT_EQ(regs().rsp, stack_top - 64);
     EXPECT_EQ(frame<8>(), (Words8{0, 0, 0x14, user_va + 0x10, 0x33, 0x202, 0x7ffc'0000'1238, 0x2b}));
@@ -157,7 +157,7 @@ TEST_F(Iret, ToUserMode)
     push(context);
     ASSERT_EQ(iret(*v), Outcome::resume);
     EXPECT_FALSE(v->kernel_mode());
-    EXPECT_EQ(arch::current_root(), Maddr{v->hot.user_root});
+    EXPECT_EQ(arch::host::thread_state().root, Maddr{v->hot.user_root});
     EXPECT_EQ(arch::read_base(arch::Base::active_gs), 0x2000u);
     EXPECT_EQ(regs().rip, user_va);
     EXPECT_EQ(regs().cs, 0x33);

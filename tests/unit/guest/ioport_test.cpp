@@ -176,7 +176,7 @@ TEST_F(Ports, PermissionComesFromIoplOrBitmap)
     regs().rdx = 0x60;
     EXPECT_TRUE(run({0xec})); // the bitmap is read through the kernel's tables
     EXPECT_FALSE(v->kernel_mode());
-    EXPECT_EQ(arch::current_root(), Maddr{v->hot.user_root});
+    EXPECT_EQ(arch::host::thread_state().root, Maddr{v->hot.user_root});
     v->port_bitmap_ports = 0;
     v->iopl = 1;
     EXPECT_FALSE(run({0xec})); // IOPL 1 is the kernel's

@@ -25,8 +25,9 @@ protected:
     {
         constexpr std::size_t frames = 2048;
         arch::host::reset(frames);
-        const mm::RamRange ram{Maddr{page_size}, (frames - 1) * page_size};
-        mm::init(std::span{&ram, 1}, Mfn{frames});
+        mm::init(Mfn{frames});
+        mm::reserve({page_size, frames * page_size});
+        mm::release_reserved({page_size, frames * page_size});
         owner = std::make_unique<mm::MemoryOwner>(DomainId{7}, mm::Privilege::none);
         owner->set_max_pages(100);
         v = std::make_unique<VcpuState>(VcpuId{0}, *owner, policy);

@@ -44,8 +44,10 @@ void boot(Subject& dom0, Subject& domu)
 {
     arch::host::reset(ram_frames);
     arch::host::go_live(cpus);
-    const mm::RamRange ram{Maddr{0x100000}, ram_frames * page_size - 0x100000};
-    mm::init(std::span{&ram, 1}, Mfn{ram_frames});
+    const Span ram{0x100000, ram_frames * page_size};
+    mm::init(Mfn{ram_frames});
+    mm::reserve(ram);
+    mm::release_reserved(ram);
     cpu::start_clock();
     domain::start_wallclock();
     domain::DomainConfig config;
@@ -96,7 +98,7 @@ protected:
                 domain::Vcpu& v = domain::current();
                 const unsigned first = v.domain().is_hardware_domain() ? 0 : vcpus;
                 if (!stop_) callers_[first + v.id().raw()].step();
-                arch::serve_interrupts();
+                arch::host::serve_interrupts();
                 if (&v == &dom0_.guest.vcpu() && !stop_) look_after();
             }
         } catch (const arch::host::Stopped& how) {

@@ -117,21 +117,20 @@ TEST_F(Allocator, ExchangeGetsContiguousLowMemoryOrChangesNothing)
     for (unsigned i = 0; i < 64; ++i)
         given.push_back(page(dom0()));
     {
-        const auto made = make_box<Exchange>(dom0(), 6U);
+        const auto made = make_box<Exchange>(dom0());
         ASSERT_TRUE(made.ok());
     }
     const auto attempt = [&](unsigned bits) {
-        auto made = make_box<Exchange>(dom0(), 6U);
+        auto made = make_box<Exchange>(dom0());
         const Box<Exchange> e = std::move(made).take();
         for (unsigned i = 0; i < 64; ++i)
-            EXPECT_TRUE(e->give(i, given[i]).ok());
-        EXPECT_EQ(e->give(0, given[5]).error(), Error::einval) << "given twice";
+            EXPECT_TRUE(e->give(given[i]).ok());
+        EXPECT_EQ(e->give(given[5]).error(), Error::einval) << "given twice";
         EXPECT_EQ(get_page(given[5], dom0()).error(), Error::einval) << "out of reach meanwhile";
-        if (!e->take(0, 6, bits).ok()) return Mfn{0};
-        for (unsigned i = 0; i < 64; ++i)
-            e->set_pfn(i, Pfn{1000 + i});
+        if (!e->take(6, bits, Pfn{1000}).ok()) return Mfn{0};
+        const Mfn first = e->taken(0);
         e->commit();
-        return e->taken(0);
+        return first;
     };
     EXPECT_EQ(attempt(16), Mfn{0});
     audit_clean();
@@ -149,20 +148,20 @@ TEST_F(Allocator, AMappedOrTypedFrameCannotBeExchanged)
 {
     const Tree t = tree(dom0());
     ASSERT_TRUE(pin_all(dom0(), t.l4, 4).ok());
-    auto made = make_box<Exchange>(dom0(), 0U);
+    auto made = make_box<Exchange>(dom0());
     const Box<Exchange> e = std::move(made).take();
     for (const Mfn m : {t.leaf, t.l1, t.l4, Mfn{1100}, Mfn{frames}, Mfn{~0ULL}})
-        EXPECT_EQ(e->give(0, m).error(), Error::einval);
+        EXPECT_EQ(e->give(m).error(), Error::einval);
 }
 
 TEST_F(Allocator, AnAbandonedExchangeGivesEverythingBack)
 {
     const Mfn mine = page(dom0());
     {
-        auto made = make_box<Exchange>(dom0(), 0U);
+        auto made = make_box<Exchange>(dom0());
         const Box<Exchange> e = std::move(made).take();
-        ASSERT_TRUE(e->give(0, mine).ok());
-        ASSERT_TRUE(e->take(0, 0, 0).ok());
+        ASSERT_TRUE(e->give(mine).ok());
+        ASSERT_TRUE(e->take(0, 0, Pfn{0}).ok());
     }
     EXPECT_EQ(dom0().page_count(), 1U);
     EXPECT_EQ(dom0().held(), 1U);
@@ -191,12 +190,12 @@ TEST_F(Allocator, HeapObjectsAreZeroedDisjointAndGiveTheirFramesBack)
             std::swap(blocks[random() % blocks.size()], blocks.back());
             const Block b = blocks.back();
             ASSERT_TRUE(std::all_of(b.p, b.p + b.n, [&](unsigned char c) { return c == b.p[0]; })) << "overlap";
-            heap_free(b.p, b.n);
+            heap_free(b.p);
             blocks.pop_back();
         }
     }
     for (const Block& b : blocks)
-        heap_free(b.p, b.n);
+        heap_free(b.p);
     EXPECT_EQ(heap_bytes(), before);
     EXPECT_EQ(heap_allocate(0).error(), Error::enomem);
     EXPECT_EQ(heap_allocate(~std::size_t{0}).error(), Error::enomem);
@@ -206,18 +205,20 @@ TEST_F(Allocator, HeapObjectsAreZeroedDisjointAndGiveTheirFramesBack)
 TEST_F(Allocator, ReservedRangesAreNobodysUntilReleased)
 {
     arch::host::reset(frames);
-    const RamRange low{Maddr{0}, 64 * page_size}, image{Maddr{64 * page_size}, 64 * page_size};
+    const Span low{0, 64 * page_size}, image{64 * page_size, 128 * page_size};
     dom0_.reset();
     domu_.reset();
-    init({&low, 1}, Mfn{frames});
+    init(Mfn{frames});
+    reserve(low);
     reserve(image);
+    release_reserved(low);
     EXPECT_EQ(free_frames(), 63U);
     dom0_ = std::make_unique<MemoryOwner>(DomainId{0}, Privilege::hardware);
     dom0_->set_max_pages(100);
     const Tree t = tree(dom0());
     ASSERT_TRUE(pin_all(dom0(), t.l4, 4).ok());
     EXPECT_EQ(update(own(dom0()), t.l1, 1, entry(Mfn{70}, ro)).error(), Error::ebusy);
-    release_reserved({Maddr{80 * page_size + 1}, 4 * page_size});
+    release_reserved({80 * page_size + 1, 84 * page_size + 1});
     EXPECT_EQ(free_frames(), 63U - 5 + 3);
     free_at_start_ = 63 + 3;
 }

@@ -88,8 +88,11 @@ inline MmTest::MmTest()
 {
     arch::host::reset(frames);
     // A hole in RAM at frames 1024..1151: device memory.
-    const RamRange ram[] = {{Maddr{0}, 1024 * page_size}, {Maddr{1152 * page_size}, (frames - 1152) * page_size}};
-    init(ram, Mfn{frames});
+    init(Mfn{frames});
+    for (const Span ram : {Span{0, 1024 * page_size}, Span{1152 * page_size, frames * page_size}}) {
+        reserve(ram);
+        release_reserved(ram);
+    }
     dom0_ = std::make_unique<MemoryOwner>(DomainId{0}, Privilege::hardware);
     domu_ = std::make_unique<MemoryOwner>(DomainId{1}, Privilege::none);
     dom0_->set_max_pages(2048);

@@ -62,10 +62,10 @@ TEST_F(StormMt, ConcurrentOperationsKeepEveryCountRight)
     for (unsigned i = 0; i < 24; ++i)
         pool_.push_back(page(domu()));
     std::vector<Mfn> taken;
-    for (auto m = alloc_frame(); m.ok(); m = alloc_frame())
+    for (auto m = alloc_frames(0); m.ok(); m = alloc_frames(0))
         taken.push_back(m.take());
     for (unsigned i = 0; i < 2; ++i) {
-        free_frame(taken.back());
+        free_frames_at(taken.back());
         taken.pop_back();
     }
     std::vector<std::thread> cpus;
@@ -79,7 +79,7 @@ TEST_F(StormMt, ConcurrentOperationsKeepEveryCountRight)
     for (std::thread& t : cpus)
         t.join();
     for (const Mfn m : taken)
-        free_frame(m);
+        free_frames_at(m);
     audit_clean();
 }
 
@@ -133,9 +133,9 @@ TEST_F(StormMt, TheHeapServesManyCpus)
                 auto made = make_array<std::uint32_t>(random() % 400 + 1);
                 if (!made.ok()) continue;
                 held.push_back(std::move(made).take());
-                for (std::uint32_t& v : held.back())
+                for (std::uint32_t& v : held.back().span())
                     v = cpu;
-                for (const std::uint32_t v : held.front())
+                for (const std::uint32_t v : held.front().span())
                     EXPECT_EQ(v, cpu);
             }
         });

@@ -150,7 +150,7 @@ TEST_F(Types, ForeignAndWildFramesAreRefusedEverywhere)
 {
     const Mfn theirs = page(dom0());
     const Mfn hole{1100};
-    const auto hypervisors = alloc_frame();
+    const auto hypervisors = alloc_frames(0);
     ASSERT_TRUE(hypervisors.ok());
     const Mfn wild[] = {theirs,          Mfn{0},          Mfn{frames - 1}, Mfn{frames}, Mfn{frames + 1},
                         Mfn{1ULL << 40}, Mfn{1ULL << 52}, Mfn{~0ULL},      hole,        hypervisors.take()};
@@ -170,7 +170,7 @@ TEST_F(Types, ForeignAndWildFramesAreRefusedEverywhere)
         EXPECT_EQ(peek(t.l1, 3), 0U);
     }
     audit_clean();
-    free_frame(hypervisors.take());
+    free_frames_at(hypervisors.take());
 }
 
 TEST_F(Types, PreemptedPinContinuesWhereItStopped)

@@ -139,16 +139,18 @@ Result<> lock_frame_slow(Frame& f, DomainId owner)
     for (;;) {
         FrameState s = FrameState::decode(old);
         if (s.refs == 0 || s.refs == FrameState::max_refs || s.count == FrameState::max_count) return Error::einval;
+        if (owner_of(f) != owner.id()) return Error::einval;
         const bool first = s.count == 0;
         if (!first && s.type != want) return Error::einval;
         if (needs_validation(want) && (first || s.progress != Progress::valid))
             return first ? claim(m, want, owner, work) : join(m, want, owner, work);
-        const PageType before = s.type;
+        // Before it is writable: from then on others take it without asking. Who makes it a table again meanwhile, and
+        // drops that, leaves another stamp.
+        if (first && change_needs_flush(s.type, want)) flush_for(s.epoch, *find_owner(owner.id()));
         s.type = want;
         ++s.count;
         ++s.refs;
         if (!swap_state(f, old, s)) continue;
-        if (first && change_needs_flush(before, want)) flush_for(f.current().epoch, owner_object(m));
         if (owner_of(f) == owner.id()) return Ok{};
         drop_type(m, work);
         return Error::einval;

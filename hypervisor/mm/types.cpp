@@ -85,7 +85,7 @@ Result<> continue_validation(Mfn m, PageType type, const MemoryOwner& owner, Wor
 /// The first reference of a type that needs validation.
 Result<> claim(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
 {
-    TRY(lock_frame(m, owner.id()));
+    TRY(lock_frame(m, owner.id(), IfTaken::restart));
     PageType before{};
     const bool ours = change_state(frame(m), [&](FrameState& s) {
         before = s.type;
@@ -109,7 +109,7 @@ Result<> claim(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
 Result<> join(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
 {
     Frame& f = frame(m);
-    TRY(lock_frame(m, owner.id()));
+    TRY(lock_frame(m, owner.id(), IfTaken::restart));
     const FrameState s = f.current();
     if (s.count == 0 || s.type != want || s.progress != Progress::validating) {
         unlock_frame(m, 0);
@@ -120,13 +120,14 @@ Result<> join(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
 
 } // namespace
 
-Result<> lock_frame_slow(Frame& f, DomainId owner)
+Result<> lock_frame_slow(Frame& f, DomainId owner, IfTaken what)
 {
     std::uint64_t old = f.info.load(Order::relaxed);
     while (static_cast<std::uint16_t>(old) == owner.raw()) {
         if ((old & FrameInfo::locked_bit) == 0 &&
             f.info.compare_exchange(old, old | FrameInfo::locked_bit, Order::acquire))
             return Ok{};
+        if (what == IfTaken::restart) return Error::restart;
         arch::relax();
         old = f.info.load(Order::relaxed);
     }

@@ -85,7 +85,7 @@ Result<> continue_validation(Mfn m, PageType type, const MemoryOwner& owner, Wor
 /// The first reference of a type that needs validation.
 Result<> claim(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
 {
-    TRY(lock_frame(m, owner.id()));
+    TRY(lock_frame(m, owner.id(), IfTaken::restart));
     PageType before{};
     const bool ours = change_state(frame(m), [&](FrameState& s) {
         before = s.type;
@@ -109,7 +109,7 @@ Result<> claim(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
 Result<> join(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
 {
     Frame& f = frame(m);
-    TRY(lock_frame(m, owner.id()));
+    TRY(lock_frame(m, owner.id(), IfTaken::restart));
     const FrameState s = f.current();
     if (s.count == 0 || s.type != want || s.progress != Progress::validating) {
         unlock_frame(m, 0);
@@ -120,13 +120,14 @@ Result<> join(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
 
 } // namespace
 
-Result<> lock_frame_slow(Frame& f, DomainId owner)
+Result<> lock_frame_slow(Frame& f, DomainId owner, IfTaken what)
 {
     std::uint64_t old = f.info.load(Order::relaxed);
     while (static_cast<std::uint16_t>(old) == owner.raw()) {
         if ((old & FrameInfo::locked_bit) == 0 &&
             f.info.compare_exchange(old, old | FrameInfo::locked_bit, Order::acquire))
             return Ok{};
+        if (what == IfTaken::restart) return Error::restart;
         arch::relax();
         old = f.info.load(Order::relaxed);
     }
@@ -139,16 +140,18 @@ Result<> lock_frame_slow(Frame& f, DomainId owner)
     for (;;) {
         FrameState s = FrameState::decode(old);
         if (s.refs == 0 || s.refs == FrameState::max_refs || s.count == FrameState::max_count) return Error::einval;
+        if (owner_of(f) != owner.id()) return Error::einval;
         const bool first = s.count == 0;
         if (!first && s.type != want) return Error::einval;
         if (needs_validation(want) && (first || s.progress != Progress::valid))
             return first ? claim(m, want, owner, work) : join(m, want, owner, work);
-        const PageType before = s.type;
+        // Before it is writable: from then on others take it without asking. Who makes it a table again meanwhile, and
+        // drops that, leaves another stamp.
+        if (first && change_needs_flush(s.type, want)) flush_for(s.epoch, *find_owner(owner.id()));
         s.type = want;
         ++s.count;
         ++s.refs;
         if (!swap_state(f, old, s)) continue;
-        if (first && change_needs_flush(before, want)) flush_for(f.current().epoch, owner_object(m));
         if (owner_of(f) == owner.id()) return Ok{};
         drop_type(m, work);
         return Error::einval;

@@ -27,10 +27,12 @@ void set_frame_table(Frame* table, Mfn end);
 /// A plain reference, SharedPages included.
 Result<> take_page(Mfn m, const MemoryOwner& owner);
 
-/// Waits for the lock of a frame of @p owner; einval if it is not.
-Result<> lock_frame_slow(Frame& f, DomainId owner);
+/// Who holds a table's lock may wait only for one of a table below, to which it has a reference. What is to become a
+/// table may have become another one meanwhile, whose holder waits for ours: then restart.
+enum class IfTaken : std::uint8_t { wait, restart };
+Result<> lock_frame_slow(Frame& f, DomainId owner, IfTaken what);
 /// Locks a frame while it is @p owner's; einval if it is not. Spins: holders are short and never wait for interrupts.
-inline Result<> lock_frame(Mfn m, DomainId owner)
+inline Result<> lock_frame(Mfn m, DomainId owner, IfTaken what = IfTaken::wait)
 {
     if (m >= frame_table_end()) return Error::einval;
     Frame& f = frame(m);
@@ -38,7 +40,7 @@ inline Result<> lock_frame(Mfn m, DomainId owner)
     const bool free = static_cast<std::uint16_t>(old) == owner.raw() && (old & FrameInfo::locked_bit) == 0;
     if (free && f.info.compare_exchange(old, old | FrameInfo::locked_bit, Order::acquire)) [[likely]]
         return Ok{};
-    return lock_frame_slow(f, owner);
+    return lock_frame_slow(f, owner, what);
 }
 /// How far validation of a locked frame is. Only the holder of the lock changes these two fields.
 inline void record_progress(Mfn m, unsigned partial, unsigned present)

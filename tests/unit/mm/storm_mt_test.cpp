@@ -120,6 +120,36 @@ TEST_F(StormMt, AFrameIsNeverWritableAndATableAtOnce)
     EXPECT_GE(writes, 2000U);
 }
 
+TEST_F(StormMt, TwoTablesThatNameEachOtherNeverWaitForEachOther)
+{
+    // One CPU makes the first an L2 that names the second, the other makes the second an L3 that names the first: each
+    // holds the lock of its own when it wants the other's.
+    const Mfn two = page(domu()), three = page(domu());
+    poke(two, 0, entry(three, rw));
+    poke(three, 0, entry(two, rw));
+    std::atomic<unsigned> ready{0};
+    std::vector<std::thread> cpus;
+    for (unsigned cpu = 0; cpu < 2; ++cpu)
+        cpus.emplace_back([&, cpu] {
+            arch::host::become_cpu(cpu);
+            const Mfn mine = cpu == 0 ? two : three;
+            for (unsigned round = 1; round <= 20000; ++round) {
+                ready.fetch_add(1);
+                while (ready.load() < 2 * round) {
+                }
+                Work w;
+                if (pin(domu(), mine, cpu + 2, w).ok()) {
+                    EXPECT_TRUE(unpin(domu(), mine, w).ok());
+                }
+            }
+        });
+    for (std::thread& t : cpus)
+        t.join();
+    for (const Mfn m : {two, three})
+        for (unsigned level = 2; level <= 3; ++level)
+            (void)pin_all(domu(), m, level).ok(); // carries on what was left half-way
+}
+
 TEST_F(StormMt, TheHeapServesManyCpus)
 {
     std::vector<std::thread> cpus;

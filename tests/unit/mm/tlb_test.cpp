@@ -58,6 +58,24 @@ TEST_F(Tlb, AWrittenFrameBecomesATableAfterItsOwnersCpusFlushed)
     EXPECT_TRUE(arch::host::state().flushes.empty()) << "nobody could write it in between";
 }
 
+TEST_F(Tlb, ATableBecomesWritableForAnyoneAfterItsOwnersCpusFlushed)
+{
+    const Mfn m = page(domu());
+    ASSERT_TRUE(pin_all(domu(), m, 1).ok());
+    ASSERT_TRUE(unpin_now(domu(), m).ok());
+    forget();
+    unsigned looks = 0;
+    arch::host::state().before_flush = [&] {
+        ++looks;
+        EXPECT_NE(frame(m).current().type, PageType::writable) << "a CPU may still walk it; another would write it now";
+    };
+    map(m, rw);
+    arch::host::state().before_flush = {};
+    EXPECT_GT(looks, 0U);
+    EXPECT_EQ(remote(), 0b100U);
+    EXPECT_EQ(frame(m).current().count, 1U);
+}
+
 TEST_F(Tlb, AWholeTreeCostsOneFlush)
 {
     const Tree other = tree(domu());

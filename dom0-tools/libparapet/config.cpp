@@ -20,6 +20,25 @@ std::string shown(char c)
     return fmt::format("byte {:#04x}", static_cast<unsigned char>(c));
 }
 
+/// Decimal, 0x hexadecimal or 0 octal, with or without a sign, and nothing else.
+std::errc read_number(std::string_view digits, long long& result)
+{
+    const bool negative = digits.starts_with('-');
+    digits.remove_prefix(negative ? 1 : 0);
+    int base = 10;
+    if (digits.starts_with("0x") || digits.starts_with("0X")) {
+        base = 16;
+        digits.remove_prefix(2);
+    } else if (digits.size() > 1 && digits[0] == '0') {
+        base = 8;
+    }
+    if (digits.starts_with('-')) return std::errc::invalid_argument;
+    const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), result, base);
+    if (error == std::errc{} && stop != digits.data() + digits.size()) return std::errc::invalid_argument;
+    if (negative) result = -result;
+    return error;
+}
+
 class Parser {
 public:
     Parser(std::string_view text, Position start) : text_{text}, at_{std::move(start)} {}
@@ -132,7 +151,7 @@ private:
         const char c = peek();
         if (c == '"' || c == '\'') return {start, text()};
         if (c == '[') return {start, list(depth)};
-        if (std::isdigit(static_cast<unsigned char>(c)) != 0 || c == '-') return {start, number()};
+        if (std::isdigit(static_cast<unsigned char>(c)) != 0 || c == '-') return number();
         if (end() || c == '\n') complain("a value is missing");
         if (is_word(c)) complain("text must stand in quotes");
         complain(fmt::format("a value cannot start with {}", shown(c)));
@@ -159,29 +178,19 @@ private:
         return items;
     }
 
-    long long number()
+    ConfigValue number()
     {
         const Position start = at_;
         std::string digits;
         while (!end() && (is_word(peek()) || peek() == '-'))
             digits += take();
-        const bool negative = digits[0] == '-';
-        std::string_view body{digits};
-        body.remove_prefix(negative ? 1 : 0);
-        int base = 10;
-        if (body.starts_with("0x") || body.starts_with("0X")) {
-            base = 16;
-            body.remove_prefix(2);
-        } else if (body.size() > 1 && body[0] == '0') {
-            base = 8;
-        }
         long long result = 0;
-        const auto [stop, error] = std::from_chars(body.data(), body.data() + body.size(), result, base);
+        const std::errc error = read_number(digits, result);
         if (error == std::errc::result_out_of_range)
             throw ConfigError{start, fmt::format("the number {} is out of range", digits)};
-        if (error != std::errc{} || stop != body.data() + body.size() || body[0] == '-')
+        if (error != std::errc{})
             throw ConfigError{start, fmt::format("'{}' is not a number (text must stand in quotes)", digits)};
-        return negative ? -result : result;
+        return {start, result, digits};
     }
 
     std::string text()
@@ -279,9 +288,10 @@ void override_setting(std::vector<ConfigSetting>& settings, const std::string& a
     if (!std::all_of(key.begin(), key.end(), [](char c) { return is_word(c) || c == '-'; }))
         fail("'{}' cannot be the name of a setting", key);
     ConfigValue value{at, word};
-    const bool digits =
-        !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
-    if (digits || (!word.empty() && std::string_view{"[\"'"}.find(word[0]) != std::string_view::npos))
+    long long number = 0;
+    if (read_number(word, number) == std::errc{})
+        value = {at, number, word};
+    else if (!word.empty() && std::string_view{"[\"'"}.find(word[0]) != std::string_view::npos)
         value = Parser{word, {"command line: " + key}}.only_value();
     std::erase_if(settings, [&](const auto& s) { return s.key == key; });
     settings.push_back({key, at, std::move(value)});

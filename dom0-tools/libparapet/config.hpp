@@ -30,6 +30,7 @@ struct ConfigValue {
     using List = std::vector<ConfigValue>;
     Position at;
     std::variant<std::string, long long, List> value;
+    std::string written{}; ///< A number's digits as they stood there: where a setting is text, they are it.
 
     [[nodiscard]] bool is_text() const { return std::holds_alternative<std::string>(value); }
     [[nodiscard]] bool is_number() const { return std::holds_alternative<long long>(value); }

@@ -25,12 +25,16 @@ constexpr std::size_t longest_cmdline = 1023;
 
 const std::string& text_of(const ConfigSetting& s)
 {
+    if (s.value.is_number()) return s.value.written;
     if (!s.value.is_text()) wrong_type(s, "text in quotes");
     return std::get<std::string>(s.value.value);
 }
 
 std::uint64_t number_of(const ConfigSetting& s, long long least, long long most)
 {
+    if (s.value.is_text())
+        throw ConfigError{s.value.at, fmt::format("'{}' must be a number, not the text '{}'", s.key,
+                                                  std::get<std::string>(s.value.value))};
     if (!s.value.is_number()) wrong_type(s, "number");
     const long long n = std::get<long long>(s.value.value);
     if (n < least || n > most)

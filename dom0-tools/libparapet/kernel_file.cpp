@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// See kernel_file.hpp. A cache entry is on the disk before it gets its name by rename(2); those not used for longest
-// go when there are more than a few.
+// See kernel_file.hpp. A cache entry is named PACKED.UNPACKED.elf after two digests (as `b2sum -l 256` prints them) and
+// is on the disk before it gets that name by rename(2); those not used for longest go when there is too much.
 #include "libparapet/kernel_file.hpp"
 #include "libparapet/blake2b.hpp"
 #include "libparapet/decompress.hpp"
@@ -10,8 +10,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <dirent.h>
+#include <ctime>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@ namespace {
 using hv::image::Payload;
 
 constexpr std::size_t most_cached = 8;
+constexpr std::int64_t most_cached_bytes = 512LL << 20;
 constexpr std::time_t stale_seconds = 3600; // no unpacking takes that long
 
 double seconds_since(std::chrono::steady_clock::time_point start)
@@ -58,9 +60,11 @@ public:
         size_ += part.size();
     }
     /// Gives the entry its final name. The kernel is usable even if that fails: it has a descriptor.
-    Descriptor keep(const std::string& name)
+    Descriptor keep(const std::string& packed)
     {
-        if (!path_.empty() && ::fsync(file_.get()) == 0 && ::rename(path_.c_str(), name.c_str()) == 0) path_.clear();
+        if (path_.empty()) return std::move(file_);
+        const std::string name = fmt::format("{}.{}.elf", packed, blake2b_hex(MappedFile{file_}.bytes()));
+        if (::fsync(file_.get()) == 0 && ::rename(path_.c_str(), name.c_str()) == 0) path_.clear();
         return std::move(file_);
     }
 
@@ -94,36 +98,59 @@ private:
     std::uint64_t size_{0};
 };
 
-/// The entry of that name, marked as used; nothing if it is missing or not what was once written.
-Descriptor find_cached(const std::string& name, const Payload& payload)
+struct Entry {
+    std::string path;
+    std::int64_t used, bytes; ///< used: in nanoseconds
+};
+
+/// The files of the cache, the one used last first.
+std::vector<Entry> entries_of(const std::string& cache)
 {
-    Descriptor file{::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
-    if (!file.valid()) return file;
-    const MappedFile elf{file};
-    const bool whole = payload.unpacked_bytes == 0 || elf.bytes().size() == payload.unpacked_bytes;
-    if (!whole || !hv::image::parse_elf_kernel(elf.bytes()).ok()) return Descriptor{};
-    ::futimens(file.get(), nullptr);
-    return file;
+    std::vector<Entry> entries;
+    std::error_code error;
+    for (std::filesystem::directory_iterator at{cache, error}, end; !error && at != end; at.increment(error)) {
+        const std::string path = at->path();
+        struct stat status {};
+        if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+        entries.push_back({path, status.st_mtim.tv_sec * 1'000'000'000LL + status.st_mtim.tv_nsec, status.st_size});
+    }
+    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.used > b.used; });
+    return entries;
 }
 
+/// The entry of that packed kernel, marked as used; nothing if it is missing. One that is not what was once written
+/// goes.
+Descriptor find_cached(const std::string& cache, const std::string& packed)
+{
+    for (const Entry& entry : entries_of(cache)) {
+        if (!entry.path.starts_with(packed)) continue;
+        Descriptor file{::open(entry.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+        if (file.valid() && entry.path == fmt::format("{}.{}.elf", packed, blake2b_hex(MappedFile{file}.bytes()))) {
+            ::futimens(file.get(), nullptr);
+            return file;
+        }
+        ::unlink(entry.path.c_str());
+    }
+    return Descriptor{};
+}
+
+/// The one just made stays, however large it is.
 void drop_oldest(const std::string& cache)
 {
-    std::vector<std::pair<std::int64_t, std::string>> entries;
-    DIR* directory = ::opendir(cache.c_str());
-    if (directory == nullptr) return;
-    while (const dirent* entry = ::readdir(directory)) {
-        const std::string path = cache + "/" + entry->d_name;
-        struct stat status {};
-        if (::stat(path.c_str(), &status) != 0) continue;
-        const bool passing = std::string_view{entry->d_name}.starts_with("unpacking.");
-        if (passing && std::time(nullptr) - status.st_mtim.tv_sec > stale_seconds) ::unlink(path.c_str());
-        if (path.ends_with(".elf"))
-            entries.emplace_back(status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec, path);
+    std::size_t kept = 0;
+    std::int64_t bytes = 0;
+    for (const Entry& entry : entries_of(cache)) {
+        if (std::filesystem::path{entry.path}.filename().native().starts_with("unpacking.")) {
+            if (std::time(nullptr) - entry.used / 1'000'000'000 > stale_seconds) ::unlink(entry.path.c_str());
+        } else if (entry.path.ends_with(".elf")) {
+            if (kept != 0 && (kept == most_cached || bytes + entry.bytes > most_cached_bytes)) {
+                ::unlink(entry.path.c_str());
+                continue;
+            }
+            ++kept;
+            bytes += entry.bytes;
+        }
     }
-    ::closedir(directory);
-    std::sort(entries.begin(), entries.end(), std::greater<>{});
-    for (std::size_t i = most_cached; i < entries.size(); ++i)
-        ::unlink(entries[i].second.c_str());
 }
 
 bool usable(const std::string& cache)
@@ -161,9 +188,9 @@ KernelFile KernelFile::open(const std::string& path, const std::string& cache)
 
     if (kernel.packed()) try {
             const std::string directory = usable(cache) ? cache : "";
-            const std::string name = directory + "/" + blake2b_hex(payload.bytes) + ".elf";
+            const std::string packed = directory + "/" + blake2b_hex(payload.bytes);
             kernel.elf_offset_ = 0;
-            kernel.elf_ = directory.empty() ? Descriptor{} : find_cached(name, payload);
+            kernel.elf_ = directory.empty() ? Descriptor{} : find_cached(directory, packed);
             kernel.from_cache_ = kernel.elf_.valid();
             if (!kernel.from_cache_) {
                 Target target{directory};
@@ -171,7 +198,7 @@ KernelFile KernelFile::open(const std::string& path, const std::string& cache)
                     check_interrupt();
                     target.write(part);
                 });
-                kernel.elf_ = target.keep(name);
+                kernel.elf_ = target.keep(packed);
                 if (!directory.empty()) drop_oldest(directory);
             }
         } catch (const Error& e) {

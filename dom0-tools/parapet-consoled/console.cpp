@@ -54,32 +54,6 @@ Kernel::~Kernel()
     if (grants != nullptr) xengnttab_close(grants);
 }
 
-LogFile::LogFile(std::string path)
-    : path_{std::move(path)}, file_{parapet::Descriptor::open(path_, O_WRONLY | O_CREAT | O_APPEND, 0600)},
-      size_{file_.size()}
-{
-}
-
-void LogFile::append(const std::string& text)
-{
-    try {
-        if (size_ + text.size() > log_bytes) start_anew();
-        parapet::write_all(file_.get(), text);
-        size_ += text.size();
-        full_ = false;
-    } catch (const parapet::Error& e) {
-        if (!full_) fmt::print(stderr, "parapet-consoled: {}: {}; output is lost\n", path_, e.what());
-        full_ = true;
-    }
-}
-
-void LogFile::start_anew()
-{
-    if (::rename(path_.c_str(), (path_ + ".1").c_str()) != 0) fail_errno("cannot rename");
-    file_ = parapet::Descriptor::open(path_, O_WRONLY | O_CREAT | O_APPEND, 0600);
-    size_ = 0;
-}
-
 std::unique_ptr<Console> Console::serve(Kernel& kernel, parapet::Store& store, parapet::DomainId domain,
                                         const std::string& log_directory)
 {
@@ -100,7 +74,7 @@ std::unique_ptr<Console> Console::serve(Kernel& kernel, parapet::Store& store, p
 }
 
 Console::Console(Kernel& kernel, parapet::DomainId domain, std::uint32_t port, std::string log_path)
-    : kernel_{kernel}, domain_{domain}, port_{port}, log_{std::move(log_path)}
+    : kernel_{kernel}, domain_{domain}, port_{port}, log_{std::move(log_path), log_bytes}
 {
 }
 

@@ -6,6 +6,7 @@
 #include "libparapet/console_ring.hpp"
 #include "libparapet/files.hpp"
 #include "libparapet/foreign.hpp"
+#include "libparapet/log_file.hpp"
 #include "libparapet/xenstore.hpp"
 #include <memory>
 #include <optional>
@@ -24,22 +25,6 @@ struct Kernel {
     xenevtchn_handle* events;
     xengntdev_handle* grants;
     parapet::ForeignMemory foreign;
-};
-
-/// A file that starts anew, keeping one older part, before a guest can fill the disk. On a disk that is full anyway it
-/// loses text; the console goes on.
-class LogFile {
-public:
-    explicit LogFile(std::string path);
-    void append(const std::string& text);
-
-private:
-    void start_anew();
-
-    std::string path_;
-    parapet::Descriptor file_;
-    std::uint64_t size_;
-    bool full_{false};
 };
 
 class Console {
@@ -87,7 +72,7 @@ private:
     void* granted_{nullptr};
     std::unique_ptr<parapet::ForeignMapping> mapped_;
     std::optional<parapet::ConsoleRing> ring_;
-    LogFile log_;
+    parapet::LogFile log_;
     parapet::Descriptor pty_;
     std::string tty_;
     std::string backlog_;

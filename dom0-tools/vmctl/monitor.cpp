@@ -5,6 +5,7 @@
 #include "libparapet/domain_nodes.hpp"
 #include "libparapet/files.hpp"
 #include "libparapet/interrupt.hpp"
+#include "libparapet/log_file.hpp"
 #include "vmctl/verbs.hpp"
 #include <chrono>
 #include <ctime>
@@ -19,15 +20,28 @@ using parapet::OnEnd;
 
 constexpr const char* log_path =
     "/var/log/parapet-monitor.log"; // not beside the guests' logs: a guest may be called monitor
+constexpr std::uint64_t log_bytes = 1 << 20;
 constexpr auto shortest_life = std::chrono::seconds{5};
 constexpr unsigned most_short_lives = 5;
+
+std::optional<parapet::LogFile> log; ///< of all monitors
+
+/// What others print goes where our own lines go.
+void redirect(int fd)
+{
+    ::dup2(fd, STDOUT_FILENO);
+    ::dup2(fd, STDERR_FILENO);
+}
 
 template <typename... Args> void note(fmt::format_string<Args...> text, Args&&... args)
 {
     char stamp[32];
     const std::time_t now = std::time(nullptr);
     std::strftime(stamp, sizeof stamp, "%F %T", std::localtime(&now));
-    fmt::print(stderr, "{} {}\n", stamp, fmt::format(text, std::forward<Args>(args)...));
+    const std::string line = fmt::format("{} {}\n", stamp, fmt::format(text, std::forward<Args>(args)...));
+    if (!log) return fmt::print(stderr, "{}", line);
+    log->append(line);
+    redirect(log->fd());
 }
 
 /// Waits until the domain shuts down (its flags) or is gone (nothing).
@@ -109,13 +123,16 @@ void watch_over(const parapet::DomainConfig& c, parapet::DomainId id)
 void become_daemon()
 {
     ::close_range(STDERR_FILENO + 1, ~0U, 0); // a lock or pipe of the caller's must not last as long as the domain
-    parapet::make_directories("/var/log", 0755);
-    const auto log = parapet::Descriptor::open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0644);
+    try {
+        parapet::make_directories("/var/log", 0755);
+        log.emplace(log_path, log_bytes);
+    } catch (const parapet::Error& e) {
+        fmt::print(stderr, "vmctl: {}; what becomes of the domain is not logged\n", e.what());
+    }
     const auto null = parapet::Descriptor::open("/dev/null", O_RDWR);
     ::setsid();
     ::dup2(null.get(), STDIN_FILENO);
-    ::dup2(log.get(), STDOUT_FILENO);
-    ::dup2(log.get(), STDERR_FILENO);
+    redirect(log ? log->fd() : null.get());
     if (::chdir("/") != 0) parapet::fail_errno("/");
 }
 

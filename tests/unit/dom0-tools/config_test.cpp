@@ -80,6 +80,15 @@ TEST(Config, OverridesNeedNoQuotes)
     EXPECT_EQ(std::get<long long>(s[1].value.value), 256);
     EXPECT_EQ(text_of(s[2]), "a=b c");
     EXPECT_TRUE(s[3].value.is_list());
+    for (const auto& [word, number] : {std::pair{"0x10", 16}, {"-3", -3}, {"010", 8}}) {
+        override_setting(s, std::string{"extra="} + word);
+        EXPECT_EQ(std::get<long long>(s[3].value.value), number);
+        EXPECT_EQ(s[3].value.written, word);
+    }
+    for (const char* word : {"7up", "-", "--5", "-s", "0x", "1,2", "99999999999999999999", ""}) {
+        override_setting(s, std::string{"extra="} + word);
+        EXPECT_EQ(text_of(s[3]), word);
+    }
     EXPECT_THROW(override_setting(s, "name"), Error);
     EXPECT_THROW(override_setting(s, "=x"), Error);
     EXPECT_THROW(override_setting(s, "a b=x"), Error);

@@ -68,7 +68,7 @@ TEST(CpuConfig, WeightCapAndMaxvcpus)
     EXPECT_FALSE(read("").cpus.weight.has_value());
     EXPECT_FALSE(read("").cpus.cap.has_value());
     EXPECT_EQ(complaint("cpu_weight=0\n"), "f:4:12: 'cpu_weight' must be from 1 to 65535, not 0");
-    EXPECT_EQ(complaint("cpu_weight='2'\n"), "f:4:12: 'cpu_weight' must be a number, not a text");
+    EXPECT_EQ(complaint("cpu_weight='2'\n"), "f:4:12: 'cpu_weight' must be a number, not the text '2'");
     EXPECT_EQ(complaint("cap=-1\n"), "f:4:5: 'cap' must be from 0 to 6400, not -1");
     EXPECT_EQ(complaint("vcpus=2\ncap=201\n"),
               "f:5:5: 'cap' (201): the domain's 2 vCPUs (maxvcpus) can use 200 % of one CPU at most (0: no cap)");

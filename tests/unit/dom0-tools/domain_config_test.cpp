@@ -73,8 +73,9 @@ TEST(DomainConfig, UnknownSettingsSayWhatWasMeant)
 
 TEST(DomainConfig, WrongTypesAndValues)
 {
-    EXPECT_EQ(complaint("name=5\n"), "f:1:6: 'name' must be a text in quotes, not a number");
-    EXPECT_EQ(complaint(sound + "vcpus='2'\n"), "f:4:7: 'vcpus' must be a number, not a text");
+    EXPECT_EQ(complaint("name=[5]\n"), "f:1:6: 'name' must be a text in quotes, not a list");
+    EXPECT_EQ(complaint(sound + "vcpus='2'\n"), "f:4:7: 'vcpus' must be a number, not the text '2'");
+    EXPECT_EQ(complaint(sound + "vcpus=[2]\n"), "f:4:7: 'vcpus' must be a number, not a list");
     EXPECT_EQ(complaint(sound + "vcpus=0\n"), "f:4:7: 'vcpus' must be from 1 to 64, not 0");
     EXPECT_EQ(complaint(sound + "maxmem=64\n"), "f:4:8: 'maxmem' (64) is less than 'memory' (128)");
     EXPECT_EQ(complaint(sound + "vcpus=4\nmaxvcpus=2\n"), "f:5:10: 'maxvcpus' (2) is less than 'vcpus' (4)");
@@ -83,6 +84,26 @@ TEST(DomainConfig, WrongTypesAndValues)
     EXPECT_EQ(complaint(sound + "uuid='123'\n"), "f:4:6: '123' is not a UUID (8-4-4-4-12 hexadecimal digits)");
     EXPECT_NE(complaint(sound + "extra='" + std::string(2000, 'x') + "'\n").find("1023 are the limit"),
               std::string::npos);
+}
+
+TEST(DomainConfig, ANumberIsTextWhereTextIsWanted)
+{
+    EXPECT_EQ(read(sound + "extra=3\n").cmdline, "3");
+    EXPECT_EQ(read(sound + "root=0x10\nextra=-03\n").cmdline, "root=0x10 -03");
+    EXPECT_EQ(complaint("name=007\nkernel='/k'\nmemory=1\n"),
+              "f:1:6: the name '007' would be taken for a domain number");
+    EXPECT_EQ(complaint("name='g'\nkernel=3\nmemory=1\n", FileCheck::readable),
+              "f:2:8: 'kernel': 3: No such file or directory");
+    auto settings = parse_config(sound, "f");
+    for (const char* argument : {"extra=3", "name=7th", "cpus=0", "memory=0x40", "root=99999999999999999999"})
+        override_setting(settings, argument);
+    const DomainConfig c = interpret(settings, "f", FileCheck::none);
+    EXPECT_EQ(c.cmdline, "root=99999999999999999999 3");
+    EXPECT_EQ(c.name, "7th");
+    EXPECT_EQ(c.cpus.hard.entries.size(), 1U);
+    EXPECT_EQ(c.memory_mib, 64U);
+    override_setting(settings, "memory=lots");
+    EXPECT_THROW((void)interpret(settings, "f", FileCheck::none), ConfigError);
 }
 
 TEST(DomainConfig, Names)

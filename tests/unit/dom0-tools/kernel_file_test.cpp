@@ -115,13 +115,67 @@ TEST_F(KernelFiles, DamagedEntryIsMadeAgain)
     const std::string path = file("vmlinux.gz", gzip(FakeKernel{}.build()));
     (void)KernelFile::open(path, cache());
     const fs::path entry = fs::directory_iterator { cache() } -> path();
-    for (const std::uintmax_t size : {0, 100}) {
-        fs::resize_file(entry, size);
+    const auto made_again = [&] {
         const auto kernel = KernelFile::open(path, cache());
-        EXPECT_FALSE(kernel.from_cache());
         expect_loads(kernel);
+        EXPECT_EQ(cached(), 1U);
+        EXPECT_TRUE(fs::exists(entry));
+        return !kernel.from_cache();
+    };
+    EXPECT_FALSE(made_again());
+    const auto size = fs::file_size(entry);
+    for (const std::uintmax_t wrong : {std::uintmax_t{0}, std::uintmax_t{100}, size - 1, size + 1}) {
+        fs::resize_file(entry, wrong);
+        EXPECT_TRUE(made_again()) << wrong;
     }
-    EXPECT_EQ(cached(), 1U);
+    for (const std::uintmax_t at : {std::uintmax_t{0}, size / 2, size - 1}) { // one bit, in the ELF header or anywhere
+        std::fstream stream{entry, std::ios::binary | std::ios::in | std::ios::out};
+        stream.seekg(static_cast<std::streamoff>(at));
+        const int byte = stream.get();
+        stream.seekp(static_cast<std::streamoff>(at));
+        stream.put(static_cast<char>(byte ^ 1));
+        stream.close();
+        EXPECT_TRUE(made_again()) << at;
+    }
+    std::string other = entry.filename();
+    other[70] = other[70] == '0' ? '1' : '0';
+    fs::rename(entry, entry.parent_path() / other);
+    EXPECT_TRUE(made_again());
+    EXPECT_FALSE(made_again());
+}
+
+TEST_F(KernelFiles, ALinkIsNoEntry)
+{
+    const std::string path = file("vmlinux.gz", gzip(FakeKernel{}.build()));
+    (void)KernelFile::open(path, cache());
+    const fs::path entry = fs::directory_iterator { cache() } -> path();
+    fs::rename(entry, directory_ / "elsewhere");
+    fs::create_symlink(directory_ / "elsewhere", entry);
+    EXPECT_FALSE(KernelFile::open(path, cache()).from_cache());
+    EXPECT_FALSE(fs::is_symlink(entry));
+}
+
+TEST_F(KernelFiles, TheCacheIsBoundedByBytesToo)
+{
+    (void)KernelFile::open(file("first", gzip(FakeKernel{}.build())), cache());
+    const auto now = fs::file_time_type::clock::now();
+    for (const int hours : {1, 2, 3, 4}) { // with holes: they take no room here
+        const std::string old = file("cache/" + std::to_string(hours) + ".elf", {});
+        fs::resize_file(old, 200ULL << 20);
+        fs::last_write_time(old, now - std::chrono::hours{hours});
+    }
+    FakeKernel kernel;
+    kernel.segments[1].filesz = 0x90;
+    (void)KernelFile::open(file("second", gzip(kernel.build())), cache());
+    EXPECT_TRUE(fs::exists(cache() + "/1.elf"));
+    EXPECT_TRUE(fs::exists(cache() + "/2.elf"));
+    EXPECT_EQ(cached(), 4U);
+    fs::resize_file(cache() + "/1.elf", 513ULL << 20);
+    kernel.segments[1].filesz = 0x91;
+    (void)KernelFile::open(file("third", gzip(kernel.build())), cache());
+    EXPECT_FALSE(fs::exists(cache() + "/1.elf"));
+    EXPECT_TRUE(fs::exists(cache() + "/2.elf")); // there is room for it
+    EXPECT_EQ(cached(), 4U);
 }
 
 TEST_F(KernelFiles, WhatAKilledRunLeftGoesAfterAWhile)

@@ -3,6 +3,7 @@
 // See decode.hpp. Encodings: SDM volume 2, chapters 2 and appendix A.
 #include "guest/decode.hpp"
 #include <array>
+#include <cstddef>
 
 namespace hv::guest {
 
@@ -206,10 +207,11 @@ Instruction decode(std::span<const std::uint8_t> bytes)
 std::uint64_t& gpr(arch::GuestRegs& r, unsigned number)
 {
     using R = arch::GuestRegs;
-    static constexpr std::uint64_t R::*field[] = {&R::rax, &R::rcx, &R::rdx, &R::rbx, &R::rsp, &R::rbp,
-                                                  &R::rsi, &R::rdi, &R::r8,  &R::r9,  &R::r10, &R::r11,
-                                                  &R::r12, &R::r13, &R::r14, &R::r15};
-    return r.*field[number & 15];
+    static constexpr std::uint8_t at[] = {offsetof(R, rax), offsetof(R, rcx), offsetof(R, rdx), offsetof(R, rbx),
+                                          offsetof(R, rsp), offsetof(R, rbp), offsetof(R, rsi), offsetof(R, rdi),
+                                          offsetof(R, r8),  offsetof(R, r9),  offsetof(R, r10), offsetof(R, r11),
+                                          offsetof(R, r12), offsetof(R, r13), offsetof(R, r14), offsetof(R, r15)};
+    return *reinterpret_cast<std::uint64_t*>(reinterpret_cast<std::byte*>(&r) + at[number & 15]);
 }
 
 std::uint64_t read_gpr(const arch::GuestRegs& r, unsigned number)

@@ -5,6 +5,7 @@
 #pragma once
 #include "guest/bounce.hpp"
 #include "guest/decode.hpp"
+#include "guest/flags.hpp"
 
 namespace hv::guest {
 
@@ -15,11 +16,18 @@ struct Fetched {
     [[nodiscard]] std::span<const std::uint8_t> span() const { return {bytes.data(), count}; }
 };
 Fetched fetch(VcpuState& v);
+Outcome deliver_single_step(VcpuState& v);
 /// The instruction is done: steps over it, single-steps if the guest asked for that.
-Outcome retire(VcpuState& v, unsigned length);
+inline Outcome retire(VcpuState& v, arch::GuestRegs& r, unsigned length)
+{
+    r.rip += length;
+    r.rflags &= ~flags::rf;
+    return (r.rflags & flags::tf) == 0 ? Outcome::resume : deliver_single_step(v);
+}
+inline Outcome retire(VcpuState& v, unsigned length) { return retire(v, v.regs(), length); }
 
-/// A write by the guest kernel that faulted at @p address, if it hit one of its L1 tables.
-std::optional<Outcome> emulate_page_table_write(VcpuState& v, std::uint64_t address);
+/// A write by the guest kernel that faulted at @p address, if it hit one of its L1 tables. @p r are its registers.
+std::optional<Outcome> emulate_page_table_write(VcpuState& v, arch::GuestRegs& r, std::uint64_t address);
 /// An instruction that raised #GP(0).
 std::optional<Outcome> emulate_privileged(VcpuState& v);
 /// in, out, ins, outs.

@@ -144,14 +144,9 @@ Fetched fetch(VcpuState& v)
     return f;
 }
 
-Outcome retire(VcpuState& v, unsigned length)
+Outcome deliver_single_step(VcpuState& v)
 {
     constexpr std::uint64_t single_step = 0x4000; // DR6.BS
-    arch::GuestRegs& r = v.regs();
-    r.rip += length;
-    r.rflags &= ~flags::rf;
-    if ((r.rflags & flags::tf) == 0) [[likely]]
-        return Outcome::resume;
     if (!v.set_debug_register(6, v.debug_register(6) | single_step).ok()) ASSERT(false);
     return deliver_trap(v, 1, std::nullopt);
 }

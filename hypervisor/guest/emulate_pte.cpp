@@ -3,6 +3,7 @@
 // Stores of the guest kernel into its own L1 tables, which are mapped read-only: decoded here, validated and applied
 // by mm's update engine as one read-modify-write of the entry. See docs/traps.md.
 #include "guest/emulate.hpp"
+#include "guest/guest_ptr.hpp"
 #include "mm/update.hpp"
 
 namespace hv::guest {
@@ -72,11 +73,31 @@ void write_back(arch::GuestRegs& r, const Instruction& i, const mm::EntryAccess&
     }
 }
 
+/// The common way, without a call of decode(): mov or xchg of a 64-bit register with memory at a base register.
+std::optional<Outcome> exchange_entry(VcpuState& v, arch::GuestRegs& r, std::uint64_t address)
+{
+    std::uint64_t code = 0;
+    if (!load_from_guest(std::span{&code, 1}, GuestVa{r.rip}).ok()) return std::nullopt; // may be shorter than that
+    const bool xchg = (code & 0xfff8) == 0x8748;
+    const unsigned mod = code >> 22 & 3, rm = code >> 16 & 7;
+    if ((!xchg && (code & 0xfff8) != 0x8948) || mod == 3 || rm == 4 || (mod == 0 && rm == 5)) return std::nullopt;
+    const std::int64_t displacement = mod == 0   ? 0
+                                      : mod == 1 ? static_cast<std::int8_t>(code >> 24)
+                                                 : static_cast<std::int32_t>(code >> 24);
+    const std::uint64_t base = read_gpr(r, rm | (code & 1) << 3);
+    if (base + static_cast<std::uint64_t>(displacement) != address) return std::nullopt;
+    std::uint64_t& reg = gpr(r, (code >> 19 & 7) | (code & 4) << 1);
+    const auto old = mm::exchange_l1(v.kernel_root(), GuestVa{address}, reg, v.owner());
+    if (!old.ok()) return std::nullopt;
+    v.table_updates.add(1);
+    if (xchg) reg = old.take();
+    return retire(v, r, mod == 0 ? 3 : mod == 1 ? 4 : 7);
+}
+
 } // namespace
 
-std::optional<Outcome> emulate_page_table_write(VcpuState& v, std::uint64_t address)
+[[gnu::cold]] static std::optional<Outcome> emulate_any(VcpuState& v, arch::GuestRegs& r, std::uint64_t address)
 {
-    arch::GuestRegs& r = v.regs();
     const Instruction i = decode(fetch(v).span());
     if (i.op == Op::unknown || !i.memory || i.size == 2) return std::nullopt;
     const bool segment = i.segment != Segment::flat;
@@ -90,7 +111,13 @@ std::optional<Outcome> emulate_page_table_write(VcpuState& v, std::uint64_t addr
     if (old.error() == Error::restart) return Outcome::resume; // the guest executes it again
     if (!old.ok()) return std::nullopt;
     write_back(r, i, *access, old.take());
-    return retire(v, i.length);
+    return retire(v, r, i.length);
+}
+
+std::optional<Outcome> emulate_page_table_write(VcpuState& v, arch::GuestRegs& r, std::uint64_t address)
+{
+    const auto done = exchange_entry(v, r, address);
+    return done ? done : emulate_any(v, r, address);
 }
 
 } // namespace hv::guest

@@ -12,12 +12,13 @@ namespace {
 
 constexpr unsigned debug = 1, invalid_opcode = 6, device_not_available = 7, general_protection = 13, page_fault = 14;
 
-Outcome on_page_fault(VcpuState& v, std::uint64_t address, std::uint32_t error)
+Outcome on_page_fault(VcpuState& v, arch::GuestRegs& r, std::uint64_t address)
 {
     constexpr std::uint32_t present = 1, write = 2, reserved_or_fetch = 8 | 16;
+    const std::uint32_t error = r.error_code;
     const bool write_protection = (error & (present | write | reserved_or_fetch)) == (present | write);
-    if (write_protection && v.kernel_mode() && is_guest_va(address))
-        if (const auto done = emulate_page_table_write(v, address)) return *done;
+    if (write_protection && v.kernel_mode())
+        if (const auto done = emulate_page_table_write(v, r, address)) return *done;
     return deliver_page_fault(v, address, error);
 }
 
@@ -82,10 +83,11 @@ bool has_error_code(unsigned vector)
 
 Outcome handle_trap(VcpuState& v, std::uint64_t fault_address)
 {
-    const unsigned vector = v.regs().entry_vector & 0xff;
-    const std::uint32_t error = v.regs().error_code;
+    arch::GuestRegs& r = v.regs();
+    const unsigned vector = r.entry_vector & 0xff;
+    const std::uint32_t error = r.error_code;
     switch (vector) {
-    case page_fault: return on_page_fault(v, fault_address, error);
+    case page_fault: return on_page_fault(v, r, fault_address);
     case general_protection: return on_general_protection(v, error);
     case invalid_opcode: return on_invalid_opcode(v);
     case device_not_available: return on_device_not_available(v);
@@ -93,7 +95,7 @@ Outcome handle_trap(VcpuState& v, std::uint64_t fault_address)
     default: break;
     }
     if (vector >= 32) { // a gate that user code may use: rip is already behind the instruction
-        v.regs().rip -= 2;
+        r.rip -= 2;
         return software_interrupt(v, static_cast<std::uint8_t>(vector), 2);
     }
     if (has_error_code(vector)) return deliver_trap(v, vector, error);

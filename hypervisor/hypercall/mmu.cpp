@@ -62,46 +62,30 @@ Return update_mapping(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t fl
 
 } // namespace
 
-/// The arguments of mmu_update as they came.
-struct UpdateList {
-    GuestVa requests;
-    std::uint32_t count;
-    GuestVa done;
-    std::uint32_t foreign;
-};
-
-static Return update_tables(Vcpu& v, const UpdateList& l, mm::Owners owners)
+Return mmu_update(Vcpu& v, GuestVa requests, std::uint32_t count, GuestVa done_at, std::uint32_t foreign)
 {
-    const Done done{l.done};
-    const std::uint32_t count = l.count & ~resumed;
-    const std::uint32_t before = (l.count & resumed) != 0 && !done.null() ? TRY(done.read()) : 0;
+    const Subject frames = TRY(Subject::resolve_foreign(DomainId{static_cast<std::uint16_t>(foreign)}, v));
+    const auto table_id = static_cast<std::uint16_t>(foreign >> 16);
+    const Subject tables = TRY(Subject::resolve(
+        table_id == 0 ? DomainId{PV_DOMID_SELF} : DomainId{static_cast<std::uint16_t>(table_id - 1)}, v));
+    const Done done{done_at};
+    const std::uint32_t before = (count & resumed) != 0 && !done.null() ? TRY(done.read()) : 0;
+    count &= ~resumed;
     mm::Work work;
-    TRY(mm::finish_deferred(owners.table, work));
+    TRY(mm::finish_deferred(*tables, work));
     std::uint32_t n = 0;
     const Result<> status = [&] {
-        mm::UpdateBatch batch{owners, work};
-        return apply_all(batch, work, Requests{l.requests}, count, n);
+        mm::UpdateBatch batch{{*tables, *frames}, work};
+        return apply_all(batch, work, Requests{requests}, count, n);
     }();
     v.table_updates.add(n);
     // A done word that cannot be written is the guest's loss, not an error: the updates have happened.
     if (!done.null()) (void)done.store(before + n).ok();
     if (status.ok()) return 0;
     if (status.error() == Error::restart)
-        v.set_continuation(l.requests.raw() + std::uint64_t{n} * sizeof(pv_mmu_update), (count - n) | resumed,
-                           l.done.raw(), l.foreign);
+        v.set_continuation(requests.raw() + std::uint64_t{n} * sizeof(pv_mmu_update), (count - n) | resumed,
+                           done_at.raw(), foreign);
     return status.error();
-}
-
-Return mmu_update(Vcpu& v, GuestVa requests, std::uint32_t count, GuestVa done, std::uint32_t foreign)
-{
-    const UpdateList list{requests, count, done, foreign};
-    if (foreign == PV_DOMID_SELF) [[likely]]
-        return update_tables(v, list, {v.owner(), v.owner()});
-    const Subject frames = TRY(Subject::resolve_foreign(DomainId{static_cast<std::uint16_t>(foreign)}, v));
-    const auto table_id = static_cast<std::uint16_t>(foreign >> 16);
-    const Subject tables = TRY(Subject::resolve(
-        table_id == 0 ? DomainId{PV_DOMID_SELF} : DomainId{static_cast<std::uint16_t>(table_id - 1)}, v));
-    return update_tables(v, list, {*tables, *frames});
 }
 
 Return update_va_mapping(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t flags)

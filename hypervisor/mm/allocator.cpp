@@ -135,7 +135,7 @@ void return_domain_frame(Mfn m)
     MemoryOwner* const owner = find_owner(info.owner);
     ASSERT(owner != nullptr);
     flush_for(s.epoch, *owner);
-    f.state.store(0, Order::relaxed);
+    f.state.store(FrameState{}.encode(), Order::relaxed);
     become_free(m);
     give_back(m, 0);
     if (!info.shared) books(*owner).page_count.fetch_sub(1, Order::relaxed);

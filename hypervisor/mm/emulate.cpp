@@ -2,8 +2,7 @@
 //
 // A guest's store into one of its own L1 tables, which it can only map read-only: done for it as a validated
 // read-modify-write of the whole entry, under the table's lock.
-#include "mm/fast.hpp"
-#include "mm/types.hpp"
+#include "mm/level1.hpp"
 #include "mm/window.hpp"
 
 namespace hv::mm {
@@ -37,42 +36,44 @@ Combined combine(const EntryAccess& a, std::uint64_t old, unsigned offset)
     return {old, seen, false};
 }
 
-/// The L1 table that the leaf entry of @p va maps read-only, locked; enoent if that is not what it maps.
-Result<Mfn> lock_target(Mfn root, GuestVa va, const MemoryOwner& owner)
+/// The slot at @p va, if that is mapped read-only; einval if not.
+[[gnu::always_inline]] inline Result<L1Slot> find_target(Mfn root, GuestVa va)
 {
-    const Result<L1Slot> slot = find_l1(root, va);
-    if (!slot.ok()) return Error::enoent;
-    const FrameWindow<std::uint64_t> w{slot.take().table()};
-    const std::uint64_t leaf = shared::load(&w[slot.take().index()]);
-    const Mfn target = pte::frame_of(leaf);
-    if (!pte::is_present(leaf) || pte::is_writable(leaf) || !is_ram(target)) return Error::enoent;
-    if (frame(target).current().type != PageType::l1_table) return Error::enoent;
-    if (!lock_frame(target, owner.id()).ok()) return Error::enoent;
-    if (fast::is_valid(frame(target), PageType::l1_table)) return target;
-    unlock_frame(target, 0);
-    return Error::enoent;
+    const L1Slot slot = TRY(find_l1(root, va));
+    const FrameWindow<std::uint64_t> w{slot.table()};
+    const std::uint64_t leaf = shared::load(&w[slot.index()]);
+    if (!pte::is_present(leaf) || pte::is_writable(leaf)) return Error::einval;
+    return L1Slot{pte::frame_of(leaf), static_cast<unsigned>(va.raw() % page_size / 8)};
 }
 
 } // namespace
 
-Result<std::uint64_t> emulate_l1_access(Mfn root, GuestVa va, const EntryAccess& access, MemoryOwner& owner)
+Result<std::uint64_t> exchange_l1(Mfn root, GuestVa va, std::uint64_t entry, MemoryOwner& owner)
+{
+    if (va.raw() % 8 != 0) return Error::einval;
+    return write_l1(TRY(find_target(root, va)), entry, {owner, owner});
+}
+
+[[gnu::cold]] Result<std::uint64_t> emulate_l1_access(Mfn root, GuestVa va, const EntryAccess& access,
+                                                      MemoryOwner& owner)
 {
     const auto offset = static_cast<unsigned>(va.raw() % 8);
-    if ((access.size != 1 && access.size != 4 && access.size != 8) || offset + access.size > 8) return Error::enoent;
-    const Mfn table = TRY(lock_target(root, va, owner));
-    const auto index = static_cast<unsigned>(va.raw() % page_size / 8);
-    const FrameWindow<std::uint64_t> w{table};
+    if ((access.size != 1 && access.size != 4 && access.size != 8) || offset + access.size > 8) return Error::einval;
+    if (access.size == 8 && (access.op == EntryOp::store || access.op == EntryOp::exchange))
+        return exchange_l1(root, va, access.operand, owner);
+    const L1Slot slot = TRY(find_target(root, va));
+    TRY(level1::lock(slot.table(), owner));
+    const FrameWindow<std::uint64_t> w{slot.table()};
     Work work;
     std::int32_t present = 0;
-    const Combined c = combine(access, shared::load(&w[index]), offset);
+    const Combined c = combine(access, shared::load(&w[slot.index()]), offset);
     Result<std::uint64_t> outcome{c.result};
     if (c.store) {
-        const bool whole = access.size == 8 && (access.op == EntryOp::store || access.op == EntryOp::exchange);
-        const AccessedDirty ad = whole ? AccessedDirty::as_given : AccessedDirty::keep_new;
-        const Result<std::uint64_t> before = write_entry({table, 1, index, c.entry, ad}, {owner, owner}, work, present);
-        if (!before.ok() || whole) outcome = before;
+        const EntryWrite write{slot.table(), 1, slot.index(), c.entry, AccessedDirty::keep_new};
+        const Result<std::uint64_t> before = write_entry(write, {owner, owner}, work, present);
+        if (!before.ok()) outcome = before;
     }
-    unlock_frame(table, present);
+    unlock_frame(slot.table(), present);
     return outcome;
 }
 

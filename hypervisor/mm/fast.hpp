@@ -12,13 +12,18 @@ inline constexpr std::uint64_t one_ref = 1ULL << 8, one_type = 1ULL << 36;
 inline constexpr std::uint64_t count_mask = std::uint64_t{FrameState::max_count} << 36;
 /// Either count has reached half of its range: too close to overflow for this file.
 inline constexpr std::uint64_t nearly_full = 1ULL << 35 | 1ULL << 57;
-/// Type and progress of a writable frame.
-inline constexpr std::uint64_t writable_top = std::uint64_t{static_cast<std::uint8_t>(PageType::writable)} << 2;
-inline constexpr std::uint64_t writable_state = writable_top << 58;
+/// Type and progress: nothing but zeros in a writable frame.
+inline constexpr std::uint64_t not_writable = 63ULL << 58;
+static_assert(static_cast<std::uint8_t>(PageType::writable) == 0);
 /// Looks at half of the references' bits, which is cheaper: may decline without need, when there are many millions.
 constexpr bool has_refs(std::uint64_t state) { return (state & 0xffffff00) != 0; }
 constexpr bool has_more_refs(std::uint64_t state) { return (state & 0xfffffe00) != 0; }
-constexpr std::uint64_t stamped(std::uint64_t state, FlushStamp stamp) { return (state & ~0xffULL) | stamp; }
+inline std::uint64_t stamped(std::uint64_t state, FlushStamp stamp)
+{
+    FrameState s = FrameState::decode(state); // becomes a move into the lowest byte
+    s.epoch = stamp;
+    return s.encode();
+}
 
 /// One more reference as @p want, a table or descriptors, which the frame already is and valid.
 inline bool take_validated(Frame& f, PageType want)
@@ -30,18 +35,26 @@ inline bool take_validated(Frame& f, PageType want)
     while (!f.state.compare_exchange(old, old + one_ref + one_type, Order::acq_rel));
     return true;
 }
-/// Is it in use as @p type, and validated? For tables, under their lock.
+/// Is it in use as @p type, and validated? Under the frame's lock.
 inline bool is_valid(const Frame& f, PageType type)
 {
-    const std::uint64_t first = FrameState{.count = 1, .progress = Progress::valid, .type = type}.encode();
-    return (f.state.load(Order::acquire) - first) >> 58 == 0; // a borrow if the count was 0
+    // type, progress and count: only those with another count come next
+    const std::uint32_t first =
+        static_cast<std::uint32_t>(type) << 24 | static_cast<std::uint32_t>(Progress::valid) << 22 | 1;
+    return static_cast<std::uint32_t>(f.state.load(Order::acquire) >> 36) - first < FrameState::max_count;
+}
+/// The level of a valid table, 0 of anything else.
+inline unsigned valid_level(const Frame& f)
+{
+    const auto type = static_cast<PageType>(f.state.load(Order::acquire) >> 60);
+    return is_table(type) && is_valid(f, type) ? static_cast<unsigned>(type) : 0;
 }
 /// One more writable reference to a frame that is writable or was last.
 [[gnu::always_inline]] inline bool take_writable(Frame& f)
 {
     std::uint64_t old = f.state.load(Order::relaxed);
-    do { // the shift leaves type, progress and the top bit of the count
-        if ((old - writable_state) >> 57 != 0 || !has_refs(old) || (old >> 35 & 1) != 0) [[unlikely]]
+    do {
+        if ((old & (not_writable | nearly_full)) != 0 || !has_refs(old)) [[unlikely]]
             return false;
     } while (!f.state.compare_exchange(old, old + one_ref + one_type, Order::acq_rel));
     return true;
@@ -53,7 +66,7 @@ inline bool drop_type(Frame& f)
     std::uint64_t old = f.state.load(Order::relaxed);
     do {
         const std::uint64_t count = old & count_mask;
-        if (!has_more_refs(old) || count == 0 || (count == one_type && old >> 58 != writable_top)) return false;
+        if (!has_more_refs(old) || count == 0 || (count == one_type && (old & not_writable) != 0)) return false;
     } while (!f.state.compare_exchange(old, old - one_ref - one_type, Order::acq_rel));
     return true;
 }
@@ -70,11 +83,12 @@ inline bool drop_ref(Frame& f)
 [[gnu::always_inline]] inline bool drop_writable(Frame& f, FlushStamp stamp)
 {
     std::uint64_t old = f.state.load(Order::relaxed);
-    do { // the shift leaves type and progress, and a borrow if the count was 0
-        if ((old - writable_state - one_type) >> 58 != 0 || !has_more_refs(old) || (old & foreign_mark) != 0)
-            [[unlikely]]
+    std::uint64_t next = 0;
+    do {
+        next = old - one_ref - one_type; // a borrow from the progress if the count was 0
+        if ((next & (not_writable | foreign_mark)) != 0 || !has_refs(next)) [[unlikely]]
             return false;
-    } while (!f.state.compare_exchange(old, stamped(old - one_ref - one_type, stamp), Order::acq_rel));
+    } while (!f.state.compare_exchange(old, stamped(next, stamp), Order::acq_rel));
     return true;
 }
 

@@ -13,7 +13,8 @@
 
 namespace hv::mm {
 
-enum class PageType : std::uint8_t { none, l1_table, l2_table, l3_table, l4_table, segment_descriptors, writable };
+/// Zero is writable, the one that is asked for most often.
+enum class PageType : std::uint8_t { writable, l1_table, l2_table, l3_table, l4_table, segment_descriptors, none };
 constexpr bool is_table(PageType t) { return t >= PageType::l1_table && t <= PageType::l4_table; }
 constexpr PageType table_type(unsigned level) { return static_cast<PageType>(level); }
 

@@ -61,4 +61,15 @@ struct Written {
     return {true, old};
 }
 
+inline bool may_map_own(Owners owners) { return &owners.table == &owners.frame && !owners.frame.dying(); }
+
+/// The end of lock() for a locked frame that is no valid L1 table.
+Error refuse(Mfn table, const MemoryOwner& owner);
+/// Locks an L1 table for one write; einval if it is none.
+[[gnu::always_inline]] inline Result<Frame*> lock(Mfn table, const MemoryOwner& owner)
+{
+    Frame* const f = TRY(lock_frame(table, owner.id()));
+    return fast::is_valid(*f, PageType::l1_table) ? Result<Frame*>{f} : refuse(table, owner);
+}
+
 } // namespace hv::mm::level1

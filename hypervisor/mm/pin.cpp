@@ -60,15 +60,14 @@ static bool park(Mfn m)
 
 void drop_type(Mfn m, Work& work)
 {
-    if (put_type(m, work).ok() || park(m)) return;
+    if (fast::drop_type(frame(m)) || put_type(m, work).ok() || park(m)) return;
     // More vCPUs than slots have dropped big tables since the owner last came by: finish this one on the spot.
     for (Work more; !put_type(m, more).ok(); more = Work{}) {
     }
 }
 
-Result<> finish_deferred(MemoryOwner& owner, Work& work)
+Result<> finish_deferred_slow(MemoryOwner& owner, Work& work)
 {
-    if (books(owner).deferred_count.load(Order::acquire) == 0) return Ok{};
     for (Atomic<std::uint64_t>& slot : books(owner).deferred) {
         const std::uint64_t taken = slot.exchange(0, Order::acq_rel);
         if (taken == 0) continue;

@@ -111,9 +111,9 @@ void TlbDebt::owe_page(GuestVa va, const CpuSet& cpus)
     cpus_ |= cpus;
 }
 
-void TlbDebt::settle(MemoryOwner& owner)
+void TlbDebt::pay(MemoryOwner& owner)
 {
-    if ((!all_ && !one_page_) || cpus_.empty()) return;
+    if (cpus_.empty()) return;
     if (all_) {
         flush_cpus(cpus_, owner);
     } else {

@@ -36,9 +36,13 @@ public:
     }
     void owe_page(GuestVa va, const CpuSet& cpus);
     /// Pays: returns when every CPU named has flushed. @p owner is whose address spaces are meant.
-    void settle(MemoryOwner& owner);
+    void settle(MemoryOwner& owner)
+    {
+        if (all_ || one_page_) pay(owner);
+    }
 
 private:
+    void pay(MemoryOwner& owner);
     CpuSet cpus_;
     GuestVa page_{};
     bool one_page_ = false;

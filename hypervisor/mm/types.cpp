@@ -120,13 +120,13 @@ Result<> join(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
 
 } // namespace
 
-Result<> lock_frame_slow(Frame& f, DomainId owner, IfTaken what)
+Result<Frame*> lock_frame_slow(Frame& f, DomainId owner, IfTaken what)
 {
     std::uint64_t old = f.info.load(Order::relaxed);
     while (static_cast<std::uint16_t>(old) == owner.raw()) {
         if ((old & FrameInfo::locked_bit) == 0 &&
             f.info.compare_exchange(old, old | FrameInfo::locked_bit, Order::acquire))
-            return Ok{};
+            return &f;
         if (what == IfTaken::restart) return Error::restart;
         arch::relax();
         old = f.info.load(Order::relaxed);

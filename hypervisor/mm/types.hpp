@@ -3,7 +3,7 @@
 // Inside of the layer: taking and dropping type references, the table lock, what validation offers each level.
 // Everything a frame's state word promises is kept by types.cpp; the levels only say what one entry means.
 #pragma once
-#include "mm/frame.hpp"
+#include "mm/fast.hpp"
 #include "mm/pte.hpp"
 #include "mm/update.hpp"
 
@@ -30,16 +30,16 @@ Result<> take_page(Mfn m, const MemoryOwner& owner);
 /// Who holds a table's lock may wait only for one of a table below, to which it has a reference. What is to become a
 /// table may have become another one meanwhile, whose holder waits for ours: then restart.
 enum class IfTaken : std::uint8_t { wait, restart };
-Result<> lock_frame_slow(Frame& f, DomainId owner, IfTaken what);
+Result<Frame*> lock_frame_slow(Frame& f, DomainId owner, IfTaken what);
 /// Locks a frame while it is @p owner's; einval if it is not. Spins: holders are short and never wait for interrupts.
-inline Result<> lock_frame(Mfn m, DomainId owner, IfTaken what = IfTaken::wait)
+[[gnu::always_inline]] inline Result<Frame*> lock_frame(Mfn m, DomainId owner, IfTaken what = IfTaken::wait)
 {
     if (m >= frame_table_end()) return Error::einval;
     Frame& f = frame(m);
     std::uint64_t old = f.info.load(Order::relaxed);
     const bool free = static_cast<std::uint16_t>(old) == owner.raw() && (old & FrameInfo::locked_bit) == 0;
     if (free && f.info.compare_exchange(old, old | FrameInfo::locked_bit, Order::acquire)) [[likely]]
-        return Ok{};
+        return &f;
     return lock_frame_slow(f, owner, what);
 }
 /// How far validation of a locked frame is. Only the holder of the lock changes these two fields.
@@ -52,12 +52,24 @@ inline void record_progress(Mfn m, unsigned partial, unsigned present)
     if (next != now) info.fetch_add(next - now, Order::relaxed);
 }
 /// Unlocks, adding @p present to the count of present entries.
-inline void unlock_frame(Mfn m, std::int32_t present)
+inline void unlock_frame(Frame& f, std::int32_t present)
 {
     // One addition clears the lock bit and moves the count: present is in [0, 512] before and after.
     const auto delta = static_cast<std::uint64_t>(static_cast<std::int64_t>(present)) << 30;
-    const std::uint64_t before = frame(m).info.fetch_add(delta - FrameInfo::locked_bit, Order::release);
+    const std::uint64_t before = f.info.fetch_add(delta - FrameInfo::locked_bit, Order::release);
     ASSERT((before & FrameInfo::locked_bit) != 0);
+}
+inline void unlock_frame(Mfn m, std::int32_t present) { unlock_frame(frame(m), present); }
+
+/// The end of lock_table() for a locked frame that is no valid table.
+Result<unsigned> refuse_lock(Mfn m, const MemoryOwner& owner, Work& work);
+/// Locks @p m if it is a valid page table of @p owner; returns its level, 0 if it is no page table.
+inline Result<unsigned> lock_table(Mfn m, const MemoryOwner& owner, Work& work)
+{
+    const Frame* const f = TRY(lock_frame(m, owner.id()));
+    if (const unsigned level = fast::valid_level(*f); level != 0) [[likely]]
+        return level;
+    return refuse_lock(m, owner, work);
 }
 
 /// Must a change of a frame's type from @p from wait until no CPU has a translation made under the old one? Writable:

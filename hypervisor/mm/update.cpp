@@ -13,10 +13,13 @@ namespace {
 
 constexpr std::uint64_t command_mask = 7, command_m2p = 1, command_preserve = 2, last_command = 3;
 
-/// A locked frame that is no valid table: 0 if it is none at all. A validation that was preempted half-way is carried
-/// on: its own caller may be waiting for this one (an upcall of the same vCPU). Unlocks.
-[[gnu::noinline]] Result<unsigned> refuse_lock(Mfn m, FrameState s, const MemoryOwner& owner, Work& work)
+} // namespace
+
+/// No page table: 0. A validation that was preempted half-way is carried on: its own caller may be waiting for this one
+/// (an upcall of the same vCPU).
+[[gnu::noinline]] Result<unsigned> refuse_lock(Mfn m, const MemoryOwner& owner, Work& work)
 {
+    const FrameState s = frame(m).current();
     unlock_frame(m, 0);
     if (s.count == 0 || !is_table(s.type)) return 0U;
     if (s.progress == Progress::validating) {
@@ -26,41 +29,18 @@ constexpr std::uint64_t command_mask = 7, command_m2p = 1, command_preserve = 2,
     return Error::restart; // look again, after interrupts had their turn
 }
 
-/// Locks @p m if it is a valid page table of @p owner; returns its level, 0 if it is no page table.
-Result<unsigned> lock_table(Mfn m, const MemoryOwner& owner, Work& work)
-{
-    TRY(lock_frame(m, owner.id()));
-    const FrameState s = frame(m).current();
-    if (s.count != 0 && is_table(s.type) && s.progress == Progress::valid) return static_cast<unsigned>(s.type);
-    return refuse_lock(m, s, owner, work);
-}
-
-[[gnu::noinline]] Result<> lock_l1_slow(L1Slot slot, const MemoryOwner& owner)
+[[gnu::noinline]] Error level1::refuse(Mfn table, const MemoryOwner& owner)
 {
     Work work;
-    const unsigned level = TRY(lock_table(slot.table(), owner, work));
-    if (level == 1) return Ok{};
-    if (level != 0) unlock_frame(slot.table(), 0);
-    return Error::einval;
-}
-
-/// Locks the L1 table of @p slot for one write.
-inline Result<> lock_l1(L1Slot slot, const MemoryOwner& owner)
-{
-    const Mfn m = slot.table();
-    if (!lock_frame(m, owner.id()).ok()) [[unlikely]]
+    if (fast::valid_level(frame(table)) != 0) {
+        unlock_frame(table, 0);
         return Error::einval;
-    if (fast::is_valid(frame(m), PageType::l1_table)) [[likely]]
-        return Ok{};
-    unlock_frame(m, 0);
-    return lock_l1_slow(slot, owner);
+    }
+    const Result<unsigned> r = refuse_lock(table, owner, work);
+    return r.ok() ? Error::einval : r.error();
 }
 
-bool may_map_own(Owners owners) { return &owners.table == &owners.frame && !owners.frame.dying(); }
-
-} // namespace
-
-Result<> UpdateBatch::open(Mfn table)
+[[gnu::always_inline]] inline Result<> UpdateBatch::open(Mfn table)
 {
     if (table == table_) return Ok{};
     close();
@@ -68,7 +48,7 @@ Result<> UpdateBatch::open(Mfn table)
     if (level_ == 0) TRY(get_type(table, PageType::writable, owners_.table, work_));
     table_ = table;
     present_ = 0;
-    own_l1_ = level_ == 1 && may_map_own(owners_);
+    own_l1_ = level_ == 1 && level1::may_map_own(owners_);
     return Ok{};
 }
 
@@ -83,34 +63,34 @@ void UpdateBatch::close()
     own_l1_ = false;
 }
 
-/// The leading requests that are ordinary mappings in the open table, which is a level-1 one; returns how many.
-std::size_t UpdateBatch::write_l1_run(std::span<const pv_mmu_update> requests)
+/// The leading requests that are ordinary mappings in the open table, which is a level-1 one; returns the next.
+const pv_mmu_update* UpdateBatch::write_l1_run(std::span<const pv_mmu_update> requests)
 {
     const std::uint64_t table = maddr_of(table_).raw();
     const FrameWindow<std::byte> w{table_};
     const MemoryOwner& owner = owners_.table;
     std::int32_t present = present_;
-    std::size_t n = 0;
-    for (; n < requests.size(); ++n) {
-        const std::uint64_t offset = requests[n].ptr - table;
+    const pv_mmu_update* r = requests.data();
+    for (const pv_mmu_update* const end = r + requests.size(); r != end; ++r) {
+        const std::uint64_t offset = r->ptr - table;
         if ((offset & ~std::uint64_t{page_size - 8}) != 0) break; // another table, or another command
         auto* const at = reinterpret_cast<std::uint64_t*>(w.data() + offset);
-        if (!level1::write(at, requests[n].val, owner, present).done) [[unlikely]]
+        if (!level1::write(at, r->val, owner, present).done) [[unlikely]]
             break;
     }
     present_ = present;
-    return n;
+    return r;
 }
 
 Result<> UpdateBatch::apply(std::span<const pv_mmu_update> requests, std::uint32_t& done)
 {
     (void)work_.spend(static_cast<std::int32_t>(requests.size()));
     while (!requests.empty()) {
-        const std::uint64_t ptr = requests.front().ptr;
-        if ((ptr & command_mask) == 0) TRY(open(mfn_of(Maddr{ptr})));
-        std::size_t n = own_l1_ ? write_l1_run(requests) : 0;
+        const pv_mmu_update& first = requests.front();
+        if ((first.ptr & command_mask) == 0) TRY(open(mfn_of(Maddr{first.ptr})));
+        std::size_t n = own_l1_ ? static_cast<std::size_t>(write_l1_run(requests) - requests.data()) : 0;
         if (n == 0) {
-            TRY(apply_one(ptr, requests.front().val));
+            TRY(apply_one(first.ptr, first.val));
             n = 1;
         }
         done += static_cast<std::uint32_t>(n);
@@ -120,7 +100,7 @@ Result<> UpdateBatch::apply(std::span<const pv_mmu_update> requests, std::uint32
     return Ok{};
 }
 
-Result<> UpdateBatch::apply_one(std::uint64_t ptr, std::uint64_t value)
+[[gnu::noinline]] Result<> UpdateBatch::apply_one(std::uint64_t ptr, std::uint64_t value)
 {
     const std::uint64_t command = ptr & command_mask;
     const Maddr at{ptr & ~command_mask};
@@ -161,25 +141,33 @@ Result<L1Slot> l1_slot_at(Maddr entry, const MemoryOwner& owner)
 {
     const L1Slot slot{mfn_of(entry), static_cast<unsigned>(entry.raw() % page_size / 8)};
     if (entry.raw() % 8 != 0) return Error::einval;
-    TRY(lock_l1(slot, owner));
+    TRY(level1::lock(slot.table(), owner));
     unlock_frame(slot.table(), 0);
     return slot;
 }
 
-Result<std::uint64_t> write_l1(L1Slot slot, std::uint64_t entry, Owners owners)
+/// What level1::write() declines. Unlocks.
+[[gnu::noinline]] static Result<std::uint64_t> write_l1_slow(L1Slot slot, std::uint64_t entry, Owners owners)
 {
-    TRY(lock_l1(slot, owners.table));
-    const FrameWindow<std::uint64_t> w{slot.table()};
+    Work work;
     std::int32_t present = 0;
-    level1::Written written{};
-    if (may_map_own(owners)) written = level1::write(&w[slot.index()], entry, owners.table, present);
-    Result<std::uint64_t> old = written.old;
-    if (!written.done) [[unlikely]] {
-        Work work;
-        old = write_entry({slot.table(), 1, slot.index(), entry, AccessedDirty::as_given}, owners, work, present);
-    }
+    const EntryWrite write{slot.table(), 1, slot.index(), entry, AccessedDirty::as_given};
+    const Result<std::uint64_t> old = write_entry(write, owners, work, present);
     unlock_frame(slot.table(), present);
     return old;
+}
+
+Result<std::uint64_t> write_l1(L1Slot slot, std::uint64_t entry, Owners owners)
+{
+    Frame* const f = TRY(level1::lock(slot.table(), owners.table));
+    const FrameWindow<std::uint64_t> w{slot.table()};
+    std::int32_t present = 0;
+    if (!level1::may_map_own(owners)) return write_l1_slow(slot, entry, owners);
+    const level1::Written written = level1::write(&w[slot.index()], entry, owners.table, present);
+    if (!written.done) [[unlikely]]
+        return write_l1_slow(slot, entry, owners);
+    unlock_frame(*f, present);
+    return written.old;
 }
 
 Result<> update_va(Mfn root, GuestVa va, std::uint64_t entry, Owners owners)
@@ -200,7 +188,7 @@ Result<> install_grant_pte(L1Slot slot, GrantEntry entry, Mfn frame, Owners owne
 
 Result<> remove_grant_pte(L1Slot slot, Mfn frame, GrantAccess access, MemoryOwner& table_owner)
 {
-    TRY(lock_l1(slot, table_owner));
+    TRY(level1::lock(slot.table(), table_owner));
     const FrameWindow<std::uint64_t> w{slot.table()};
     std::uint64_t* const at = &w[slot.index()];
     const std::uint64_t now = shared::load(at);

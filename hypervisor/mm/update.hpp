@@ -34,7 +34,7 @@ public:
     Result<> apply(std::span<const pv_mmu_update> requests, std::uint32_t& done);
 
 private:
-    std::size_t write_l1_run(std::span<const pv_mmu_update> requests);
+    const pv_mmu_update* write_l1_run(std::span<const pv_mmu_update> requests);
     Result<> apply_one(std::uint64_t ptr, std::uint64_t value);
     Result<> open(Mfn table);
     void close();
@@ -50,7 +50,7 @@ private:
 class L1Slot {
 public:
     L1Slot() = default;
-    L1Slot(Mfn table, unsigned index) : at_{maddr_of(table) + 8 * index} {}
+    L1Slot(Mfn table, unsigned index) : at_{maddr_of(table) + 8ULL * index} {}
     [[nodiscard]] Mfn table() const { return mfn_of(at_); }
     [[nodiscard]] unsigned index() const { return at_.raw() % page_size / 8; }
     [[nodiscard]] Maddr address() const { return at_; }
@@ -74,7 +74,13 @@ Result<> pin(MemoryOwner& owner, Mfn m, unsigned level, Work& work);
 Result<> pin(MemoryOwner& owner, Mfn m, unsigned level);
 Result<> unpin(MemoryOwner& owner, Mfn m, Work& work);
 /// Takes apart what earlier operations of @p owner left parked. restart until all is done; call it first.
-Result<> finish_deferred(MemoryOwner& owner, Work& work);
+Result<> finish_deferred_slow(MemoryOwner& owner, Work& work);
+inline Result<> finish_deferred(MemoryOwner& owner, Work& work)
+{
+    if (books(owner).deferred_count.load(Order::acquire) == 0) [[likely]]
+        return Ok{};
+    return finish_deferred_slow(owner, work);
+}
 
 enum class GrantAccess : std::uint8_t { read_only, read_write };
 struct GrantEntry {
@@ -98,8 +104,11 @@ struct EntryAccess {
     std::uint64_t expected; ///< compare_exchange only.
 };
 /// A trapped store of the guest into one of its L1 tables, through the mapping of @p va under @p root:
-/// returns the old value of the accessed bytes (bit operations: of the entry). enoent when @p va does not map
-/// an L1 table of the owner read-only: the fault is the guest's. einval when the entry is refused.
+/// returns the old value of the accessed bytes (bit operations: of the entry). einval when @p va does not map
+/// an L1 table of the owner read-only, an error when the entry is refused: the fault is the guest's. May return
+/// restart.
 Result<std::uint64_t> emulate_l1_access(Mfn root, GuestVa va, const EntryAccess& access, MemoryOwner& owner);
+/// The same for an exchange of the whole entry.
+Result<std::uint64_t> exchange_l1(Mfn root, GuestVa va, std::uint64_t entry, MemoryOwner& owner);
 
 } // namespace hv::mm

@@ -119,6 +119,52 @@ TEST_F(PteWrite, MovInstallsAnEntry)
     EXPECT_FALSE(mm::get_segdesc(m, *owner).ok());
 }
 
+TEST_F(PteWrite, WholeStoresWithEveryKindOfAddress)
+{
+    auto& r = v->regs();
+    const std::uint64_t old = entry(data_page);
+    const auto moves = [&](const auto& bytes, std::uint64_t& base, std::uint64_t at, std::uint64_t& reg) {
+        base = at;
+        for (const std::uint64_t next : {std::uint64_t{0}, old}) {
+            reg = next;
+            r.rip = code_page << 12;
+            EXPECT_TRUE(emulates(bytes));
+            EXPECT_EQ(entry(data_page), next);
+            EXPECT_EQ(reg, next ^ old);
+        }
+    };
+    using Three = std::uint8_t[3];
+    using Four = std::uint8_t[4];
+    using Seven = std::uint8_t[7];
+    moves(Four{0x48, 0x87, 0x4b, 0x40}, r.rbx, slot - 0x40, r.rcx);                          // xchg %rcx,64(%rbx)
+    moves(Four{0x48, 0x87, 0x4b, 0xf8}, r.rbx, slot + 8, r.rcx);                             // xchg %rcx,-8(%rbx)
+    moves(Seven{0x48, 0x87, 0x8b, 0x78, 0x56, 0x34, 0x12}, r.rbx, slot - 0x12345678, r.rcx); // 32-bit displacements
+    moves(Seven{0x48, 0x87, 0x8b, 0xf8, 0xff, 0xff, 0xff}, r.rbx, slot + 8, r.rcx);
+    moves(Four{0x4d, 0x87, 0x4d, 0x00}, r.r13, slot, r.r9); // xchg %r9,0(%r13)
+    moves(Four{0x4d, 0x87, 0x0c, 0x24}, r.r12, slot, r.r9); // xchg %r9,(%r12): a SIB byte
+    moves(Three{0x4c, 0x87, 0x08}, r.rax, slot, r.r9);      // xchg %r9,(%rax)
+    moves(Three{0x49, 0x87, 0x00}, r.r8, slot, r.rax);      // xchg %rax,(%r8)
+    constexpr std::uint64_t ahead = slot - (code_page << 12) - 7;
+    static_assert(ahead < 0x10000);
+    const Seven relative{0x48, 0x87, 0x0d, ahead & 0xff, ahead >> 8, 0, 0}; // xchg %rcx,ahead(%rip)
+    moves(relative, r.rbx, 0, r.rcx);
+    r.r9 = 0;
+    r.r11 = slot;
+    EXPECT_TRUE(emulates({0x4d, 0x89, 0x0b})); // mov %r9,(%r11)
+    EXPECT_EQ(entry(data_page), 0u);
+    EXPECT_EQ(r.r9, 0u);
+}
+
+TEST_F(PteWrite, CodeThatEndsWithItsPage)
+{
+    v->regs().rcx = 0;
+    v->regs().rbx = table_page << 12 | readonly_page * 8;
+    EXPECT_TRUE(emulates({0x48, 0x87, 0x0b}, v->regs().rbx)); // unmaps the page behind the data page
+    v->regs().rip = (data_page << 12 | page_size) - 3;
+    EXPECT_TRUE(emulates({0x48, 0x87, 0x0b}, v->regs().rbx));
+    EXPECT_NE(entry(readonly_page), 0u);
+}
+
 TEST_F(PteWrite, ByteAndRemovesWriteAccess)
 {
     v->regs().r12 = slot;

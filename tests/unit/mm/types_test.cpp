@@ -11,11 +11,11 @@ using Types = MmTest;
 
 TEST_F(Types, WordsAreLaidOutAsTheFastPathsTakeThem)
 {
-    EXPECT_EQ((FrameState{.refs = 1, .count = 1, .type = PageType::writable}.encode()),
-              fast::writable_state | fast::one_type | fast::one_ref);
-    EXPECT_EQ((FrameState{.epoch = foreign_mark}.encode()), foreign_mark);
-    EXPECT_EQ((FrameState{.refs = 1U << 27, .count = 1U << 21}.encode()), fast::nearly_full);
-    EXPECT_EQ((FrameState{.count = FrameState::max_count}.encode()), fast::count_mask);
+    EXPECT_EQ((FrameState{.refs = 1, .count = 1, .type = PageType::writable}.encode()), fast::one_type | fast::one_ref);
+    EXPECT_EQ((FrameState{.progress = Progress::devalidating, .type = PageType{15}}.encode()), fast::not_writable);
+    EXPECT_EQ((FrameState{.epoch = foreign_mark, .type = {}}.encode()), foreign_mark);
+    EXPECT_EQ((FrameState{.refs = 1U << 27, .count = 1U << 21, .type = {}}.encode()), fast::nearly_full);
+    EXPECT_EQ((FrameState{.count = FrameState::max_count, .type = {}}.encode()), fast::count_mask);
     EXPECT_EQ((FrameState{.progress = Progress::valid, .type = PageType::l4_table}.encode()), (4ULL << 2 | 2) << 58);
     EXPECT_EQ((FrameInfo{.owner = DomainId{0xabcd}, .shared = true}.encode()), 0xabcd | FrameInfo::shared_bit);
     EXPECT_EQ((FrameInfo{.locked = true}.encode()), FrameInfo::locked_bit);
@@ -24,6 +24,19 @@ TEST_F(Types, WordsAreLaidOutAsTheFastPathsTakeThem)
               3ULL << 16 | 18ULL << 40 | 1ULL << 46);
     EXPECT_EQ(FrameState::decode(~0ULL).encode(), ~0ULL);
     EXPECT_EQ(FrameInfo::decode(~0ULL).encode(), ~0ULL);
+}
+
+TEST_F(Types, OnlyATableInUseAndValidatedHasALevel)
+{
+    Frame f;
+    for (unsigned type = 0; type < 16; ++type)
+        for (const Progress p : {Progress::none, Progress::validating, Progress::valid, Progress::devalidating})
+            for (const std::uint32_t count : {0U, 1U, FrameState::max_count}) {
+                f.state.store(FrameState{.count = count, .progress = p, .type = PageType(type)}.encode(),
+                              Order::relaxed);
+                const bool good = is_table(PageType(type)) && p == Progress::valid && count != 0;
+                EXPECT_EQ(fast::valid_level(f), good ? type : 0U);
+            }
 }
 
 TEST_F(Types, PinAndUnpinOfATreeLeavesEveryCountAsBefore)

@@ -211,12 +211,12 @@ TEST_F(Update, EmulatedStoresAreValidatedReadModifyWrites)
     EXPECT_EQ(peek(t.l1, 5), 0U);
     // Not an L1 table, not read-only, not mapped, across two entries.
     ASSERT_TRUE(l1(10, entry(t.l2, ro)).ok());
-    EXPECT_EQ(op(GuestVa{10 * page_size}, {EntryOp::store, 8, 0, 0}).error(), Error::enoent);
+    EXPECT_EQ(op(GuestVa{10 * page_size}, {EntryOp::store, 8, 0, 0}).error(), Error::einval);
     ASSERT_TRUE(l1(11, entry(ram, ro)).ok());
-    EXPECT_EQ(op(GuestVa{11 * page_size}, {EntryOp::store, 8, 0, 0}).error(), Error::enoent);
-    EXPECT_EQ(op(GuestVa{12 * page_size}, {EntryOp::store, 8, 0, 0}).error(), Error::enoent);
-    EXPECT_EQ(op(at(4, 1), {EntryOp::store, 8, 0, 0}).error(), Error::enoent);
-    EXPECT_EQ(op(at(4, 6), {EntryOp::store, 4, 0, 0}).error(), Error::enoent);
+    EXPECT_EQ(op(GuestVa{11 * page_size}, {EntryOp::store, 8, 0, 0}).error(), Error::einval);
+    EXPECT_EQ(op(GuestVa{12 * page_size}, {EntryOp::store, 8, 0, 0}).error(), Error::einval);
+    EXPECT_EQ(op(at(4, 1), {EntryOp::store, 8, 0, 0}).error(), Error::einval);
+    EXPECT_EQ(op(at(4, 6), {EntryOp::store, 4, 0, 0}).error(), Error::einval);
 }
 
 TEST_F(Update, ARunStopsAtTheFirstRefusalAndCountsWhatIsDone)

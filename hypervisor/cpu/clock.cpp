@@ -7,16 +7,25 @@
 namespace hv::cpu {
 namespace {
 std::uint64_t origin;
-arch::TscScale scale;
+std::uint32_t mul;
+std::uint8_t right, left; // one of them is 0
 } // namespace
 
 void start_clock()
 {
-    scale = arch::tsc_scale();
+    const arch::TscScale scale = arch::tsc_scale();
+    mul = scale.mul;
+    right = scale.shift < 0 ? -scale.shift : 0;
+    left = scale.shift < 0 ? 0 : scale.shift;
     origin = arch::read_tsc();
 }
 
-Nanoseconds time_of_tsc(std::uint64_t tsc) { return scale.nanoseconds(tsc - origin); }
+/// arch::TscScale::nanoseconds() without its branch.
+Nanoseconds time_of_tsc(std::uint64_t tsc)
+{
+    const std::uint64_t shifted = (tsc - origin) >> right << left;
+    return static_cast<Nanoseconds>((static_cast<unsigned __int128>(shifted) * mul) >> 32);
+}
 
 Nanoseconds now() { return time_of_tsc(arch::read_tsc()); }
 

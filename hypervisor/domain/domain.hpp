@@ -50,7 +50,12 @@ public:
     [[nodiscard]] std::uint32_t vcpu_count() const { return vcpu_count_.load(Order::acquire); }
     [[nodiscard]] std::uint32_t max_vcpus() const { return max_vcpus_; }
     /// Null if it does not exist.
-    [[nodiscard]] Vcpu* vcpu(VcpuId id) const { return id.raw() < vcpu_count() ? vcpus_[id.raw()].get() : nullptr; }
+    [[nodiscard]] Vcpu* vcpu(VcpuId id) const
+    {
+        return id.raw() < vcpu_count() ? vcpus_.data()[id.raw()].get() : nullptr;
+    }
+    /// Those that exist.
+    [[nodiscard]] std::span<const mm::Box<Vcpu>> vcpus() const { return {vcpus_.data(), vcpu_count()}; }
 
     // ---- life cycle ----
     void pause(); ///< Counted; none of its vCPUs but the caller runs on return.

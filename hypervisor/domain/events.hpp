@@ -8,6 +8,7 @@
 #include "cpu/lock.hpp"
 #include "mm/heap.hpp"
 #include "pv-abi/event.h"
+#include <span>
 
 namespace hv::domain {
 
@@ -38,8 +39,8 @@ public:
 
     /// Sets @p port pending (virq, pirq or a peer's send) and notifies the vCPU it is bound to.
     void raise(EventPort port);
-    /// Einval for a port this domain cannot have.
-    [[nodiscard]] Result<bool> pending(EventPort port);
+    /// Is one of @p ports? Einval for a port this domain cannot have.
+    [[nodiscard]] Result<bool> pending(std::span<const EventPort> ports) const;
     /// Ports that are not closed.
     [[nodiscard]] std::uint32_t open_ports();
 

@@ -37,17 +37,17 @@ void EventChannels::notify(EventPort port, const Channel& c)
     const Bit b{port};
     pv_shared_info& info = owner_.shared_info();
     if ((shared::fetch_or(&info.evtchn_pending[b.word], b.mask) & b.mask) != 0) return;
+    if (owner_.pollers.load(Order::acquire) != 0) [[unlikely]]
+        wake_pollers(port);
     Vcpu* const v = owner_.vcpu(VcpuId{c.vcpu.load(Order::relaxed)});
     if (v != nullptr && (shared::load(&info.evtchn_mask[b.word]) & b.mask) == 0) select(*v, b);
-    if (owner_.pollers.load(Order::acquire) != 0) wake_pollers(port);
 }
 
 void EventChannels::wake_pollers(EventPort port)
 {
-    for (std::uint32_t i = 0; i < owner_.vcpu_count(); ++i) {
-        Vcpu& v = *owner_.vcpu(VcpuId{i});
-        const std::int32_t polled = v.poll_port.load(Order::acquire);
-        if (polled == Vcpu::any_port || polled == static_cast<std::int32_t>(port.raw())) v.wake();
+    for (const mm::Box<Vcpu>& v : owner_.vcpus()) {
+        const std::int32_t polled = v->poll_port.load(Order::acquire);
+        if (polled == Vcpu::any_port || polled == static_cast<std::int32_t>(port.raw())) v->wake();
     }
 }
 
@@ -75,11 +75,16 @@ Result<> EventChannels::unmask(EventPort port)
     return Ok{};
 }
 
-Result<bool> EventChannels::pending(EventPort port)
+Result<bool> EventChannels::pending(std::span<const EventPort> ports) const
 {
-    if (port.raw() >= limit_) return Error::einval;
-    const Bit b{port};
-    return (shared::load(&owner_.shared_info().evtchn_pending[b.word]) & b.mask) != 0;
+    const pv_shared_info& info = owner_.shared_info();
+    bool any = false;
+    for (const EventPort port : ports) {
+        if (port.raw() >= limit_) return Error::einval;
+        const Bit b{port};
+        any |= (shared::load(&info.evtchn_pending[b.word]) & b.mask) != 0;
+    }
+    return any;
 }
 
 bool is_global_virq(unsigned virq)

@@ -19,30 +19,26 @@ public:
         frame_.reset();
         if (granter_ != nullptr) granter_->grants().end_use(ref_, access);
     }
-    GrantStatus take(Vcpu& v, const CopyEnd& end, GrantAccess access, GranterCache& granters)
+    GrantStatus take_ref(Vcpu& v, const pv_gnttab_copy_ptr& end, GrantAccess access, GranterCache& granters)
     {
-        return end.is_ref ? take_ref(v, end, access, granters) : take_frame(v, end, access);
-    }
-    [[nodiscard]] Mfn mfn() const { return frame_.mfn(); }
-
-private:
-    GrantStatus take_ref(Vcpu& v, const CopyEnd& end, GrantAccess access, GranterCache& granters)
-    {
-        Domain* const d = end.domain.raw() == PV_DOMID_SELF ? &v.domain() : granters.find(end.domain);
+        Domain* const d = end.domid == PV_DOMID_SELF ? &v.domain() : granters.find(DomainId{end.domid});
         if (d == nullptr) return GrantStatus::bad_domain;
-        ref_ = static_cast<std::uint32_t>(end.name);
+        ref_ = static_cast<std::uint32_t>(end.u.gmfn); // its lower half
         const GrantStatus status = d->grants().begin_use(ref_, v.domain().id(), access, frame_);
         if (status == GrantStatus::okay) granter_ = d;
         return status;
     }
-    GrantStatus take_frame(Vcpu& v, const CopyEnd& end, GrantAccess access)
+    [[gnu::always_inline]] GrantStatus take_frame(Vcpu& v, const pv_gnttab_copy_ptr& end, GrantAccess access)
     {
-        if (end.domain.raw() != PV_DOMID_SELF) return GrantStatus::permission_denied;
-        if (frame_.hold(Mfn{end.name}, v.domain(), access).ok()) [[likely]]
+        if (end.domid != PV_DOMID_SELF) return GrantStatus::permission_denied;
+        if (frame_.hold(Mfn{end.u.gmfn}, v.domain(), access).ok()) [[likely]]
             return GrantStatus::okay;
-        const bool readable = mm::get_page(Mfn{end.name}, v.domain()).ok();
+        const bool readable = mm::get_page(Mfn{end.u.gmfn}, v.domain()).ok();
         return readable ? GrantStatus::general_error : GrantStatus::bad_page;
     }
+    [[nodiscard]] Mfn mfn() const { return frame_.mfn(); }
+
+private:
     Domain* granter_ = nullptr; ///< Held by the cache: one for each end.
     std::uint32_t ref_ = 0;
     mm::HeldFrame frame_;
@@ -50,14 +46,19 @@ private:
 
 } // namespace
 
-GrantStatus GrantCopier::copy(const CopyEnd& source, const CopyEnd& dest, std::uint32_t bytes)
+GrantStatus GrantCopier::copy(const pv_gnttab_copy& op)
 {
-    if (source.offset + bytes > page_size || dest.offset + bytes > page_size) return GrantStatus::bad_copy_arg;
+    if (op.source.offset + op.len > page_size || op.dest.offset + op.len > page_size) return GrantStatus::bad_copy_arg;
     Claim from, to;
-    if (const GrantStatus s = from.take(v_, source, GrantAccess::read_only, sources_); s != GrantStatus::okay) return s;
-    if (const GrantStatus s = to.take(v_, dest, GrantAccess::read_write, dests_); s != GrantStatus::okay) return s;
+    GrantStatus s = (op.flags & PV_GNTCOPY_SOURCE_GREF) != 0
+                        ? from.take_ref(v_, op.source, GrantAccess::read_only, sources_)
+                        : from.take_frame(v_, op.source, GrantAccess::read_only);
+    if (s != GrantStatus::okay) return s;
+    s = (op.flags & PV_GNTCOPY_DEST_GREF) != 0 ? to.take_ref(v_, op.dest, GrantAccess::read_write, dests_)
+                                               : to.take_frame(v_, op.dest, GrantAccess::read_write);
+    if (s != GrantStatus::okay) return s;
     const mm::FrameWindow<std::byte> in{from.mfn()}, out{to.mfn()};
-    __builtin_memmove(out.data() + dest.offset, in.data() + source.offset, bytes);
+    __builtin_memmove(out.data() + op.dest.offset, in.data() + op.source.offset, op.len);
     return GrantStatus::okay;
 }
 

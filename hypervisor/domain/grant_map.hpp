@@ -55,18 +55,11 @@ void drop_mapping(Maptrack& t, GrantHandle h);
 
 // ---- copies between frames of the caller and granted frames, without mapping either (grant_copy.cpp) ----
 
-struct CopyEnd {
-    DomainId domain;    ///< PV_DOMID_SELF for a frame of the caller's.
-    bool is_ref;        ///< A grant of that domain, else a frame.
-    std::uint64_t name; ///< Grant reference, in the lower half, or frame number.
-    std::uint32_t offset;
-};
-
 /// The copies of one slice of a batch.
 class GrantCopier {
 public:
     explicit GrantCopier(Vcpu& v) : v_{v} {}
-    GrantStatus copy(const CopyEnd& source, const CopyEnd& dest, std::uint32_t bytes);
+    GrantStatus copy(const pv_gnttab_copy& op); ///< Its status is left alone.
 
 private:
     Vcpu& v_;

@@ -27,8 +27,7 @@ Result<mm::Box<GrantTable>> GrantTable::create(Domain& owner, std::uint32_t max_
 {
     if (max_frames == 0) return Error::einval;
     auto table = TRY(mm::make_box<GrantTable>(owner, max_frames, max_maptrack));
-    table->shared_ = TRY(mm::make_array<mm::SharedPage>(max_frames));
-    table->active_ = TRY(mm::make_array<mm::Box<ActivePage>>(max_frames));
+    table->pages_ = TRY(mm::make_array<Page>(max_frames));
     TRY(table->grow(1));
     return table;
 }
@@ -40,7 +39,7 @@ Result<> GrantTable::grow(std::uint32_t count)
     if (count > max_frames_) return Error::einval;
     const cpu::Guard guard{lock_};
     while (frames() < count) {
-        shared_[frames()] = TRY(mm::SharedPage::create(owner_));
+        pages_[frames()].shared = TRY(mm::SharedPage::create(owner_));
         frame_count_.store(frames() + 1, Order::release);
     }
     return Ok{};
@@ -50,20 +49,7 @@ Result<Mfn> GrantTable::frame_mfn(std::uint32_t index)
 {
     if (index >= max_frames_) return Error::einval;
     TRY(grow(index + 1));
-    return shared_[index].mfn();
-}
-
-inline pv_grant_entry_v1* GrantTable::shared_entry(std::uint32_t ref) const
-{
-    if (ref / per_frame >= frames()) return nullptr;
-    return shared_[ref / per_frame].as<pv_grant_entry_v1>() + ref % per_frame;
-}
-
-Result<GrantTable::Active*> GrantTable::active(std::uint32_t ref)
-{
-    mm::Box<ActivePage>& page = active_[ref / per_frame];
-    if (!page) page = TRY(mm::make_box<ActivePage>());
-    return &(*page)[ref % per_frame];
+    return pages_[index].shared.mfn();
 }
 
 GrantStatus GrantTable::mark(pv_grant_entry_v1& entry, const Active& a, DomainId grantee, GrantAccess access)
@@ -89,17 +75,21 @@ void GrantTable::unmark(pv_grant_entry_v1& entry, const Active& a)
 GrantStatus GrantTable::begin_use(std::uint32_t ref, DomainId grantee, GrantAccess access, mm::HeldFrame& out)
 {
     const cpu::Guard guard{lock_};
-    pv_grant_entry_v1* const entry = shared_entry(ref);
-    if (entry == nullptr) return GrantStatus::bad_ref;
-    const Result<Active*> found = active(ref);
-    if (!found.ok()) return GrantStatus::no_space;
-    Active& a = *found.take();
+    if (ref / per_frame >= frames()) return GrantStatus::bad_ref;
+    Page& page = pages_.data()[ref / per_frame];
+    if (!page.active) [[unlikely]] {
+        Result<mm::Box<ActivePage>, false> made = mm::make_box<ActivePage>();
+        if (!made.ok()) return GrantStatus::no_space;
+        page.active = std::move(made).take();
+    }
+    pv_grant_entry_v1& entry = page.entry(ref);
+    Active& a = (*page.active)[ref % per_frame];
     if (a.users == most_users || (a.users != 0 && a.grantee != grantee.raw())) return GrantStatus::general_error;
     if (owner_.is_dying()) return GrantStatus::bad_domain;
-    if (const GrantStatus s = mark(*entry, a, grantee, access); s != GrantStatus::okay) return s;
-    const Mfn frame{a.users != 0 ? a.frame : shared::load(&entry->frame)};
+    if (const GrantStatus s = mark(entry, a, grantee, access); s != GrantStatus::okay) return s;
+    const Mfn frame{a.users != 0 ? a.frame : shared::load(&entry.frame)};
     if (!out.hold(frame, owner_, access).ok()) {
-        unmark(*entry, a);
+        unmark(entry, a);
         return GrantStatus::general_error;
     }
     a.frame = static_cast<std::uint32_t>(frame.raw());
@@ -113,11 +103,12 @@ GrantStatus GrantTable::begin_use(std::uint32_t ref, DomainId grantee, GrantAcce
 void GrantTable::end_use(std::uint32_t ref, GrantAccess access)
 {
     const cpu::Guard guard{lock_};
-    Active& a = (*active_[ref / per_frame])[ref % per_frame];
+    Page& page = pages_.data()[ref / per_frame];
+    Active& a = (*page.active)[ref % per_frame];
     ASSERT(a.users != 0);
     --a.users;
     if (access == GrantAccess::read_write) --a.writers;
-    unmark(*shared_entry(ref), a);
+    unmark(page.entry(ref), a);
     use_count.fetch_sub(1, Order::relaxed);
 }
 

@@ -70,17 +70,23 @@ private:
     static constexpr std::uint32_t per_frame = page_size / sizeof(pv_grant_entry_v1);
     using ActivePage = std::array<Active, per_frame>;
 
-    [[nodiscard]] pv_grant_entry_v1* shared_entry(std::uint32_t ref) const;
-    Result<Active*> active(std::uint32_t ref);
+    struct Page {
+        mm::SharedPage shared;
+        mm::Box<ActivePage> active; ///< There from the first use of its grants on.
+        [[nodiscard]] pv_grant_entry_v1& entry(std::uint32_t ref) const
+        {
+            return shared.as<pv_grant_entry_v1>()[ref % per_frame];
+        }
+    };
+
     static GrantStatus mark(pv_grant_entry_v1& entry, const Active& a, DomainId grantee, GrantAccess access);
     static void unmark(pv_grant_entry_v1& entry, const Active& a);
 
     Domain& owner_;
     cpu::SpinLock lock_{cpu::Rank::grant};
     const std::uint32_t max_frames_;
-    Atomic<std::uint32_t> frame_count_;     ///< Grows under lock_; frames below stay.
-    mm::Array<mm::SharedPage> shared_;      ///< Guarded by lock_, as below.
-    mm::Array<mm::Box<ActivePage>> active_; ///< A page is there from the first use of its grants on.
+    Atomic<std::uint32_t> frame_count_; ///< Grows under lock_; frames below stay.
+    mm::Array<Page> pages_;             ///< Guarded by lock_.
 };
 
 /// The granter asked for last, which most of a batch share.

@@ -45,7 +45,7 @@ void enter(Vcpu& v)
     if (v.has_runstate_area()) v.publish_runstate();
 }
 
-void reschedule()
+[[gnu::noinline]] void reschedule()
 {
     const Nanoseconds now = cpu::now();
     Vcpu* const previous = loaded_vcpu();
@@ -129,7 +129,8 @@ void upcall_before_guest()
     if (info.hot != nullptr && percpu.pending.load(Order::acquire) == 0) [[likely]] {
         const pv_vcpu_info& vi = *info.hot->info;
         const bool quiet = shared::load(&vi.evtchn_upcall_pending) == 0 || shared::load(&vi.evtchn_upcall_mask) != 0;
-        if (quiet) return;
+        if (quiet || guest::deliver_event(static_cast<Vcpu&>(*info.current)) == guest::Outcome::resume) return;
+        current().domain().crash("event delivery");
     }
     before_guest_slow();
 }

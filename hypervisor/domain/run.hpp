@@ -7,27 +7,9 @@
 
 namespace hv::domain {
 
-struct CpuRun;
-
-/// Holds the run lock of @p v, which stays on its CPU meanwhile. Nothing of rank scheduler or above is held before.
-class RunLock {
-public:
-    explicit RunLock(Vcpu& v);
-    ~RunLock();
-    RunLock(const RunLock&) = delete;
-    RunLock& operator=(const RunLock&) = delete;
-    /// v.runnable() may have changed: on or off the queue of its CPU with it, and account for it.
-    void settle();
-    /// The same, on the CPU that suits it best; the lock is gone on return.
-    void settle_anywhere();
-
-private:
-    Vcpu& vcpu_;
-    CpuRun* run_; ///< Null: given up.
-};
-
-/// v.runnable() may have changed: queues it, or not. Any CPU.
-inline void requeue(Vcpu& v) { RunLock{v}.settle_anywhere(); }
+/// v.runnable() may have changed: queues it on the CPU that suits it best, or not, and accounts for it. Any CPU.
+/// Nothing of rank scheduler or above is held.
+void requeue(Vcpu& v);
 /// No other CPU holds state or translations of @p v on return; it must have been made not runnable before.
 void wait_until_unloaded(const Vcpu& v);
 /// Has the current vCPU a reason to leave the CPU after a yield? Asks for a reschedule if so.
@@ -52,7 +34,8 @@ CpuSet cpus_of_vcpus(Domain& d, std::span<const std::uint64_t> mask);
 Nanoseconds idle_time(CpuId cpu);
 
 // ---- for the run loop, on its own CPU ----
-/// Whom this CPU runs from @p now on; null: nobody. Takes work from other CPUs rather than idle, and gives some away.
+/// Whom this CPU runs from @p now on; null: nobody. @p previous may have blocked. Takes work from other CPUs rather
+/// than idle, and gives some away.
 Vcpu* choose_next(Vcpu* previous, Nanoseconds now);
 /// @p v was running here until now; the CPU is on another root.
 void finish_leaving(Vcpu& v);

@@ -10,8 +10,8 @@
 
 namespace hv::domain {
 
-/// One CPU's scheduling state.
-struct CpuRun {
+/// One CPU's scheduling state. Its size is a power of two, so that the array is quick to index.
+struct alignas(256) CpuRun {
     CpuRun() : slice{&on_slice} {} // not constexpr: stays out of .data
     ~CpuRun() {}                   // nor of slice: what lies beside it in its heap may be gone when a host test ends
     static void on_slice(cpu::Timer& t);
@@ -37,18 +37,36 @@ CpuRun& run_of(CpuId cpu) { return runs[cpu.raw()]; }
 CpuId cpu_of(const Vcpu& v) { return CpuId{v.cpu_number.load(Order::acquire)}; }
 bool is_loaded(const Vcpu& v) { return v.loaded_on.load(Order::acquire) != Vcpu::no_cpu; }
 
-CpuRun& lock_run_of(const Vcpu& v)
+/// @p v was not there when @p c was locked.
+[[gnu::noinline]] CpuRun& follow(CpuRun* c, const Vcpu& v)
 {
-    for (;;) {
-        const CpuId cpu = cpu_of(v);
-        run_of(cpu).lock.lock();
-        if (cpu_of(v) == cpu) return run_of(cpu);
-        run_of(cpu).lock.unlock();
+    for (; c != &run_of(cpu_of(v)); c->lock.lock()) {
+        c->lock.unlock();
+        c = &run_of(cpu_of(v));
     }
+    return *c;
+}
+[[gnu::always_inline]] inline CpuRun& lock_run_of(const Vcpu& v)
+{
+    CpuRun& c = run_of(cpu_of(v));
+    c.lock.lock();
+    return &c == &run_of(cpu_of(v)) ? c : follow(&c, v);
 }
 
+/// Holds the run lock of a vCPU, which stays on its CPU meanwhile.
+class RunLock {
+public:
+    [[gnu::always_inline]] explicit RunLock(const Vcpu& v) : run_{lock_run_of(v)} {}
+    ~RunLock() { run_.lock.unlock(); }
+    RunLock(const RunLock&) = delete;
+    RunLock& operator=(const RunLock&) = delete;
+
+private:
+    CpuRun& run_;
+};
+
 /// @p cpu should look at its queue again at @p when. Its lock is held.
-void reschedule_at(CpuId cpu, CpuRun& c, Nanoseconds when, Nanoseconds now)
+[[gnu::always_inline]] inline void reschedule_at(CpuId cpu, CpuRun& c, Nanoseconds when, Nanoseconds now)
 {
     if (when == FairQueue::no_deadline) return;
     if (when <= now) return cpu::raise_on(cpu, cpu::Softirq::reschedule);
@@ -56,21 +74,25 @@ void reschedule_at(CpuId cpu, CpuRun& c, Nanoseconds when, Nanoseconds now)
     c.slice.start(cpu::percpu(cpu).timers, when);
 }
 
-void settle_locked(CpuRun& c, Vcpu& v)
+/// @p v cannot run, or not here: off the queue.
+[[gnu::always_inline]] inline void rest(CpuRun& c, Vcpu& v, Nanoseconds now)
+{
+    const Runstate resting = v.blocked() ? Runstate::blocked : v.runnable() ? Runstate::runnable : Runstate::offline;
+    if (v.runstate.state() != resting) v.runstate.change(resting, now);
+    if (c.queue.contains(v)) c.queue.sleep(v, now);
+}
+
+/// v.runnable() may have changed: on or off the queue of its CPU with it, and account for it.
+inline void settle_locked(CpuRun& c, Vcpu& v)
 {
     const CpuId cpu = cpu_of(v);
     const Nanoseconds now = cpu::now();
-    const bool can_run = v.runnable(), in = c.queue.contains(v);
-    const bool want = can_run && v.hard_affinity.has(cpu);
-    const Runstate state = v.runstate.state();
-    if (want && !in) {
-        if (state != Runstate::running) v.runstate.change(Runstate::runnable, now);
+    if (!v.runnable() || !v.hard_affinity.has(cpu)) [[unlikely]] {
+        if (c.queue.running() == &v) cpu::raise_on(cpu, cpu::Softirq::reschedule);
+        rest(c, v, now);
+    } else if (!c.queue.contains(v)) {
+        if (v.runstate.state() != Runstate::running) v.runstate.change(Runstate::runnable, now);
         reschedule_at(cpu, c, c.queue.wake(v, now), now);
-    } else if (!want) {
-        const Runstate resting = can_run ? Runstate::runnable : v.blocked() ? Runstate::blocked : Runstate::offline;
-        if (state != resting) v.runstate.change(resting, now);
-        if (in && c.queue.running() == &v) cpu::raise_on(cpu, cpu::Softirq::reschedule);
-        if (in) c.queue.sleep(v, now);
     }
     c.load.store(c.queue.load(), Order::relaxed);
 }
@@ -95,7 +117,7 @@ CpuId pick_by_load(const CpuSet& among, Extreme which)
 
 /// Where @p v, on no queue, should go: where it was if that is idle, else to an idle CPU, else where it was. One that
 /// sleeps stays, unless it may not.
-CpuId place(const Vcpu& v)
+[[gnu::noinline]] CpuId place(const Vcpu& v)
 {
     const CpuId last = cpu_of(v);
     if (!v.runnable() && v.hard_affinity.has(last)) return last;
@@ -117,6 +139,21 @@ CpuId place(const Vcpu& v)
     return v.hard_affinity.has(last) ? last : pick_by_load(v.hard_affinity, Extreme::least);
 }
 
+/// The same, on the CPU that suits it best. Its run lock is held, and gone on return.
+void requeue_locked(CpuRun* c, Vcpu& v)
+{
+    if (arch::online_cpu_count() > 1 && !c->queue.contains(v) && !is_loaded(v)) {
+        if (const CpuId to = place(v); to != cpu_of(v)) {
+            c->queue.detach(v);
+            v.cpu_number.store(to.raw(), Order::release);
+            c->lock.unlock();
+            c = &lock_run_of(v); // it may have been paused, or moved on, meanwhile
+        }
+    }
+    settle_locked(*c, v);
+    c->lock.unlock();
+}
+
 /// Moves one waiting vCPU from @p from to @p to, which wants one; null if there is none that may.
 Vcpu* take_from(CpuId from, CpuId to, Nanoseconds now)
 {
@@ -135,43 +172,35 @@ Vcpu* take_from(CpuId from, CpuId to, Nanoseconds now)
     return v;
 }
 
-/// It may have been paused, or moved on, since it was taken.
-void give_to(Vcpu& v, CpuId to, Nanoseconds now)
-{
-    CpuRun& c = lock_run_of(v);
-    const CpuId cpu = cpu_of(v);
-    if (cpu == to && v.runnable() && !c.queue.contains(v)) reschedule_at(to, c, c.queue.put(v, now), now);
-    settle_locked(c, v);
-    c.lock.unlock();
-}
-
 bool steal(Nanoseconds now)
 {
     const CpuId from = pick_by_load(arch::online_cpus(), Extreme::most);
     if (from == here() || run_of(from).load.load(Order::relaxed) < 2) return false; // one has none to spare
     Vcpu* const v = take_from(from, here(), now);
     if (v == nullptr) return false;
-    give_to(*v, here(), now);
+    requeue(*v);
     return true;
 }
 
 /// The one with less to do gets one, even if that only turns the imbalance round: over time shares are even.
-void give_away(CpuRun& c, Nanoseconds now)
+void give_away(CpuRun& c, Vcpu* previous, Nanoseconds now)
 {
     if (c.load.load(Order::relaxed) < 2 || now < c.balance_at.load(Order::relaxed)) return;
+    if (previous != nullptr) requeue(*previous); // it may have blocked, then it is no load
     // Not in step with the slices, or the same one would be given away each time.
     const Nanoseconds next = now + balance_interval + (now >> 7) % (balance_interval / 8);
     c.balance_at.store(next, Order::relaxed);
     const CpuId to = pick_by_load(arch::online_cpus(), Extreme::least);
     if (run_of(to).load.load(Order::relaxed) >= c.load.load(Order::relaxed)) return;
     run_of(to).balance_at.store(next, Order::relaxed); // it does not give it back at once
-    if (Vcpu* const v = take_from(here(), to, now); v != nullptr) give_to(*v, to, now);
+    if (Vcpu* const v = take_from(here(), to, now); v != nullptr) requeue(*v);
 }
 
-/// @p previous is still loaded here, so its state is under this CPU's lock.
+/// @p previous is still loaded here, so its state is under this CPU's lock; it may have blocked, or not for long.
 Vcpu* pick(CpuRun& c, Vcpu* previous, Nanoseconds now)
 {
     const cpu::Guard guard{c.lock};
+    if (previous != nullptr && (previous->blocked() || !previous->runnable())) rest(c, *previous, now);
     auto* const next = static_cast<Vcpu*>(c.queue.pick(now));
     if (previous != nullptr && previous != next && previous->runstate.state() == Runstate::running)
         previous->runstate.change(Runstate::runnable, now);
@@ -193,14 +222,6 @@ void wake_an_idle_cpu()
     cpu::raise_on(pick_by_load(idle, Extreme::least), cpu::Softirq::reschedule);
 }
 
-void note_idle(CpuRun& c, bool idle, Nanoseconds now)
-{
-    const Nanoseconds since = c.idle_since.load(Order::relaxed);
-    if (idle == (since != 0)) return;
-    if (!idle) c.idle_total.store(c.idle_total.load(Order::relaxed) + now - since, Order::relaxed);
-    c.idle_since.store(idle ? now | 1 : 0, Order::relaxed);
-}
-
 } // namespace
 
 /// It may be earlier than need be: a switch leaves it as it is.
@@ -211,27 +232,21 @@ void CpuRun::on_slice(cpu::Timer&)
     reschedule_at(here(), c, c.queue.deadline(), cpu::now());
 }
 
-RunLock::RunLock(Vcpu& v) : vcpu_{v}, run_{&lock_run_of(v)} {}
-RunLock::~RunLock()
-{
-    if (run_ != nullptr) run_->lock.unlock();
-}
-void RunLock::settle() { settle_locked(*run_, vcpu_); }
+void requeue(Vcpu& v) { requeue_locked(&lock_run_of(v), v); }
 
-void RunLock::settle_anywhere()
+void Vcpu::wake()
 {
-    const CpuId from = cpu_of(vcpu_);
-    const bool may_move = arch::online_cpu_count() > 1 && !run_->queue.contains(vcpu_);
-    const CpuId to = may_move && !is_loaded(vcpu_) ? place(vcpu_) : from;
-    CpuRun& c = *std::exchange(run_, nullptr);
-    if (to == from) {
-        settle_locked(c, vcpu_);
-        return c.lock.unlock();
-    }
-    c.queue.detach(vcpu_);
-    vcpu_.cpu_number.store(to.raw(), Order::release);
-    c.lock.unlock();
-    give_to(vcpu_, to, cpu::now());
+    if (!blocked()) return;
+    CpuRun& c = lock_run_of(*this);
+    if (!blocked_.exchange(false, Order::acq_rel)) return c.lock.unlock();
+    if (polling_) end_poll();
+    requeue_locked(&c, *this);
+}
+
+void Vcpu::stay_awake()
+{
+    const RunLock run{*this}; // a waker is through with it
+    if (blocked_.exchange(false, Order::acq_rel) && polling_) end_poll();
 }
 
 void wait_until_unloaded(const Vcpu& v)
@@ -243,8 +258,9 @@ void wait_until_unloaded(const Vcpu& v)
 void yield_cpu()
 {
     CpuRun& c = run_of(here());
+    if (c.load.load(Order::relaxed) < 2) return; // alone
     const cpu::Guard guard{c.lock};
-    if (c.queue.waiting() && c.queue.yield(cpu::now())) cpu::raise(cpu::Softirq::reschedule);
+    if (c.queue.yield(cpu::now())) cpu::raise(cpu::Softirq::reschedule);
 }
 
 void reweigh(Vcpu& v, std::uint32_t weight, std::uint32_t cap)
@@ -265,12 +281,12 @@ Affinity affinity_of(Vcpu& v)
 void set_affinity(Vcpu& v, const Affinity& affinity)
 {
     {
-        RunLock run{v};
+        const RunLock run{v};
         v.hard_affinity = affinity.hard;
         v.soft_affinity = affinity.soft;
-        run.settle();
     }
-    requeue(v); // if it had to leave its queue; while still loaded, finish_leaving() does it
+    requeue(v); // off its queue, if it may not stay
+    requeue(v); // then on another; while still loaded, finish_leaving() does it
 }
 
 pv_vcpu_runstate_info runstate_now(Vcpu& v)
@@ -306,16 +322,25 @@ Nanoseconds idle_time(CpuId cpu)
 Vcpu* choose_next(Vcpu* previous, Nanoseconds now)
 {
     CpuRun& c = run_of(here());
-    give_away(c, now);
-    Vcpu* next = pick(c, previous, now);
+    give_away(c, previous, now);
+    Vcpu* const next = pick(c, previous, now);
     if (c.load.load(Order::relaxed) > 1) wake_an_idle_cpu(); // a capped one may have come back to wait here
-    if (next == nullptr) {
-        idle_cpus.add(here(), Order::seq_cst); // from here on others may give it work
-        if (steal(now)) next = pick(c, previous, now);
+    const Nanoseconds since = c.idle_since.load(Order::relaxed);
+    if (next != nullptr) {
+        if (since == 0) [[likely]]
+            return next;
+        idle_cpus.remove(here(), Order::relaxed);
+        c.idle_total.store(c.idle_total.load(Order::relaxed) + now - since, Order::relaxed);
+        c.idle_since.store(0, Order::relaxed);
+        return next;
     }
-    if (next != nullptr) idle_cpus.remove(here(), Order::relaxed);
-    note_idle(c, next == nullptr, now);
-    return next;
+    idle_cpus.add(here(), Order::seq_cst); // from here on others may give it work
+    if (steal(now)) {
+        idle_cpus.remove(here(), Order::relaxed);
+        return choose_next(previous, now);
+    }
+    if (since == 0) c.idle_since.store(now | 1, Order::relaxed);
+    return nullptr;
 }
 
 void finish_leaving(Vcpu& v)
@@ -323,11 +348,12 @@ void finish_leaving(Vcpu& v)
     if (arch::online_cpu_count() == 1) return v.loaded_on.store(Vcpu::no_cpu, Order::release);
     // Under the lock, so that either this finds an affinity that was set meanwhile, or its setter the vCPU unloaded.
     // The store is the last that is done to a vCPU which may stay: its domain may be destroyed at once.
-    RunLock run{v};
+    CpuRun& c = lock_run_of(v);
     const bool misplaced = !v.hard_affinity.has(cpu_of(v));
     const DomainRef alive{misplaced ? &v.domain() : nullptr};
     v.loaded_on.store(Vcpu::no_cpu, Order::release);
-    if (misplaced) run.settle_anywhere();
+    if (misplaced) return requeue_locked(&c, v);
+    c.lock.unlock();
 }
 
 } // namespace hv::domain

@@ -69,14 +69,15 @@ void FairQueue::leave(Runnable& r)
 
 void FairQueue::charge(Nanoseconds now)
 {
-    if (running_ != nullptr && now > now_) {
+    Runnable *const r = running_, *const first = heap_.first();
+    if (r != nullptr && now > now_) {
         const Nanoseconds ran = now - now_;
-        running_->vruntime_ += ran * default_weight / running_->weight;
-        if (running_->capped()) running_->full_at_ = later(running_->full_at_, now_) + ran * 100 / running_->cap;
+        r->vruntime_ += ran * default_weight / r->weight;
+        if (r->capped()) r->full_at_ = later(r->full_at_, now_) + ran * 100 / r->cap;
     }
     now_ = later(now_, now);
-    const Runnable* least = running_;
-    if (least == nullptr || (waiting() && heap_.first()->before(*least))) least = heap_.first();
+    const Runnable* const least =
+        r == nullptr || (first != nullptr && is_ahead(first->vruntime_, r->vruntime_)) ? first : r;
     if (least != nullptr && is_ahead(virtual_now_, least->vruntime_)) virtual_now_ = least->vruntime_;
 }
 
@@ -114,7 +115,7 @@ bool FairQueue::yield(Nanoseconds now)
 
 Runnable* FairQueue::pick(Nanoseconds now)
 {
-    charge(now);
+    if (running_ != nullptr || now > now_) charge(now);
     if (Runnable* const previous = running_; previous != nullptr) {
         leave(*previous);
         enter(*previous);
@@ -155,16 +156,16 @@ void FairQueue::detach(Runnable& r)
 Nanoseconds FairQueue::deadline() const
 {
     if (running_ == nullptr) return next_release();
-    Nanoseconds when = earlier(exhaustion(), later(next_release(), stint_start_ + min_stint));
-    if (waiting()) when = earlier(when, stint_end(*heap_.first()));
+    Nanoseconds when = waiting() ? stint_end(*heap_.first()) : no_deadline;
+    if (running_->capped()) when = earlier(when, exhaustion());
+    if (throttled_.first() != nullptr) when = earlier(when, later(next_release(), stint_start_ + min_stint));
     return when;
 }
 
-/// When the running one's bucket will be empty.
+/// When the running one's bucket will be empty; it has a cap.
 Nanoseconds FairQueue::exhaustion() const
 {
     const Runnable& r = *running_;
-    if (!r.capped()) return no_deadline;
     const Nanoseconds used = r.full_at_ > now_ ? r.full_at_ - now_ : 0;
     return used < cap_window ? now_ + (cap_window - used) * r.cap / (100 - r.cap) : now_;
 }

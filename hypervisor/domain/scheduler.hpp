@@ -45,7 +45,8 @@ public:
     static constexpr Nanoseconds cap_window = 20'000'000;  ///< A full bucket is what a cap allows in this time.
     static constexpr unsigned take_search = 64;            ///< take() looks at no more waiters.
 
-    /// @p r became runnable (and does not run). Returns when the running one should be looked at again:
+    /// @p r became runnable (and does not run). One that another queue's take() or detach() let go continues here, as
+    /// far behind or ahead of the others as it was there. Returns when the running one should be looked at again:
     /// @p now = preempt at once; `no_deadline` = it may run on.
     Nanoseconds wake(Runnable& r, Nanoseconds now);
     /// @p r is no longer runnable, whether it waits, runs or is throttled.
@@ -68,7 +69,8 @@ public:
     [[nodiscard]] unsigned load() const { return load_; }                    ///< Running and waiting ones.
     [[nodiscard]] std::uint64_t weight_load() const { return weight_load_; } ///< The sum of their weights.
 
-    /// Removes the waiting one with the least virtual time that is @p allowed, for put() on another queue; may be null.
+    /// Removes the waiting one with the least virtual time that is @p allowed, for wake() on another queue; may be
+    /// null.
     template <typename F> Runnable* take(F&& allowed, Nanoseconds now)
     {
         charge(now);
@@ -80,9 +82,6 @@ public:
     }
     /// A sleeper of this queue will wake on another: as take() leaves it.
     void detach(Runnable& r);
-    /// One that another queue's take() or detach() let go continues here, as far behind or ahead of the others as it
-    /// was there. Returns what wake() does, which may be called instead.
-    Nanoseconds put(Runnable& r, Nanoseconds now) { return wake(r, now); }
 
     static constexpr Nanoseconds no_deadline = ~0ULL;
 

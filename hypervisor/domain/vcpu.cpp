@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Life cycle and scheduling of a vCPU: blocked, paused, online, polling. Any CPU.
+// Life cycle and scheduling of a vCPU: blocked, paused, online, polling. Any CPU. It is woken in run_queues.cpp.
 #include "domain/vcpu.hpp"
 #include "cpu/clock.hpp"
 #include "cpu/percpu.hpp"
@@ -46,7 +46,8 @@ Result<mm::Box<Vcpu>> Vcpu::create(Domain& d, VcpuId id)
 
 bool Vcpu::runnable() const
 {
-    return online() && !blocked() && !domain_.paused() && !domain_.is_shut_down() && !domain_.is_dying();
+    const Domain& d = domain_;
+    return online() && !blocked() && !d.paused() && !d.is_shut_down() && !d.is_dying();
 }
 
 Result<> Vcpu::initialise(const pv_vcpu_guest_context& c)
@@ -94,22 +95,10 @@ bool Vcpu::event_deliverable() const { return guest::event_deliverable(*this); }
 
 void Vcpu::block()
 {
-    RunLock run{*this};
     blocked_.store(true, Order::seq_cst);
-    // Looked at after the store: a sender that came in between has seen blocked_ and waits for the lock in wake().
-    if (event_deliverable())
-        blocked_.store(false, Order::release);
-    else
-        run.settle();
-}
-
-void Vcpu::wake()
-{
-    if (!blocked()) return;
-    RunLock run{*this};
-    if (!blocked_.exchange(false, Order::acq_rel)) return;
-    end_poll();
-    run.settle_anywhere();
+    // Looked at after the store: a sender that comes later sees blocked_, and wakes it.
+    if (event_deliverable()) return stay_awake();
+    cpu::raise(cpu::Softirq::reschedule); // which finds it blocked, or woken
 }
 
 void Vcpu::notify()
@@ -123,35 +112,27 @@ void Vcpu::yield() { yield_cpu(); }
 
 void Vcpu::end_poll()
 {
-    if (!polling_) return;
     polling_ = false;
-    poll_timer_.stop();
+    if (poll_timer_.active()) poll_timer_.stop();
     poll_port.store(no_poll, Order::release);
     domain_.pollers.fetch_sub(1, Order::acq_rel);
 }
 
 Result<> Vcpu::poll(std::span<const EventPort> ports, Nanoseconds deadline)
 {
-    RunLock run{*this};
-    blocked_.store(true, Order::seq_cst);
     polling_ = true;
     const std::int32_t watched = ports.size() == 1 ? static_cast<std::int32_t>(ports[0].raw()) : any_port;
-    poll_port.store(ports.empty() ? no_poll : watched, Order::release);
+    poll_port.store(ports.empty() ? no_poll : watched, Order::relaxed);
     domain_.pollers.fetch_add(1, Order::acq_rel);
-    Result<bool> ready = event_deliverable() || (deadline != 0 && deadline <= cpu::now());
-    for (const EventPort p : ports) {
-        const Result<bool> pending = domain_.events.pending(p);
-        if (!pending.ok() || pending.take()) ready = pending;
-        if (!pending.ok()) break;
-    }
-    if (!ready.ok() || ready.take()) {
-        blocked_.store(false, Order::release);
-        end_poll();
-        return ready.ok() ? Result<>{Ok{}} : ready.error();
-    }
     if (deadline != 0) poll_timer_.start(cpu::this_cpu().timers, deadline);
-    run.settle();
-    return Ok{};
+    blocked_.store(true, Order::seq_cst);
+    const Result<bool> pending = domain_.events.pending(ports);
+    if (pending.ok() && !pending.take() && !event_deliverable() && (deadline == 0 || deadline > cpu::now())) {
+        cpu::raise(cpu::Softirq::reschedule); // as in block()
+        return Ok{};
+    }
+    stay_awake();
+    return pending.ok() ? Result<>{Ok{}} : pending.error();
 }
 
 } // namespace hv::domain

@@ -50,7 +50,8 @@ public:
     void release();
 
     // ---- scheduling (vcpu.cpp) ----
-    /// Waits for an event; does not touch the upcall mask. No effect if one is already deliverable.
+    /// Waits for an event, from the next reschedule on; does not touch the upcall mask. No effect if one is already
+    /// deliverable. This and poll() are for the vCPU that runs here.
     void block();
     void wake();   ///< Ends a block or a poll.
     void notify(); ///< Something was marked pending: wakes it, or interrupts it where it runs.
@@ -93,12 +94,13 @@ private:
     static void on_periodic(cpu::Timer& t);
     static void on_poll_timeout(cpu::Timer& t);
     void use_info(pv_vcpu_info* place);
+    void stay_awake(); ///< It does not wait after all.
     void end_poll();
 
     Domain& domain_;
     Atomic<bool> initialised_, online_;
-    Atomic<bool> blocked_; ///< Set by the vCPU itself; this and the next change under the run lock.
-    bool polling_ = false;
+    Atomic<bool> blocked_; ///< Set by the vCPU itself, cleared under the run lock.
+    bool polling_ = false; ///< Its own while it is not blocked, then under the run lock.
     Atomic<Nanoseconds> period_;
     VcpuTimer singleshot_, periodic_, poll_timer_;
     GuestVa runstate_area_{};

@@ -44,13 +44,10 @@ Return bind_interdomain(Vcpu& v, GuestVa arg)
     return tell(events, port, arg + offsetof(pv_evtchn_bind_interdomain, local_port));
 }
 
-} // namespace
-
-Return event_channel_op(Vcpu& v, std::uint32_t cmd, GuestVa arg)
+[[gnu::cold, gnu::noinline]] Return less_frequent(Vcpu& v, std::uint32_t cmd, GuestVa arg)
 {
     EventChannels& events = v.domain().events;
     switch (cmd) {
-    case PV_EVTCHNOP_SEND: return in_rax(events.send(EventPort{TRY(guest::load_word_from_guest(arg))}));
     case PV_EVTCHNOP_UNMASK: return in_rax(events.unmask(EventPort{TRY(guest::load_word_from_guest(arg))}));
     case PV_EVTCHNOP_CLOSE: return in_rax(events.close(EventPort{TRY(guest::load_word_from_guest(arg))}));
     case PV_EVTCHNOP_BIND_VCPU: {
@@ -75,6 +72,14 @@ Return event_channel_op(Vcpu& v, std::uint32_t cmd, GuestVa arg)
     case PV_EVTCHNOP_INIT_CONTROL: return Error::einval; // no FIFO ABI: guests fall back to two levels
     default: return Error::enosys;
     }
+}
+
+} // namespace
+
+Return event_channel_op(Vcpu& v, std::uint32_t cmd, GuestVa arg)
+{
+    if (cmd != PV_EVTCHNOP_SEND) return less_frequent(v, cmd, arg);
+    return in_rax(v.domain().events.send(EventPort{TRY(guest::load_word_from_guest(arg))}));
 }
 
 } // namespace hv::hypercall

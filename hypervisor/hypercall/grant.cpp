@@ -18,8 +18,9 @@ constexpr std::uint32_t slice = 32; ///< Operations between two chances to be in
 
 std::int16_t raw(GrantStatus s) { return static_cast<std::int16_t>(s); }
 
-/// Runs the first slice of a list of records of whole words: each is fetched once, worked on and written back.
-template <typename T, typename F>
+/// Runs the first slice of a list of records of whole words: each is fetched once and worked on, and its last words,
+/// @p results of them, are written back.
+template <typename T, unsigned results, typename F>
 Return for_slice(Vcpu& v, std::uint32_t cmd, GuestVa list, std::uint32_t count, F&& one)
 {
     const std::uint32_t now = count < slice ? count : slice;
@@ -28,7 +29,10 @@ Return for_slice(Vcpu& v, std::uint32_t cmd, GuestVa list, std::uint32_t count, 
         const GuestVa at = list + std::uint64_t{i} * sizeof op;
         TRY(guest::load_from_guest(std::span{&op, 1}, at));
         one(op);
-        TRY(guest::store_to_guest(at, op));
+        constexpr std::size_t words = sizeof op / 8;
+        const auto* const made = reinterpret_cast<const std::uint64_t*>(&op);
+        for (std::size_t w = words - results; w < words; ++w)
+            TRY(guest::store_to_guest(at + w * 8, made[w]));
     }
     if (now == count) return 0;
     v.set_continuation(std::uint64_t{cmd}, list.raw() + now * sizeof(T), std::uint64_t{count - now});
@@ -38,7 +42,7 @@ Return for_slice(Vcpu& v, std::uint32_t cmd, GuestVa list, std::uint32_t count, 
 Return map(Vcpu& v, std::uint32_t cmd, GuestVa list, std::uint32_t count)
 {
     domain::GrantMapper mapper{v};
-    return for_slice<pv_gnttab_map_grant_ref>(v, cmd, list, count, [&](pv_gnttab_map_grant_ref& op) {
+    return for_slice<pv_gnttab_map_grant_ref, 2>(v, cmd, list, count, [&](pv_gnttab_map_grant_ref& op) {
         const domain::MapResult r = mapper.map({op.host_addr, op.flags, op.ref, DomainId{op.dom}});
         op.status = raw(r.status);
         if (r.status != GrantStatus::okay) return;
@@ -78,23 +82,16 @@ private:
 Return unmap(Vcpu& v, std::uint32_t cmd, GuestVa list, std::uint32_t count)
 {
     UnmapSlice work{v};
-    return for_slice<pv_gnttab_unmap_grant_ref>(v, cmd, list, count, [&](pv_gnttab_unmap_grant_ref& op) {
+    return for_slice<pv_gnttab_unmap_grant_ref, 1>(v, cmd, list, count, [&](pv_gnttab_unmap_grant_ref& op) {
         op.status = raw(work.add({op.host_addr, op.dev_bus_addr, GrantHandle{op.handle}}));
     });
 }
 
-domain::CopyEnd copy_end(const pv_gnttab_copy_ptr& p, bool is_ref)
-{
-    return {DomainId{p.domid}, is_ref, p.u.gmfn, p.offset}; // a reference is its lower half
-}
-
 Return copy(Vcpu& v, std::uint32_t cmd, GuestVa list, std::uint32_t count)
 {
-    return for_slice<pv_gnttab_copy>(
-        v, cmd, list, count, [copier = domain::GrantCopier{v}](pv_gnttab_copy& op) mutable {
-            op.status = raw(copier.copy(copy_end(op.source, (op.flags & PV_GNTCOPY_SOURCE_GREF) != 0),
-                                        copy_end(op.dest, (op.flags & PV_GNTCOPY_DEST_GREF) != 0), op.len));
-        });
+    domain::GrantCopier copier{v};
+    return for_slice<pv_gnttab_copy, 1>(v, cmd, list, count,
+                                        [&copier](pv_gnttab_copy& op) { op.status = raw(copier.copy(op)); });
 }
 
 GrantStatus list_frames(domain::GrantTable& table, const pv_gnttab_setup_table& op)

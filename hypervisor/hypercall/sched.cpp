@@ -11,19 +11,22 @@ namespace {
 
 constexpr std::uint32_t max_polled_ports = 128;
 
-Result<> poll(Vcpu& v, GuestVa arg)
+[[gnu::cold, gnu::noinline]] Result<> poll_list(Vcpu& v, const pv_sched_poll& op)
 {
-    pv_sched_poll op;
-    TRY(guest::load_from_guest(std::span{&op, 1}, arg));
     if (op.nr_ports > max_polled_ports) return Error::einval;
-    if (op.nr_ports == 1) { // Linux's: without clearing a long list
-        const EventPort port{TRY(guest::load_word_from_guest(GuestVa{op.ports}))};
-        return v.poll(std::span{&port, 1}, op.timeout);
-    }
     std::array<EventPort, max_polled_ports> ports;
     const std::span named = std::span{ports}.first(op.nr_ports);
     TRY(guest::In<EventPort>{GuestVa{op.ports}}.read_array(named));
     return v.poll(named, op.timeout);
+}
+
+Result<> poll(Vcpu& v, GuestVa arg)
+{
+    pv_sched_poll op;
+    TRY(guest::load_from_guest(std::span{&op, 1}, arg));
+    if (op.nr_ports != 1) return poll_list(v, op);
+    const EventPort port{TRY(guest::load_word_from_guest(GuestVa{op.ports}))}; // Linux's
+    return v.poll(std::span{&port, 1}, op.timeout);
 }
 
 Result<> shutdown(Vcpu& v, std::uint32_t cmd, GuestVa arg)
@@ -49,6 +52,20 @@ Result<> remote_shutdown(Vcpu& v, GuestVa arg)
     return Ok{};
 }
 
+[[gnu::cold, gnu::noinline]] Return less_frequent(Vcpu& v, std::uint32_t cmd, GuestVa arg)
+{
+    switch (cmd) {
+    case PV_SCHEDOP_SHUTDOWN:
+    case PV_SCHEDOP_SHUTDOWN_CODE: return in_rax(shutdown(v, cmd, arg));
+    case PV_SCHEDOP_REMOTE_SHUTDOWN: return in_rax(remote_shutdown(v, arg));
+    case PV_SCHEDOP_WATCHDOG: {
+        const auto op = TRY(guest::In<pv_sched_watchdog>{arg}.read());
+        return v.domain().set_watchdog(op.id, op.timeout);
+    }
+    default: return Error::enosys;
+    }
+}
+
 } // namespace
 
 Return sched_op(Vcpu& v, std::uint32_t cmd, GuestVa arg)
@@ -60,14 +77,7 @@ Return sched_op(Vcpu& v, std::uint32_t cmd, GuestVa arg)
         v.block();
         return 0;
     case PV_SCHEDOP_POLL: return in_rax(poll(v, arg));
-    case PV_SCHEDOP_SHUTDOWN:
-    case PV_SCHEDOP_SHUTDOWN_CODE: return in_rax(shutdown(v, cmd, arg));
-    case PV_SCHEDOP_REMOTE_SHUTDOWN: return in_rax(remote_shutdown(v, arg));
-    case PV_SCHEDOP_WATCHDOG: {
-        const auto op = TRY(guest::In<pv_sched_watchdog>{arg}.read());
-        return v.domain().set_watchdog(op.id, op.timeout);
-    }
-    default: return Error::enosys;
+    default: return less_frequent(v, cmd, arg);
     }
 }
 

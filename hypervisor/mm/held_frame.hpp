@@ -22,7 +22,7 @@ public:
     [[gnu::always_inline]] Result<> hold(Mfn m, const MemoryOwner& owner, GrantAccess access)
     {
         ASSERT(mfn_ == invalid_mfn);
-        if (m >= frame_table_end() || owner.dying()) return Error::einval;
+        if (owner.dying() || m >= frame_table_end()) return Error::einval;
         Frame& f = frame(m);
         const bool write = access == GrantAccess::read_write;
         if (!is_plain(f, owner) || !(write ? fast::take_writable(f) : fast::take_page(f))) [[unlikely]]

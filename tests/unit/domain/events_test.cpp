@@ -14,7 +14,7 @@ class Events : public World {
 protected:
     Guest a = start_guest(2), b = start_guest();
 
-    static bool pending(const Guest& g, EventPort p) { return ok(g.events().pending(p)); }
+    static bool pending(const Guest& g, EventPort p) { return ok(g.events().pending({&p, 1})); }
     static void clear(const Guest& g)
     {
         pv_shared_info& s = g.domain->shared_info();

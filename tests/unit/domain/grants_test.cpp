@@ -308,15 +308,27 @@ TEST_F(Grants, TheTableGrowsUpToItsLimit)
 
 class Copies : public Grants {
 protected:
-    CopyEnd mine(std::uint32_t offset = 0) { return {DomainId{PV_DOMID_SELF}, false, dom0().data.raw(), offset}; }
-    CopyEnd granted(std::uint32_t offset = 0, std::uint32_t ref = 8)
+    struct End {
+        std::uint16_t domain;
+        bool is_ref;
+        std::uint64_t name;
+        std::uint16_t offset;
+    };
+    End mine(std::uint16_t offset = 0) { return {PV_DOMID_SELF, false, dom0().data.raw(), offset}; }
+    End granted(std::uint16_t offset = 0, std::uint32_t ref = 8)
     {
-        return {other_.domain->id(), true, ref, offset};
+        return {other_.domain->id().raw(), true, ref, offset};
     }
     std::byte* bytes() { return arch::frame_address(frame_); }
-    GrantStatus copy(const CopyEnd& from, const CopyEnd& to, std::uint32_t n)
+    GrantStatus copy(const End& from, const End& to, std::uint16_t n)
     {
-        return GrantCopier{me()}.copy(from, to, n);
+        pv_gnttab_copy op{};
+        op.source = {{from.name}, from.domain, from.offset, 0};
+        op.dest = {{to.name}, to.domain, to.offset, 0};
+        op.len = n;
+        if (from.is_ref) op.flags |= PV_GNTCOPY_SOURCE_GREF;
+        if (to.is_ref) op.flags |= PV_GNTCOPY_DEST_GREF;
+        return GrantCopier{me()}.copy(op);
     }
 };
 
@@ -349,11 +361,11 @@ TEST_F(Copies, RightsAreThoseOfTheGrant)
     EXPECT_EQ(copy(mine(), granted(), 16), GrantStatus::general_error);
     EXPECT_EQ(copy(granted(0, 9), mine(), 16), GrantStatus::general_error);
     EXPECT_EQ(copy(granted(0, 5000), mine(), 16), GrantStatus::bad_ref);
-    EXPECT_EQ(copy({DomainId{777}, true, 8, 0}, mine(), 16), GrantStatus::bad_domain);
-    EXPECT_EQ(copy({other_.domain->id(), false, frame_.raw(), 0}, mine(), 16), GrantStatus::permission_denied);
-    EXPECT_EQ(copy({DomainId{PV_DOMID_SELF}, false, frame_.raw(), 0}, mine(), 16), GrantStatus::bad_page);
-    EXPECT_EQ(copy(mine(), {DomainId{PV_DOMID_SELF}, false, dom0().root.raw(), 0}, 16), GrantStatus::general_error);
-    EXPECT_EQ(copy(mine(), {DomainId{PV_DOMID_SELF}, false, 0xfee00, 0}, 16), GrantStatus::bad_page);
+    EXPECT_EQ(copy({777, true, 8, 0}, mine(), 16), GrantStatus::bad_domain);
+    EXPECT_EQ(copy({other_.domain->id().raw(), false, frame_.raw(), 0}, mine(), 16), GrantStatus::permission_denied);
+    EXPECT_EQ(copy({PV_DOMID_SELF, false, frame_.raw(), 0}, mine(), 16), GrantStatus::bad_page);
+    EXPECT_EQ(copy(mine(), {PV_DOMID_SELF, false, dom0().root.raw(), 0}, 16), GrantStatus::general_error);
+    EXPECT_EQ(copy(mine(), {PV_DOMID_SELF, false, 0xfee00, 0}, 16), GrantStatus::bad_page);
     EXPECT_EQ(entry(8).flags, permit | PV_GTF_READONLY);
 }
 

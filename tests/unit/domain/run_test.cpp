@@ -21,6 +21,12 @@ protected:
         dom0().vcpu().block();
         enter_and_leave();
     }
+    /// Of one that is not on a CPU, where the next reschedule would find it asleep.
+    static void put_to_sleep(Vcpu& v)
+    {
+        v.block();
+        requeue(v);
+    }
 };
 
 TEST_F(Run, ABlockedVcpuGivesTheCpuToAReadyOne)
@@ -37,7 +43,7 @@ TEST_F(Run, ASleeperLeavesACpuItMayNoLongerRunOnAtOnce)
     arch::host::set_online(2);
     const CpuSet second = CpuSet::of(CpuId{1}), both = arch::online_cpus();
     Vcpu& sleeper = g.vcpu(1);
-    sleeper.block();
+    put_to_sleep(sleeper);
     set_affinity(sleeper, {second, both});
     EXPECT_EQ(sleeper.cpu_number.load(Order::relaxed), 1U);
     EXPECT_TRUE(sleeper.blocked());
@@ -65,7 +71,7 @@ TEST_F(Run, RegistersFollowTheVcpu)
     Vcpu& mine = current();
     dom0().vcpu().wake();
     mine.block();
-    (&mine == &g.vcpu(0) ? g.vcpu(1) : g.vcpu(0)).block();
+    put_to_sleep(&mine == &g.vcpu(0) ? g.vcpu(1) : g.vcpu(0));
     enter_and_leave();
     ASSERT_EQ(&current(), &dom0().vcpu());
     EXPECT_EQ(arch::cpu_info().regs.rbx, 0xd0U);
@@ -110,13 +116,13 @@ TEST_F(Run, IdlingWaitsForTheTimerThatWakesSomeone)
     g.vcpu(1).down();
     const EventPort p = ok(g.events().bind_virq(PV_VIRQ_TIMER, VcpuId{0}));
     ok(g.vcpu(0).up());
-    g.vcpu(0).block();
+    put_to_sleep(g.vcpu(0));
     const Nanoseconds start = cpu::now(), idle = idle_time(CpuId{0});
     g.vcpu(0).set_singleshot(start + 20 * ms);
     leave_dom0(); // returns once the timer has fired
     EXPECT_EQ(&current(), &g.vcpu(0));
     EXPECT_GE(cpu::now(), start + 20 * ms);
-    EXPECT_TRUE(ok(g.events().pending(p)));
+    EXPECT_TRUE(ok(g.events().pending({&p, 1})));
     EXPECT_GE(idle_time(CpuId{0}) - idle, 20 * ms - 1000);
 }
 
@@ -125,6 +131,7 @@ TEST_F(Run, APollTimesOut)
     g.vcpu(1).down();
     const Nanoseconds start = cpu::now();
     ok(g.vcpu(0).poll({}, start + 3 * ms));
+    requeue(g.vcpu(0));
     EXPECT_TRUE(g.vcpu(0).blocked());
     leave_dom0();
     EXPECT_EQ(&current(), &g.vcpu(0));

@@ -58,7 +58,7 @@ public:
         auto* const t = static_cast<Task*>(from.queue.take([](Runnable&) { return true; }, now));
         if (t == nullptr) return false;
         t->home = &to.queue;
-        to.look(to.queue.put(*t, now));
+        to.look(to.queue.wake(*t, now));
         return true;
     }
     void wake_all()

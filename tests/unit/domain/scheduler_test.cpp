@@ -463,8 +463,8 @@ TEST(FairQueue, AMovedOneKeepsItsPlace)
     ASSERT_NE(last, nullptr);
     EXPECT_EQ(here.queue.load(), 1U);
     there.queue.pick(there.now); // a new stint
-    EXPECT_EQ(there.queue.put(*last, there.now), there.now + FairQueue::slice);
-    EXPECT_EQ(there.queue.put(*first, there.now), there.now + FairQueue::slice);
+    EXPECT_EQ(there.queue.wake(*last, there.now), there.now + FairQueue::slice);
+    EXPECT_EQ(there.queue.wake(*first, there.now), there.now + FairQueue::slice);
     EXPECT_EQ(there.queue.load(), 3U);
     EXPECT_TRUE(there.queue.contains(*first));
     EXPECT_FALSE(here.queue.contains(*first));

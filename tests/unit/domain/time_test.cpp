@@ -23,7 +23,7 @@ Nanoseconds guest_time(const pv_vcpu_time_info& t, std::uint64_t tsc)
 class Time : public World {
 protected:
     Guest g = start_guest(2);
-    [[nodiscard]] bool timer_pending(EventPort p) const { return ok(g.events().pending(p)); }
+    [[nodiscard]] bool timer_pending(EventPort p) const { return ok(g.events().pending({&p, 1})); }
     void clear() const { g.domain->shared_info().evtchn_pending[0] = 0; }
 };
 

@@ -60,13 +60,16 @@ struct DomainListAccess {
         *at = d.hash_next_;
         return std::move(d.self_);
     }
-    /// The box of @p d if nothing holds it any more.
-    static mm::Box<Domain> take_if_free(Domain& d)
+    /// If nothing holds @p d any more. Under the lock to the end: whoever finds the id free may give it to another at
+    /// once.
+    static bool free_if_unused(Domain& d)
     {
         const cpu::Guard guard{list_lock};
-        if (d.references_.load(Order::acquire) != 1) return {};
+        if (d.references_.load(Order::acquire) != 1) return false;
         d.grants_.reset();
-        return d.held() == 0 ? unlink(d) : mm::Box<Domain>{};
+        if (d.held() != 0) return false;
+        const mm::Box<Domain> last = unlink(d);
+        return true;
     }
 };
 
@@ -91,10 +94,8 @@ void Domain::on_reap(cpu::Timer& t)
 {
     constexpr Nanoseconds reap_interval = 5'000'000;
     Domain& d = static_cast<DomainTimer&>(t).domain;
-    {
-        const mm::Box<Domain> last = DomainListAccess::take_if_free(d);
-        if (!last) return d.reaper_.start(cpu::this_cpu().timers, cpu::now() + reap_interval);
-    }
+    if (!DomainListAccess::free_if_unused(d))
+        return d.reaper_.start(cpu::this_cpu().timers, cpu::now() + reap_interval);
     raise_virq(PV_VIRQ_DOM_EXC);
 }
 

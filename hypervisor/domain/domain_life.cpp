@@ -12,6 +12,7 @@
 #include "domain/run.hpp"
 #include "domain/time.hpp"
 #include "mm/allocator.hpp"
+#include "mm/update.hpp"
 
 namespace hv::domain {
 
@@ -171,10 +172,13 @@ Result<> Domain::give_back()
 {
     TRY(events.close_all());
     TRY(grants_->release_all());
-    for (std::uint32_t i = 0; i < vcpu_count(); ++i)
+    mm::Work work;
+    for (std::uint32_t i = 0; i < vcpu_count(); ++i) {
         vcpus_[i]->release();
+        TRY(mm::finish_deferred(*this, work)); // its roots, before there are more than can wait
+    }
     for (DomainTimer& w : watchdogs_)
-        w.stop();
+        w.finish();
     TRY(mm::relinquish(*this));
     const cpu::Guard guard{lock_};
     shared_page_.reset();

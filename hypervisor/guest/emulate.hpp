@@ -36,6 +36,10 @@ std::optional<Outcome> emulate_port_io(VcpuState& v, const Instruction& i);
 /// read through accessors that survive it.
 Result<std::uint64_t> read_guest_msr(VcpuState& v, std::uint32_t index);
 Result<> write_guest_msr(VcpuState& v, std::uint32_t index, std::uint64_t value);
+/// Would a CPU that has the components @p supported load @p x into XCR0? They must come with what they build on: SSE
+/// with x87, AVX with SSE, the three parts of AVX-512 with each other and AVX. Anything else faults (SDM volume
+/// 1, 13.3).
+bool xcr0_ok(std::uint64_t x, std::uint64_t supported);
 /// CPUID with the vCPU's registers; does not move rip.
 void emulate_cpuid(VcpuState& v);
 

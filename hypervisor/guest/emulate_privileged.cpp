@@ -42,20 +42,13 @@ Result<> write_cr(VcpuState& v, unsigned number, std::uint64_t value)
     }
 }
 
-/// Components must come with what they build on: SSE with x87, AVX with SSE.
-bool xcr0_ok(std::uint64_t x)
-{
-    constexpr std::uint64_t x87 = 1, sse = 2, avx = 4;
-    if ((x & ~arch::cpu_features().xcr0_supported) != 0 || (x & x87) == 0) return false;
-    return (x & ~(x87 | sse)) == 0 || (x & (sse | avx)) == (sse | avx);
-}
-
 std::optional<Outcome> xsetbv(VcpuState& v, const Instruction& i)
 {
     arch::GuestRegs& r = v.regs();
     if ((v.virtual_cr4 & cr4_osxsave) == 0) return deliver_trap(v, 6, std::nullopt);
     const std::uint64_t value = (r.rdx << 32) | static_cast<std::uint32_t>(r.rax);
-    if (static_cast<std::uint32_t>(r.rcx) != 0 || !xcr0_ok(value)) return std::nullopt;
+    if (static_cast<std::uint32_t>(r.rcx) != 0 || !xcr0_ok(value, arch::cpu_features().xcr0_supported))
+        return std::nullopt;
     v.cpu.xcr0 = value;
     arch::write_xcr0(value);
     return retire(v, i.length);
@@ -129,6 +122,14 @@ std::optional<Outcome> emulate_kernel_only(VcpuState& v, const Instruction& i)
 }
 
 } // namespace
+
+bool xcr0_ok(std::uint64_t x, std::uint64_t supported)
+{
+    constexpr std::uint64_t x87 = 1, sse = 2, avx = 4, avx512 = 0xe0;
+    if ((x & ~supported) != 0 || (x & x87) == 0) return false;
+    if ((x & avx512) != 0 && (x & avx512) != avx512) return false;
+    return (x & ~(x87 | sse)) == 0 || (x & (sse | avx)) == (sse | avx);
+}
 
 Fetched fetch(VcpuState& v)
 {

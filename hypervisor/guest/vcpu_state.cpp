@@ -89,11 +89,7 @@ void VcpuState::unload()
     info.hot = nullptr;
 }
 
-void VcpuState::reload_root() const
-{
-    arch::load_root(hw_root());
-    mm::note_root_loaded(owner_);
-}
+void VcpuState::reload_root() const { mm::load_root(owner_, hw_root()); }
 
 void VcpuState::set_kernel_root(mm::RootRef root)
 {

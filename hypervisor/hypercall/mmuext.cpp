@@ -97,6 +97,17 @@ Result<> copy_page(const Call& c)
     return Ok{};
 }
 
+/// Units of an operation, beside what it spends itself. Not the first one of a run needs them all to be left.
+std::int32_t cost_of(std::uint32_t command)
+{
+    switch (command) {
+    case PV_MMUEXT_SET_LDT: return mm::Work::default_units; // it looks at up to 16 pages
+    case PV_MMUEXT_CLEAR_PAGE:
+    case PV_MMUEXT_COPY_PAGE: return 8;
+    default: return 2;
+    }
+}
+
 Result<> run(const Call& c)
 {
     switch (c.op.cmd) {
@@ -142,9 +153,9 @@ Return mmuext_op(Vcpu& v, GuestVa ops, std::uint32_t count, GuestVa done_at, std
     while (status.ok() && n < count) {
         pv_mmuext_op op;
         status = guest::In<pv_mmuext_op>{ops + std::uint64_t{n} * sizeof op}.load(std::span{&op, 1});
+        if (status.ok() && !work.spend(cost_of(op.cmd)) && n != 0) status = Error::restart;
         if (status.ok()) status = run({v, *target, op, work, debt});
-        if (!status.ok()) break;
-        if (++n < count && work.exhausted()) status = Error::restart;
+        if (status.ok()) ++n;
     }
     debt.settle(v.domain());
     if (!done.null()) (void)done.store(before + n).ok();

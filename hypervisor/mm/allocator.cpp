@@ -151,6 +151,7 @@ Result<> release_domain_frame(MemoryOwner& owner, Mfn m)
         return ours;
     };
     if (!change_info(frame(m), leave)) return Error::einval;
+    clear_m2p(m); // while its reference is held: then it may be another's
     drop_page(m);
     return Ok{};
 }

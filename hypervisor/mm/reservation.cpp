@@ -9,32 +9,48 @@ namespace hv::mm {
 
 namespace {
 
-Result<> check_free_to_go(const MemoryOwner& owner, Mfn m)
+bool is_free_to_go(const MemoryOwner& owner, const FrameInfo& i)
 {
-    if (m >= frame_table_end()) return Error::einval;
-    const FrameInfo i = frame(m).details();
-    return i.owner == owner.id() && i.allocated && !i.pinned ? Result<>{Ok{}} : Error::einval;
+    return i.owner == owner.id() && i.allocated && !i.pinned;
 }
 
-/// The frame's one reference, its allocation, becomes ours alone: nobody can find the frame any more.
+/// The frame's one reference, its allocation, becomes ours alone: nobody can find the frame any more, nor give it up.
 Result<> steal(const MemoryOwner& owner, Mfn m)
 {
-    TRY(check_free_to_go(owner, m));
+    if (m >= frame_table_end()) return Error::einval;
+    const auto leave = [&](FrameInfo& i) {
+        const bool ours = is_free_to_go(owner, i);
+        i.allocated = false;
+        return ours;
+    };
+    if (!change_info(frame(m), leave)) return Error::einval;
     const auto take = [](FrameState& s) {
-        const bool alone = s.refs == 1 && s.count == 0; // not mapped, typed, or given already
+        const bool alone = s.refs == 1 && s.count == 0; // not mapped, nor typed
         s.refs = 0;
         return alone;
     };
-    return change_state(frame(m), take) ? Result<>{Ok{}} : Error::einval;
+    if (change_state(frame(m), take)) return Ok{};
+    change_info(frame(m), [](FrameInfo& i) { i.allocated = true; });
+    return Error::einval;
 }
 
-void hand_back(Mfn m) { frame(m).state.fetch_add(1U << 8, Order::release); }
+void hand_back(Mfn m)
+{
+    frame(m).state.fetch_add(1U << 8, Order::release);
+    change_info(frame(m), [](FrameInfo& i) { i.allocated = true; });
+}
 
 void free_stolen(Mfn m)
 {
-    change_info(frame(m), [](FrameInfo& i) { i.allocated = false; });
     clear_m2p(m);
     return_domain_frame(m);
+}
+
+/// @p owner knows its frame @p m as @p pfn, unless another of its CPUs has given it up already: then it may be
+/// another's.
+void name_frame(const MemoryOwner& owner, Mfn m, Pfn pfn)
+{
+    if (const auto held = get_page(m, owner); held.ok()) set_m2p(m, pfn);
 }
 
 } // namespace
@@ -43,7 +59,7 @@ Result<Mfn> populate_extent(MemoryOwner& owner, Pfn first, unsigned order, unsig
 {
     const Mfn m = TRY(alloc_domain_frames(owner, order, address_bits));
     for (std::uint64_t i = 0; i < 1ULL << order; ++i)
-        set_m2p(m + i, first + i);
+        name_frame(owner, m + i, first + i);
     return m;
 }
 
@@ -51,11 +67,9 @@ Result<> decrease_extent(MemoryOwner& owner, Mfn first, unsigned order)
 {
     const std::uint64_t count = 1ULL << order;
     for (std::uint64_t i = 0; i < count; ++i)
-        TRY(check_free_to_go(owner, first + i));
-    for (std::uint64_t i = 0; i < count; ++i) {
-        clear_m2p(first + i);
+        if (first + i >= frame_table_end() || !is_free_to_go(owner, frame(first + i).details())) return Error::einval;
+    for (std::uint64_t i = 0; i < count; ++i)
         TRY(release_domain_frame(owner, first + i));
-    }
     return Ok{};
 }
 
@@ -64,11 +78,9 @@ Exchange::~Exchange()
     for (unsigned i = 0; i < given_count_; ++i)
         hand_back(given_[i]);
     for (unsigned i = 0; i < taken_count_; ++i) {
-        // Nobody was told about the new frames, and they were never accounted.
-        const bool ours = steal(owner_, taken_[i].frame).ok();
-        ASSERT(ours);
+        // They were never accounted. Another CPU of the owner's may have found one and use it: as any frame given up.
         books(owner_).page_count.fetch_add(1, Order::relaxed);
-        free_stolen(taken_[i].frame);
+        (void)release_domain_frame(owner_, taken_[i].frame).ok();
     }
 }
 
@@ -92,7 +104,7 @@ Result<> Exchange::take(unsigned order, unsigned address_bits, Pfn pfn)
 void Exchange::commit()
 {
     for (unsigned i = 0; i < taken_count_; ++i)
-        set_m2p(taken_[i].frame, taken_[i].pfn);
+        name_frame(owner_, taken_[i].frame, taken_[i].pfn);
     books(owner_).page_count.fetch_add(std::exchange(taken_count_, 0), Order::relaxed);
     for (unsigned i = 0; i < given_count_; ++i)
         free_stolen(given_[i]);

@@ -54,6 +54,13 @@ void flush_counted(MemoryOwner& owner)
     flush(owner.cpus.load(Order::seq_cst)); // read after the clock has moved
 }
 
+/// The only CPU has flushed.
+void count_alone(MemoryOwner& owner)
+{
+    owner.flush_clock.fetch_add(2, Order::seq_cst);
+    everybody.fetch_add(2, Order::seq_cst);
+}
+
 } // namespace
 
 FlushStamp merged_stamp(FlushStamp before, DomainId owner, const MemoryOwner& mapper)
@@ -82,7 +89,7 @@ void flush_owner(MemoryOwner& owner)
 {
     if (arch::online_cpu_count() != 1) return flush_counted(owner);
     arch::flush_tlb_local();
-    note_root_loaded(owner);
+    count_alone(owner);
 }
 
 void flush_cpus(const CpuSet& cpus, MemoryOwner& owner)
@@ -96,11 +103,16 @@ void flush_cpus(const CpuSet& cpus, MemoryOwner& owner)
     flush(both);
 }
 
-void note_root_loaded(MemoryOwner& owner)
+void load_root(MemoryOwner& owner, Maddr root)
 {
-    const bool alone = arch::online_cpu_count() == 1;
-    if (alone || owner.cpus.is_only(this_cpu(), Order::seq_cst)) owner.flush_clock.fetch_add(2, Order::seq_cst);
-    if (alone) everybody.fetch_add(2, Order::seq_cst);
+    if (arch::online_cpu_count() == 1) {
+        arch::load_root(root);
+        return count_alone(owner);
+    }
+    if (!owner.cpus.is_only(this_cpu(), Order::seq_cst)) return arch::load_root(root);
+    const Counted counted{owner.flush_clock};
+    arch::load_root(root);
+    arch::call_on_cpus(owner.cpus.load(Order::seq_cst), flush_here, nullptr); // who joined before the clock moved
 }
 
 void TlbDebt::owe_page(GuestVa va, const CpuSet& cpus)

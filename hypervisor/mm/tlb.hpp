@@ -53,7 +53,7 @@ private:
 void flush_owner(MemoryOwner& owner);
 /// Drops all translations on @p cpus; @p owner's clock counts it if those are all that may hold its own.
 void flush_cpus(const CpuSet& cpus, MemoryOwner& owner);
-/// @p owner loaded a root on this CPU: a flush, of all its CPUs if it runs nowhere else.
-void note_root_loaded(MemoryOwner& owner);
+/// Loads @p root, of @p owner, on this CPU: a flush, of all its CPUs if it runs nowhere else.
+void load_root(MemoryOwner& owner, Maddr root);
 
 } // namespace hv::mm

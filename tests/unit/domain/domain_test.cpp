@@ -196,6 +196,47 @@ TEST_F(Domains, ForeignMappingsDelayTheEnd)
     EXPECT_FALSE(find_domain(id));
 }
 
+TEST_F(Domains, ManyBigRootsAreTakenApartInSlices)
+{
+    constexpr unsigned vcpus = 12, tables_a_root = 6;
+    DomainConfig config;
+    config.max_vcpus = vcpus;
+    const Guest g = make_guest(config);
+    Domain& d = *g.domain;
+    d.set_max_pages(1000);
+    const auto make_root = [&] {
+        const Mfn l2 = ok(mm::alloc_domain_frames(d, 0));
+        for (unsigned i = 0; i < tables_a_root; ++i) {
+            const Mfn l1 = table_to(d, 0, g.data);
+            for (unsigned k = 0; k < 512; ++k)
+                mm::FrameWindow<std::uint64_t>{l1}[k] = maddr_of(g.data).raw() | 5;
+            mm::FrameWindow<std::uint64_t>{l2}[i] = maddr_of(l1).raw() | 7;
+        }
+        const Mfn root = table_to(d, 0, table_to(d, 0, l2));
+        for (;;)
+            if (auto ref = mm::get_root(root, d); ref.error() != Error::restart) return ok(std::move(ref));
+    };
+    for (unsigned i = 0; i < vcpus; ++i) {
+        g.vcpu(i).set_kernel_root(make_root());
+        g.vcpu(i).set_user_root(make_root());
+    }
+    const auto tables = [] {
+        unsigned n = 0;
+        for (Mfn m{0}; m < mm::frame_table_end(); ++m)
+            n += mm::is_table(mm::frame(m).current().type) && mm::frame(m).current().count != 0 ? 1 : 0;
+        return n;
+    };
+    unsigned most = 0;
+    for (bool done = false; !done;) {
+        const unsigned before = tables();
+        const Result<> r = d.destroy();
+        most = std::max(most, before - tables());
+        done = r.ok() || r.error() != Error::restart;
+    }
+    EXPECT_EQ(d.life(), Life::dead);
+    EXPECT_LE(most, 16U) << "of 216 and more";
+}
+
 TEST_F(Domains, NobodyDestroysItselfOrTheHardwareDomain)
 {
     EXPECT_EQ(dom0().domain->destroy().error(), Error::einval);

@@ -154,6 +154,20 @@ TEST_F(Emulate, XsetbvChecksWhatItLoads)
     EXPECT_FALSE(emulates(xsetbv));
 }
 
+TEST(Xcr0, OnlyWhatTheProcessorWouldTake)
+{
+    for (std::uint64_t x = 0; x < 512; ++x) { // by component: what each needs, as the manual's list of faults has it
+        const auto has = [x](unsigned n) { return (x >> n & 1) != 0; };
+        const bool avx512 = has(5) || has(6) || has(7), all512 = has(5) && has(6) && has(7);
+        const bool loads =
+            has(0) && (!has(2) || has(1)) && (!avx512 || (all512 && has(2))) && !has(3) && !has(4) && !has(8);
+        EXPECT_EQ(xcr0_ok(x, 0xe7), loads) << x;
+        EXPECT_EQ(xcr0_ok(x, 7), loads && x <= 7) << x;
+        EXPECT_EQ(xcr0_ok(x, 3), loads && x <= 3) << x;
+    }
+    EXPECT_FALSE(xcr0_ok(1ULL << 63 | 0xe7, 0xe7));
+}
+
 TEST_F(Emulate, InterruptFlagAndCacheInstructionsDoNothing)
 {
     for (const std::uint8_t op : {0xfa, 0xfb}) {

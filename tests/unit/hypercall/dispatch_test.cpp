@@ -3,6 +3,7 @@
 // Numbers, registers, restarts and multicall.
 #include "base/log.hpp"
 #include "pv-abi/console.h"
+#include "pv-abi/mmu.h"
 #include "tests/unit/hypercall/calls.hpp"
 #include <algorithm>
 
@@ -71,6 +72,26 @@ TEST_F(Dispatch, PreemptedCallsGoOnWhereTheyStopped)
     EXPECT_EQ(runs_, 2u);
     EXPECT_EQ(regs().rdi, data_va + page_size);
     EXPECT_EQ(v().hot.traps[10].address, 0x3000u);
+}
+
+TEST_F(Dispatch, LongListsOfShortMemoryOperationsAreRunInSlices)
+{
+    pv_mmuext_op op{};
+    op.cmd = PV_MMUEXT_CLEAR_PAGE;
+    const Mfn m = domain::test::ok(mm::alloc_domain_frames(*dom0().domain, 0));
+    op.arg1.mfn = m.raw();
+    constexpr unsigned many = page_size / sizeof op;
+    for (unsigned i = 0; i < many; ++i)
+        put(i * sizeof op, op);
+    EXPECT_EQ(call(PV_HYPERCALL_MMUEXT_OP, data_va, many, 0, PV_DOMID_SELF), 0);
+    EXPECT_EQ(runs_, 2u);
+    op = {};
+    op.cmd = PV_MMUEXT_SET_LDT;
+    for (unsigned i = 0; i < 3; ++i)
+        put(i * sizeof op, op);
+    EXPECT_EQ(call(PV_HYPERCALL_MMUEXT_OP, data_va, 3, 0, PV_DOMID_SELF), 0);
+    EXPECT_EQ(runs_, 3u) << "each may look at sixteen pages";
+    domain::test::ok(mm::release_domain_frame(*dom0().domain, m));
 }
 
 TEST_F(Dispatch, LongConsoleTextIsWrittenWhole)

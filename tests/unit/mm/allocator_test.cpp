@@ -168,6 +168,47 @@ TEST_F(Allocator, AnAbandonedExchangeGivesEverythingBack)
     EXPECT_TRUE(get_page(mine, dom0()).ok());
 }
 
+TEST_F(Allocator, WhatAnotherCpuDoesToFramesOfAnExchangeIsItsOwnLoss)
+{
+    const Mfn mine = page(dom0());
+    Mfn taken[3];
+    PageRef held;
+    {
+        auto made = make_box<Exchange>(dom0(), 2U);
+        const Box<Exchange> e = std::move(made).take();
+        ASSERT_TRUE(e->give(0, mine).ok());
+        EXPECT_EQ(release_domain_frame(dom0(), mine).error(), Error::einval) << "given already";
+        for (unsigned i = 0; i < 3; ++i) {
+            ASSERT_TRUE(e->take(i, 0, 0).ok());
+            taken[i] = e->taken(i);
+        }
+        held = std::move(get_page(taken[0], dom0())).take();
+        ASSERT_TRUE(pin_all(dom0(), taken[1], 1).ok());
+        ASSERT_TRUE(release_domain_frame(dom0(), taken[2]).ok());
+    }
+    EXPECT_EQ(dom0().page_count(), 3U);
+    EXPECT_EQ(frame(taken[2]).details().owner, free_id);
+    audit_clean({taken[0]});
+    held.reset();
+    ASSERT_TRUE(unpin_now(dom0(), taken[1]).ok());
+    ASSERT_TRUE(release_domain_frame(dom0(), taken[1]).ok());
+    EXPECT_EQ(dom0().page_count(), 1U);
+}
+
+TEST_F(Allocator, AFrameLosesItsNumberBeforeItCanBeAnothers)
+{
+    const Mfn m = populate_extent(domu(), Pfn{77}, 0, 0).take();
+    EXPECT_EQ(m2p(m), Pfn{77});
+    {
+        const auto held = get_page(m, domu());
+        ASSERT_TRUE(release_domain_frame(domu(), m).ok());
+        EXPECT_EQ(m2p(m), invalid_pfn);
+        set_m2p(m, Pfn{78}); // as its next owner would
+        EXPECT_EQ(decrease_extent(domu(), m, 0).error(), Error::einval);
+        EXPECT_EQ(m2p(m), Pfn{78});
+    }
+}
+
 TEST_F(Allocator, HeapObjectsAreZeroedDisjointAndGiveTheirFramesBack)
 {
     std::mt19937 random{2};

@@ -118,17 +118,35 @@ TEST_F(Tlb, ARootLoadCountsForADomainThatRunsNowhereElse)
     const Mfn m = page(domu());
     map(m, rw);
     unmap();
-    note_root_loaded(domu());
+    load_root(domu(), maddr_of(tree_.l4));
     ASSERT_TRUE(pin_all(domu(), m, 1).ok());
     EXPECT_EQ(remote(), 0b100U) << "CPU 2 may still write it";
     ASSERT_TRUE(unpin_now(domu(), m).ok());
     map(m, rw);
     unmap();
     domu().cpus.remove(CpuId{2}, Order::relaxed);
-    note_root_loaded(domu());
+    load_root(domu(), maddr_of(tree_.l4));
     forget();
     ASSERT_TRUE(pin_all(domu(), m, 1).ok());
     EXPECT_TRUE(arch::host::state().flushes.empty());
+}
+
+TEST_F(Tlb, ACpuThatJoinsWhileARootIsLoadedIsNotForgotten)
+{
+    const Mfn m = page(domu());
+    map(m, rw);
+    domu().cpus.remove(CpuId{2}, Order::relaxed);
+    bool joined = false;
+    arch::host::state().before_flush = [&] {
+        if (std::exchange(joined, true)) return;
+        domu().cpus.add(CpuId{2}, Order::relaxed);
+        unmap(); // CPU 2 did, and has used the mapping before
+    };
+    load_root(domu(), maddr_of(tree_.l4));
+    EXPECT_EQ(remote(), 0b100U);
+    forget();
+    ASSERT_TRUE(pin_all(domu(), m, 1).ok());
+    EXPECT_EQ(remote(), 0b100U) << "the load was under way when the mapping went";
 }
 
 TEST_F(Tlb, WhatAnotherDomainHadMappedIsFlushedEverywhere)

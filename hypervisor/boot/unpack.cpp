@@ -58,22 +58,17 @@ auto decoder_of(image::Format f)
 
 Result<mm::Array<std::byte>> unpack(const image::Payload& payload, const char* name)
 {
+    const auto refuse = [&](Error error, const char* why) {
+        log::error("{}: {} {}", name, image::name(payload.format), why);
+        return error;
+    };
     const auto decode = decoder_of(payload.format);
-    if (decode == nullptr) {
-        log::error("{}: {} compression is not supported here; use xz, gzip, zstd or a plain ELF", name,
-                   image::name(payload.format));
-        return Error::einval;
-    }
-    if (payload.unpacked_bytes == 0) {
-        log::error("{}: the payload does not tell its unpacked size", name);
-        return Error::einval;
-    }
+    if (decode == nullptr)
+        return refuse(Error::einval, "compression is not supported here; use xz, gzip, zstd or a plain ELF");
+    if (payload.unpacked_bytes == 0) return refuse(Error::einval, "payload does not tell its unpacked size");
     auto scratch = mm::make_array<std::byte>(scratch_bytes);
     auto target = mm::make_array<std::byte>(payload.unpacked_bytes);
-    if (!scratch.ok() || !target.ok()) {
-        log::error("{}: no room to unpack {} bytes", name, payload.unpacked_bytes);
-        return Error::enomem;
-    }
+    if (!scratch.ok() || !target.ok()) return refuse(Error::enomem, "payload does not fit into memory unpacked");
     const mm::Array<std::byte> scratch_memory = std::move(scratch).take();
     mm::Array<std::byte> out = std::move(target).take();
     arena = scratch_memory.span();
@@ -82,10 +77,7 @@ Result<mm::Array<std::byte>> unpack(const image::Payload& payload, const char* n
     const std::size_t produced = decode(payload.bytes, out.span());
     arch::write_base(arch::Base::fs, 0);
     arena = {};
-    if (produced == 0) {
-        log::error("{}: the {} stream is damaged", name, image::name(payload.format));
-        return Error::einval;
-    }
+    if (produced == 0) return refuse(Error::einval, "stream is damaged");
     out.cut(produced);
     return out;
 }

@@ -17,7 +17,7 @@ namespace hv::mm {
 namespace {
 
 cpu::SpinLock lock{cpu::Rank::memory}; // around buddy.cpp's lists, too
-std::uint64_t claimed_total;           // guarded by lock
+Atomic<std::uint64_t> claimed_total;   // changes under lock
 Atomic<std::uint64_t> ram_frames;      // set at boot
 Atomic<std::uint64_t> hypervisor_used; // frames
 
@@ -55,11 +55,11 @@ Result<Mfn> make_frames(FrameInfo info, unsigned order, unsigned address_bits, M
     const auto take = [&]() -> Result<Mfn> {
         const cpu::Guard guard{lock};
         const std::uint64_t own = owner == nullptr ? 0 : books(*owner).claimed.load(Order::relaxed);
-        if (owner != nullptr && free_in_blocks() - claimed_total + own < count) return Error::enomem;
+        if (owner != nullptr && free_frames() - claimed_frames() + own < count) return Error::enomem;
         const Mfn m = TRY(take_block(order, address_bits == 0 ? 0 : address_bits - page_shift));
         const std::uint64_t used = own < count ? own : count;
         if (used != 0) books(*owner).claimed.store(own - used, Order::relaxed);
-        claimed_total -= used;
+        claimed_total.fetch_sub(used, Order::relaxed);
         return m;
     };
     const Mfn first = TRY(take());
@@ -165,24 +165,15 @@ Result<> claim_pages(MemoryOwner& owner, std::uint64_t pages)
     if (pages != 0) {
         if (own != 0 || pages < owner.page_count() || pages > owner.max_pages()) return Error::einval;
         want = pages - owner.page_count();
-        if (want > free_in_blocks() - claimed_total) return Error::enomem;
+        if (want > free_frames() - claimed_frames()) return Error::enomem;
     }
-    claimed_total = claimed_total - own + want;
+    claimed_total.fetch_add(want - own, Order::relaxed);
     claim.store(want, Order::relaxed);
     return Ok{};
 }
 
-std::uint64_t free_frames()
-{
-    const cpu::Guard guard{lock};
-    return free_in_blocks();
-}
 std::uint64_t total_frames() { return ram_frames.load(Order::relaxed); }
-std::uint64_t claimed_frames()
-{
-    const cpu::Guard guard{lock};
-    return claimed_total;
-}
+std::uint64_t claimed_frames() { return claimed_total.load(Order::relaxed); }
 std::uint64_t heap_bytes() { return hypervisor_used.load(Order::relaxed) * page_size; }
 
 void init(Mfn end)
@@ -191,7 +182,7 @@ void init(Mfn end)
     {
         const cpu::Guard guard{lock};
         forget_blocks();
-        claimed_total = 0;
+        claimed_total.store(0, Order::relaxed);
     }
     ram_frames.store(0, Order::relaxed);
     hypervisor_used.store(0, Order::relaxed);

@@ -17,7 +17,7 @@ struct Links {
 
 std::uint64_t heads[zones][max_order + 1]; ///< Mfn + 1; 0 = empty.
 std::uint32_t filled[zones];               ///< Bit n: order n is not empty.
-std::uint64_t free_count;
+Atomic<std::uint64_t> free_count;          ///< Frames in blocks; may be read without the lock.
 
 unsigned zone_of(Mfn first, unsigned order)
 {
@@ -67,7 +67,7 @@ Result<Mfn> take_block(unsigned order, unsigned bits)
             --have;
             link(first + (1ULL << have), have);
         }
-        free_count -= 1ULL << order;
+        free_count.fetch_sub(1ULL << order, Order::relaxed);
         return first;
     }
     return Error::enomem;
@@ -75,7 +75,7 @@ Result<Mfn> take_block(unsigned order, unsigned bits)
 
 void give_block(Mfn first, unsigned order)
 {
-    free_count += 1ULL << order;
+    free_count.fetch_add(1ULL << order, Order::relaxed);
     for (; order < max_order; ++order) {
         const Mfn buddy{first.raw() ^ 1ULL << order};
         if (buddy >= frame_table_end()) break;
@@ -87,13 +87,13 @@ void give_block(Mfn first, unsigned order)
     link(first, order);
 }
 
-std::uint64_t free_in_blocks() { return free_count; }
+std::uint64_t free_frames() { return free_count.load(Order::relaxed); }
 
 void forget_blocks()
 {
     __builtin_memset(heads, 0, sizeof heads);
     __builtin_memset(filled, 0, sizeof filled);
-    free_count = 0;
+    free_count.store(0, Order::relaxed);
 }
 
 } // namespace hv::mm

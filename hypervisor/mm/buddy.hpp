@@ -12,8 +12,6 @@ namespace hv::mm {
 Result<Mfn> take_block(unsigned order, unsigned bits);
 /// Frames are already marked free; merges with free neighbours.
 void give_block(Mfn first, unsigned order);
-/// How many there are.
-std::uint64_t free_in_blocks();
 /// Empties all lists: the frames are about to be described anew.
 void forget_blocks();
 

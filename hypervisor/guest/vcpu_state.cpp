@@ -54,19 +54,21 @@ void VcpuState::load()
     info.regs = saved_regs_;
     info.current = this;
     info.hot = &hot;
-    choose_fast_paths();
+    if ((hot.fast_calls != 0) != fast_paths_allowed()) choose_fast_paths(); // another vCPU changed the assist
     reload_root();
     cpu.kernel_mode_gs = hot.kernel_mode;
     arch::load_guest_cpu(cpu);
     arch::write_debug_register(6, cpu.debug[6]); // sticky: the next #DB adds to it
 }
 
+bool VcpuState::fast_paths_allowed() const { return options.fastpath && !policy_.sees_iopl(); }
+
 void VcpuState::choose_fast_paths()
 {
     const pv_trap_info& fault = hot.traps[14];
     const Callback syscall = callback(CallbackKind::syscall);
     hot.fault_entry = fault.address;
-    hot.fast_calls = options.fastpath && !policy_.sees_iopl() ? 1 : 0;
+    hot.fast_calls = fast_paths_allowed() ? 1 : 0;
     hot.fast_faults = fault.address != 0 && (fault.flags & PV_TI_IF) != 0 ? hot.fast_calls : 0;
     hot.fast_syscalls = syscall.address != 0 && syscall.mask_events != 0 ? hot.fast_calls : 0;
 }

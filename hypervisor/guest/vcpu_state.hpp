@@ -154,6 +154,7 @@ public:
 private:
     void reload_root() const;
     void change_mode();
+    [[nodiscard]] bool fast_paths_allowed() const;
 
     VcpuId id_;
     mm::MemoryOwner& owner_;

@@ -64,6 +64,7 @@ public:
         if (!span_.empty()) heap_free(span_.data());
     }
     explicit operator bool() const { return !span_.empty(); }
+    [[nodiscard]] T* data() const { return span_.data(); }
     [[nodiscard]] std::span<T> span() const { return span_; }
     [[nodiscard]] T& operator[](std::size_t i) const
     {

@@ -122,7 +122,13 @@ void load_guest_cpu(const GuestCpu& s)
 
 void swap_gs() { asm volatile("swapgs" : : : "memory"); }
 // A base that is not canonical faults; a core that lets one through loses it here rather than the machine.
-void write_base(Base which, std::uint64_t v) { wrmsr(msr_of(which), is_canonical(v) ? v : 0); }
+void write_base(Base which, std::uint64_t v)
+{
+    std::uint32_t low = static_cast<std::uint32_t>(v), high = static_cast<std::uint32_t>(v >> 32);
+    asm volatile("1: wrmsr\n2:\n" ON_FAULT("1b", "xor %k0, %k0\nxor %k1, %k1\nwrmsr", "2b")
+                 : "+a"(low), "+d"(high)
+                 : "c"(msr_of(which)));
+}
 std::uint64_t read_base(Base which) { return rdmsr(msr_of(which)); }
 
 void load_user_gs_selector(std::uint16_t selector)

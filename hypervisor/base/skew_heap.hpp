@@ -21,14 +21,14 @@ public:
     void insert(T& t)
     {
         node(&t) = {};
-        root_ = meld(root_, &t, nullptr);
+        root_ = root_ == nullptr ? &t : meld(root_, &t, nullptr);
     }
 
     void remove(T& t)
     {
         T* const up = node(&t).up_;
         T*& place = up == nullptr ? root_ : node(up).left_ == &t ? node(up).left_ : node(up).right_;
-        place = meld(node(&t).left_, node(&t).right_, up);
+        place = node(&t).left_ == nullptr ? nullptr : meld(node(&t).left_, node(&t).right_, up);
         if (up != nullptr && node(up).left_ == nullptr) std::swap(node(up).left_, node(up).right_);
     }
 
@@ -59,19 +59,23 @@ private:
         return nullptr;
     }
 
-    /// Joins two heaps, either of which may be null, below @p up: their right spines in order, each node's children
+    /// Joins two heaps, the second of which may be null, below @p up: their right spines in order, each node's children
     /// exchanged on the way.
     static T* meld(T* a, T* b, T* up)
     {
         T* root = nullptr;
-        for (T** at = &root;; at = &node(up).left_) {
-            if (a == nullptr || (b != nullptr && b->before(*a))) std::swap(a, b);
+        T** at = &root;
+        while (b != nullptr) {
+            if (b->before(*a)) std::swap(a, b);
             *at = a;
-            if (a == nullptr) return root;
+            at = &node(a).left_;
             node(a).up_ = std::exchange(up, a);
-            if (b == nullptr) return root;
-            a = std::exchange(node(up).right_, node(up).left_);
+            T* const rest = std::exchange(node(a).right_, node(a).left_);
+            a = std::exchange(b, rest);
         }
+        *at = a;
+        node(a).up_ = up;
+        return root;
     }
 
     T* root_ = nullptr;

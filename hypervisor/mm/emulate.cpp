@@ -3,7 +3,6 @@
 // A guest's store into one of its own L1 tables, which it can only map read-only: done for it as a validated
 // read-modify-write of the whole entry, under the table's lock.
 #include "mm/level1.hpp"
-#include "mm/window.hpp"
 
 namespace hv::mm {
 
@@ -39,10 +38,8 @@ Combined combine(const EntryAccess& a, std::uint64_t old, unsigned offset)
 /// The slot at @p va, if that is mapped read-only; einval if not.
 [[gnu::always_inline]] inline Result<L1Slot> find_target(Mfn root, GuestVa va)
 {
-    const L1Slot slot = TRY(find_l1(root, va));
-    const FrameWindow<std::uint64_t> w{slot.table()};
-    const std::uint64_t leaf = shared::load(&w[slot.index()]);
-    if (!pte::is_present(leaf) || pte::is_writable(leaf)) return Error::einval;
+    const std::uint64_t leaf = TRY(level1::walk(root, va, 0));
+    if (pte::is_writable(leaf)) return Error::einval;
     return L1Slot{pte::frame_of(leaf), static_cast<unsigned>(va.raw() % page_size / 8)};
 }
 

@@ -87,11 +87,10 @@ Result<WritableRef> get_writable(Mfn m, const MemoryOwner& owner)
 
 Result<SharedPage> SharedPage::map(Mfn m, const MemoryOwner& owner) { return SharedPage{TRY(get_writable(m, owner))}; }
 
-Result<RootRef> get_root(Mfn m, MemoryOwner& owner, Work& work)
+Result<> detail::take_root(Mfn m, MemoryOwner& owner, Work& work)
 {
     TRY(finish_deferred(owner, work));
-    TRY(get_type(m, PageType::l4_table, owner, work));
-    return RootRef::adopt(m);
+    return get_type(m, PageType::l4_table, owner, work);
 }
 
 Result<RootRef> get_root(Mfn m, MemoryOwner& owner)
@@ -122,6 +121,8 @@ void HeldFrame::drop_slow() const { access_ == GrantAccess::read_write ? drop_ty
 
 void drop_type(Mfn m)
 {
+    if (fast::drop_type(frame(m))) [[likely]]
+        return;
     Work work;
     drop_type(m, work);
 }

@@ -120,8 +120,15 @@ using SegDescRef = TypeRef<PageType::segment_descriptors>;
 /// einval unless @p m is RAM of @p owner, alive, and not a SharedPage.
 Result<PageRef> get_page(Mfn m, const MemoryOwner& owner);
 Result<WritableRef> get_writable(Mfn m, const MemoryOwner& owner);
+namespace detail {
+Result<> take_root(Mfn m, MemoryOwner& owner, Work& work);
+}
 /// Validates as needed; may return restart, then call again with the same arguments.
-Result<RootRef> get_root(Mfn m, MemoryOwner& owner, Work& work);
+inline Result<RootRef> get_root(Mfn m, MemoryOwner& owner, Work& work)
+{
+    TRY(detail::take_root(m, owner, work));
+    return RootRef::adopt(m);
+}
 Result<RootRef> get_root(Mfn m, MemoryOwner& owner);
 Result<SegDescRef> get_segdesc(Mfn m, MemoryOwner& owner);
 

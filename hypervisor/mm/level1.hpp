@@ -5,6 +5,7 @@
 #pragma once
 #include "mm/fast.hpp"
 #include "mm/types.hpp"
+#include "mm/window.hpp"
 
 namespace hv::mm::level1 {
 
@@ -59,6 +60,20 @@ struct Written {
         drop(old, owner);
     }
     return {true, old};
+}
+
+/// The present entry for @p va that names a table of @p level below @p root, or for level 0 the mapped frame.
+[[gnu::always_inline]] inline Result<std::uint64_t> walk(Mfn root, GuestVa va, unsigned level)
+{
+    if (!is_guest_va(va.raw())) return Error::einval;
+    std::uint64_t entry = maddr_of(root).raw();
+#pragma GCC unroll 4
+    for (unsigned at = 4; at > level; --at) {
+        const FrameWindow<std::uint64_t> w{pte::frame_of(entry)};
+        entry = shared::load(&w[pte::index_of(va.raw(), at)]);
+        if (!pte::is_present(entry)) return Error::einval;
+    }
+    return entry;
 }
 
 inline bool may_map_own(Owners owners) { return &owners.table == &owners.frame && !owners.frame.dying(); }

@@ -5,7 +5,6 @@
 #include "mm/update.hpp"
 #include "mm/level1.hpp"
 #include "mm/m2p.hpp"
-#include "mm/window.hpp"
 
 namespace hv::mm {
 
@@ -125,16 +124,7 @@ Result<> UpdateBatch::apply(std::span<const pv_mmu_update> requests, std::uint32
 
 Result<L1Slot> find_l1(Mfn root, GuestVa va)
 {
-    if (!is_guest_va(va.raw())) return Error::einval;
-    Mfn table = root;
-#pragma GCC unroll 3
-    for (unsigned level = 4; level > 1; --level) {
-        const FrameWindow<std::uint64_t> w{table};
-        const std::uint64_t entry = shared::load(&w[pte::index_of(va.raw(), level)]);
-        if (!pte::is_present(entry)) return Error::einval;
-        table = pte::frame_of(entry);
-    }
-    return L1Slot{table, pte::index_of(va.raw(), 1)};
+    return L1Slot{pte::frame_of(TRY(level1::walk(root, va, 1))), pte::index_of(va.raw(), 1)};
 }
 
 Result<L1Slot> l1_slot_at(Maddr entry, const MemoryOwner& owner)

@@ -136,6 +136,12 @@ private:
     Domain* next_ = nullptr; ///< Guarded by the list's lock, as self_.
 };
 
+inline bool Vcpu::runnable() const
+{
+    const Domain& d = domain_;
+    return online() && !blocked() && !d.paused() && !d.is_shut_down() && !d.is_dying();
+}
+
 /// Keeps a domain's memory from being freed; not the domain from dying.
 class DomainRef {
 public:

@@ -43,7 +43,7 @@ void EventChannels::notify(EventPort port, const Channel& c)
     if (v != nullptr && (shared::load(&info.evtchn_mask[b.word]) & b.mask) == 0) select(*v, b);
 }
 
-void EventChannels::wake_pollers(EventPort port)
+[[gnu::noinline]] void EventChannels::wake_pollers(EventPort port)
 {
     for (const mm::Box<Vcpu>& v : owner_.vcpus()) {
         const std::int32_t polled = v->poll_port.load(Order::acquire);

@@ -23,13 +23,18 @@ void let_go(const Mapping& m)
 
 } // namespace
 
-Result<mm::L1Slot> GrantMapper::find_slot(std::uint64_t host_addr, bool is_entry)
+/// The table that maps @p host_addr becomes the one at hand.
+[[gnu::noinline]] Result<> GrantMapper::find_table(std::uint64_t host_addr)
+{
+    table_ = TRY(mm::find_l1(v_.kernel_root(), GuestVa{host_addr})).table();
+    region_ = host_addr >> 21;
+    return Ok{};
+}
+
+[[gnu::always_inline]] inline Result<mm::L1Slot> GrantMapper::find_slot(std::uint64_t host_addr, bool is_entry)
 {
     if (is_entry) return mm::l1_slot_at(Maddr{host_addr}, v_.domain());
-    if (host_addr >> 21 != region_) {
-        table_ = TRY(mm::find_l1(v_.kernel_root(), GuestVa{host_addr})).table();
-        region_ = host_addr >> 21;
-    }
+    if (host_addr >> 21 != region_) TRY(find_table(host_addr));
     return mm::L1Slot{table_, mm::pte::index_of(host_addr, 1)};
 }
 

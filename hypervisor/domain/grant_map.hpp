@@ -42,7 +42,8 @@ public:
 private:
     GrantStatus map_host(const MapRequest& r, Domain& granter, const mm::HeldFrame& frame, Mapping& m);
     GrantStatus unmap_host(std::uint64_t host_addr, const Mapping& m);
-    Result<mm::L1Slot> find_slot(std::uint64_t host_addr, bool is_entry);
+    Result<> find_table(std::uint64_t host_addr);
+    inline Result<mm::L1Slot> find_slot(std::uint64_t host_addr, bool is_entry);
 
     Vcpu& v_;
     Maptrack& track_;

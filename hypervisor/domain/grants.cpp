@@ -23,7 +23,8 @@ std::uint32_t* header(pv_grant_entry_v1& e) { return reinterpret_cast<std::uint3
 
 std::uint64_t GrantTable::uses() { return use_count.load(Order::relaxed); }
 
-Result<mm::Box<GrantTable>> GrantTable::create(Domain& owner, std::uint32_t max_frames, std::uint32_t max_maptrack)
+[[gnu::cold]] Result<mm::Box<GrantTable>> GrantTable::create(Domain& owner, std::uint32_t max_frames,
+                                                             std::uint32_t max_maptrack)
 {
     if (max_frames == 0) return Error::einval;
     auto table = TRY(mm::make_box<GrantTable>(owner, max_frames, max_maptrack));
@@ -34,7 +35,7 @@ Result<mm::Box<GrantTable>> GrantTable::create(Domain& owner, std::uint32_t max_
 
 GrantTable::~GrantTable() = default;
 
-Result<> GrantTable::grow(std::uint32_t count)
+[[gnu::cold]] Result<> GrantTable::grow(std::uint32_t count)
 {
     if (count > max_frames_) return Error::einval;
     const cpu::Guard guard{lock_};
@@ -45,21 +46,22 @@ Result<> GrantTable::grow(std::uint32_t count)
     return Ok{};
 }
 
-Result<Mfn> GrantTable::frame_mfn(std::uint32_t index)
+[[gnu::cold]] Result<Mfn> GrantTable::frame_mfn(std::uint32_t index)
 {
     if (index >= max_frames_) return Error::einval;
     TRY(grow(index + 1));
     return pages_[index].shared.mfn();
 }
 
-GrantStatus GrantTable::mark(pv_grant_entry_v1& entry, const Active& a, DomainId grantee, GrantAccess access)
+/// @p used: it has users, what the entry says of the grantee counts no more.
+inline GrantStatus GrantTable::mark(pv_grant_entry_v1& entry, bool used, DomainId grantee, GrantAccess access)
 {
     std::uint32_t seen = shared::load(header(entry));
     for (;;) {
-        const auto flags = static_cast<std::uint16_t>(seen);
-        if (a.users == 0 && ((flags & PV_GTF_TYPE_MASK) != PV_GTF_PERMIT_ACCESS || seen >> 16 != grantee.raw()))
+        constexpr std::uint32_t what = 0xffffU << 16 | PV_GTF_TYPE_MASK;
+        if (!used && (seen & what) != (std::uint32_t{grantee.raw()} << 16 | PV_GTF_PERMIT_ACCESS))
             return GrantStatus::general_error;
-        if (access == GrantAccess::read_write && (flags & PV_GTF_READONLY) != 0) return GrantStatus::general_error;
+        if (access == GrantAccess::read_write && (seen & PV_GTF_READONLY) != 0) return GrantStatus::general_error;
         if (shared::compare_exchange(header(entry), seen, seen | in_use(access))) return GrantStatus::okay;
     }
 }
@@ -84,10 +86,11 @@ GrantStatus GrantTable::begin_use(std::uint32_t ref, DomainId grantee, GrantAcce
     }
     pv_grant_entry_v1& entry = page.entry(ref);
     Active& a = (*page.active)[ref % per_frame];
-    if (a.users == most_users || (a.users != 0 && a.grantee != grantee.raw())) return GrantStatus::general_error;
+    const bool used = a.users != 0;
+    if (used && (a.users == most_users || a.grantee != grantee.raw())) return GrantStatus::general_error;
     if (owner_.is_dying()) return GrantStatus::bad_domain;
-    if (const GrantStatus s = mark(entry, a, grantee, access); s != GrantStatus::okay) return s;
-    const Mfn frame{a.users != 0 ? a.frame : shared::load(&entry.frame)};
+    if (const GrantStatus s = mark(entry, used, grantee, access); s != GrantStatus::okay) return s;
+    const Mfn frame{used ? a.frame : shared::load(&entry.frame)};
     if (!out.hold(frame, owner_, access).ok()) {
         unmark(entry, a);
         return GrantStatus::general_error;
@@ -112,7 +115,7 @@ void GrantTable::end_use(std::uint32_t ref, GrantAccess access)
     use_count.fetch_sub(1, Order::relaxed);
 }
 
-Result<> GrantTable::release_all()
+[[gnu::cold]] Result<> GrantTable::release_all()
 {
     constexpr unsigned batch = 64;
     GrantHandle h{0};

@@ -79,7 +79,7 @@ private:
         }
     };
 
-    static GrantStatus mark(pv_grant_entry_v1& entry, const Active& a, DomainId grantee, GrantAccess access);
+    static inline GrantStatus mark(pv_grant_entry_v1& entry, bool used, DomainId grantee, GrantAccess access);
     static void unmark(pv_grant_entry_v1& entry, const Active& a);
 
     Domain& owner_;

@@ -5,7 +5,7 @@
 
 namespace hv::domain {
 
-Result<> Maptrack::add_chunk()
+[[gnu::cold]] Result<> Maptrack::add_chunk()
 {
     const std::uint32_t n = chunk_count_.load(Order::relaxed);
     if (n == max_chunks_) return Error::enospc;

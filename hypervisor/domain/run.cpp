@@ -63,9 +63,8 @@ void enter(Vcpu& v)
     finish_leaving(*previous);
 }
 
-void serve()
+void serve(cpu::PerCpu& percpu)
 {
-    auto& percpu = cpu::this_cpu();
     const std::uint32_t due = percpu.pending.exchange(0, Order::acq_rel);
     const auto has = [due](cpu::Softirq s) { return (due & static_cast<std::uint32_t>(s)) != 0; };
     if (has(cpu::Softirq::timer)) {
@@ -75,12 +74,6 @@ void serve()
     if (has(cpu::Softirq::park)) cpu::park_here();
     if (has(cpu::Softirq::console)) console_typed();
     if (has(cpu::Softirq::reschedule)) reschedule();
-}
-
-void program_timer()
-{
-    cpu::TimerQueue& timers = cpu::this_cpu().timers;
-    if (timers.stale()) timers.program(cpu::now());
 }
 
 void settle(guest::Outcome outcome, Vcpu& v, const char* why)
@@ -108,7 +101,7 @@ using namespace hv::domain;
     auto& percpu = cpu::this_cpu();
     for (;;) {
         if (percpu.pending.load(Order::acquire) != 0) {
-            serve();
+            serve(percpu);
             continue;
         }
         Vcpu* const v = loaded_vcpu();
@@ -116,7 +109,7 @@ using namespace hv::domain;
             settle(guest::deliver_event(*v), *v, "event delivery");
             if (percpu.pending.load(Order::acquire) != 0) continue;
         }
-        program_timer();
+        if (percpu.timers.stale()) percpu.timers.program(cpu::now());
         if (v != nullptr) return;
         wait_for_interrupt();
     }
@@ -129,7 +122,7 @@ void upcall_before_guest()
     if (info.hot != nullptr && percpu.pending.load(Order::acquire) == 0) [[likely]] {
         const pv_vcpu_info& vi = *info.hot->info;
         const bool quiet = shared::load(&vi.evtchn_upcall_pending) == 0 || shared::load(&vi.evtchn_upcall_mask) != 0;
-        if (quiet || guest::deliver_event(static_cast<Vcpu&>(*info.current)) == guest::Outcome::resume) return;
+        if (quiet || guest::deliver_event(*info.current) == guest::Outcome::resume) return;
         current().domain().crash("event delivery");
     }
     before_guest_slow();

@@ -79,11 +79,11 @@ private:
 {
     const Runstate resting = v.blocked() ? Runstate::blocked : v.runnable() ? Runstate::runnable : Runstate::offline;
     if (v.runstate.state() != resting) v.runstate.change(resting, now);
-    if (c.queue.contains(v)) c.queue.sleep(v, now);
+    c.queue.sleep(v, now);
 }
 
 /// v.runnable() may have changed: on or off the queue of its CPU with it, and account for it.
-inline void settle_locked(CpuRun& c, Vcpu& v)
+[[gnu::always_inline]] inline void settle_locked(CpuRun& c, Vcpu& v)
 {
     const CpuId cpu = cpu_of(v);
     const Nanoseconds now = cpu::now();
@@ -140,7 +140,7 @@ CpuId pick_by_load(const CpuSet& among, Extreme which)
 }
 
 /// The same, on the CPU that suits it best. Its run lock is held, and gone on return.
-void requeue_locked(CpuRun* c, Vcpu& v)
+[[gnu::always_inline]] inline void requeue_locked(CpuRun* c, Vcpu& v)
 {
     if (arch::online_cpu_count() > 1 && !c->queue.contains(v) && !is_loaded(v)) {
         if (const CpuId to = place(v); to != cpu_of(v)) {
@@ -172,7 +172,7 @@ Vcpu* take_from(CpuId from, CpuId to, Nanoseconds now)
     return v;
 }
 
-bool steal(Nanoseconds now)
+[[gnu::cold]] bool steal(Nanoseconds now)
 {
     const CpuId from = pick_by_load(arch::online_cpus(), Extreme::most);
     if (from == here() || run_of(from).load.load(Order::relaxed) < 2) return false; // one has none to spare
@@ -183,13 +183,12 @@ bool steal(Nanoseconds now)
 }
 
 /// The one with less to do gets one, even if that only turns the imbalance round: over time shares are even.
-void give_away(CpuRun& c, Vcpu* previous, Nanoseconds now)
+[[gnu::cold, gnu::noinline]] void give_away(CpuRun& c, Vcpu* previous, Nanoseconds now)
 {
-    if (c.load.load(Order::relaxed) < 2 || now < c.balance_at.load(Order::relaxed)) return;
-    if (previous != nullptr) requeue(*previous); // it may have blocked, then it is no load
     // Not in step with the slices, or the same one would be given away each time.
     const Nanoseconds next = now + balance_interval + (now >> 7) % (balance_interval / 8);
     c.balance_at.store(next, Order::relaxed);
+    if (previous != nullptr) requeue(*previous); // it may have blocked, then it is no load
     const CpuId to = pick_by_load(arch::online_cpus(), Extreme::least);
     if (run_of(to).load.load(Order::relaxed) >= c.load.load(Order::relaxed)) return;
     run_of(to).balance_at.store(next, Order::relaxed); // it does not give it back at once
@@ -197,7 +196,7 @@ void give_away(CpuRun& c, Vcpu* previous, Nanoseconds now)
 }
 
 /// @p previous is still loaded here, so its state is under this CPU's lock; it may have blocked, or not for long.
-Vcpu* pick(CpuRun& c, Vcpu* previous, Nanoseconds now)
+[[gnu::noinline]] Vcpu* pick(CpuRun& c, Vcpu* previous, Nanoseconds now)
 {
     const cpu::Guard guard{c.lock};
     if (previous != nullptr && (previous->blocked() || !previous->runnable())) rest(c, *previous, now);
@@ -215,7 +214,7 @@ Vcpu* pick(CpuRun& c, Vcpu* previous, Nanoseconds now)
 }
 
 /// One CPU without work that could take what waits here.
-void wake_an_idle_cpu()
+[[gnu::noinline]] void wake_an_idle_cpu()
 {
     const CpuSet idle = idle_cpus.load(Order::relaxed);
     if (idle.empty()) return;
@@ -255,15 +254,19 @@ void wait_until_unloaded(const Vcpu& v)
         arch::relax();
 }
 
-void yield_cpu()
+[[gnu::noinline]] static void yield_to_others(CpuRun& c)
 {
-    CpuRun& c = run_of(here());
-    if (c.load.load(Order::relaxed) < 2) return; // alone
     const cpu::Guard guard{c.lock};
     if (c.queue.yield(cpu::now())) cpu::raise(cpu::Softirq::reschedule);
 }
 
-void reweigh(Vcpu& v, std::uint32_t weight, std::uint32_t cap)
+void yield_cpu()
+{
+    CpuRun& c = run_of(here());
+    if (c.load.load(Order::relaxed) > 1) yield_to_others(c);
+}
+
+[[gnu::cold]] void reweigh(Vcpu& v, std::uint32_t weight, std::uint32_t cap)
 {
     CpuRun& c = lock_run_of(v);
     c.queue.settle(cpu::now());
@@ -272,13 +275,13 @@ void reweigh(Vcpu& v, std::uint32_t weight, std::uint32_t cap)
     c.lock.unlock();
 }
 
-Affinity affinity_of(Vcpu& v)
+[[gnu::cold]] Affinity affinity_of(Vcpu& v)
 {
     const RunLock run{v};
     return {v.hard_affinity, v.soft_affinity};
 }
 
-void set_affinity(Vcpu& v, const Affinity& affinity)
+[[gnu::cold]] void set_affinity(Vcpu& v, const Affinity& affinity)
 {
     {
         const RunLock run{v};
@@ -289,7 +292,7 @@ void set_affinity(Vcpu& v, const Affinity& affinity)
     requeue(v); // then on another; while still loaded, finish_leaving() does it
 }
 
-pv_vcpu_runstate_info runstate_now(Vcpu& v)
+[[gnu::cold]] pv_vcpu_runstate_info runstate_now(Vcpu& v)
 {
     const RunLock run{v};
     return v.runstate.snapshot(cpu::now());
@@ -312,35 +315,38 @@ CpuSet cpus_of_vcpus(Domain& d, std::span<const std::uint64_t> mask)
     return cpus;
 }
 
-Nanoseconds idle_time(CpuId cpu)
+[[gnu::cold]] Nanoseconds idle_time(CpuId cpu)
 {
     const CpuRun& c = run_of(cpu);
     const Nanoseconds since = c.idle_since.load(Order::relaxed);
     return c.idle_total.load(Order::relaxed) + (since != 0 ? cpu::now() - since : 0);
 }
 
+/// @p next is null, or this CPU had nothing to do before.
+[[gnu::cold, gnu::noinline]] static Vcpu* begin_or_end_idling(Vcpu* next, Vcpu* previous, Nanoseconds now)
+{
+    CpuRun& c = run_of(here());
+    if (next == nullptr) {
+        idle_cpus.add(here(), Order::seq_cst); // from here on others may give it work
+        if (steal(now)) next = pick(c, previous, now);
+    }
+    const Nanoseconds since = c.idle_since.load(Order::relaxed);
+    if (next != nullptr) idle_cpus.remove(here(), Order::relaxed);
+    if (next != nullptr && since != 0)
+        c.idle_total.store(c.idle_total.load(Order::relaxed) + now - since, Order::relaxed);
+    c.idle_since.store(next != nullptr ? 0 : since != 0 ? since : now | 1, Order::relaxed);
+    return next;
+}
+
 Vcpu* choose_next(Vcpu* previous, Nanoseconds now)
 {
     CpuRun& c = run_of(here());
-    give_away(c, previous, now);
+    if (c.load.load(Order::relaxed) > 1 && now >= c.balance_at.load(Order::relaxed)) give_away(c, previous, now);
     Vcpu* const next = pick(c, previous, now);
     if (c.load.load(Order::relaxed) > 1) wake_an_idle_cpu(); // a capped one may have come back to wait here
-    const Nanoseconds since = c.idle_since.load(Order::relaxed);
-    if (next != nullptr) {
-        if (since == 0) [[likely]]
-            return next;
-        idle_cpus.remove(here(), Order::relaxed);
-        c.idle_total.store(c.idle_total.load(Order::relaxed) + now - since, Order::relaxed);
-        c.idle_since.store(0, Order::relaxed);
+    if (next != nullptr && c.idle_since.load(Order::relaxed) == 0) [[likely]]
         return next;
-    }
-    idle_cpus.add(here(), Order::seq_cst); // from here on others may give it work
-    if (steal(now)) {
-        idle_cpus.remove(here(), Order::relaxed);
-        return choose_next(previous, now);
-    }
-    if (since == 0) c.idle_since.store(now | 1, Order::relaxed);
-    return nullptr;
+    return begin_or_end_idling(next, previous, now);
 }
 
 void finish_leaving(Vcpu& v)
@@ -348,12 +354,13 @@ void finish_leaving(Vcpu& v)
     if (arch::online_cpu_count() == 1) return v.loaded_on.store(Vcpu::no_cpu, Order::release);
     // Under the lock, so that either this finds an affinity that was set meanwhile, or its setter the vCPU unloaded.
     // The store is the last that is done to a vCPU which may stay: its domain may be destroyed at once.
-    CpuRun& c = lock_run_of(v);
-    const bool misplaced = !v.hard_affinity.has(cpu_of(v));
-    const DomainRef alive{misplaced ? &v.domain() : nullptr};
-    v.loaded_on.store(Vcpu::no_cpu, Order::release);
-    if (misplaced) return requeue_locked(&c, v);
-    c.lock.unlock();
+    DomainRef alive;
+    {
+        const RunLock run{v};
+        if (!v.hard_affinity.has(cpu_of(v))) alive = DomainRef{&v.domain()};
+        v.loaded_on.store(Vcpu::no_cpu, Order::release);
+    }
+    if (alive) requeue(v);
 }
 
 } // namespace hv::domain

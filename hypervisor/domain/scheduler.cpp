@@ -28,6 +28,37 @@ bool Runnable::before(const Runnable& other) const
 
 bool FairQueue::exhausted(const Runnable& r) const { return r.capped() && r.full_at_ + cap_slack >= now_ + cap_window; }
 
+inline void FairQueue::leave(Runnable& r)
+{
+    ASSERT(r.home_ == this);
+    if (running_ == &r)
+        running_ = nullptr;
+    else
+        (r.queued() ? heap_ : throttled_).remove(r);
+    if (r.state_ != Runnable::State::throttled) {
+        --load_;
+        weight_load_ -= r.weight;
+    }
+    r.state_ = Runnable::State::away;
+    r.home_ = nullptr;
+}
+
+inline void FairQueue::charge(Nanoseconds now)
+{
+    if (now <= now_) return;
+    Runnable *const r = running_, *const first = heap_.first();
+    if (r != nullptr) {
+        const Nanoseconds ran = now - now_;
+        r->vruntime_ += ran * default_weight / r->weight;
+        if (r->capped()) [[unlikely]]
+            r->full_at_ = later(r->full_at_, now_) + ran * 100 / r->cap;
+    }
+    now_ = now;
+    const Runnable* const least =
+        r == nullptr || (first != nullptr && is_ahead(first->vruntime_, r->vruntime_)) ? first : r;
+    if (least != nullptr && is_ahead(virtual_now_, least->vruntime_)) virtual_now_ = least->vruntime_;
+}
+
 /// To the waiting or the throttled ones.
 void FairQueue::enter(Runnable& r)
 {
@@ -48,37 +79,6 @@ void FairQueue::enter(Runnable& r)
     heap_.insert(r);
     ++load_;
     weight_load_ += r.weight;
-}
-
-void FairQueue::leave(Runnable& r)
-{
-    ASSERT(r.home_ == this);
-    if (r.state_ == Runnable::State::throttled) {
-        throttled_.remove(r);
-    } else {
-        if (running_ == &r)
-            running_ = nullptr;
-        else
-            heap_.remove(r);
-        --load_;
-        weight_load_ -= r.weight;
-    }
-    r.state_ = Runnable::State::away;
-    r.home_ = nullptr;
-}
-
-void FairQueue::charge(Nanoseconds now)
-{
-    Runnable *const r = running_, *const first = heap_.first();
-    if (r != nullptr && now > now_) {
-        const Nanoseconds ran = now - now_;
-        r->vruntime_ += ran * default_weight / r->weight;
-        if (r->capped()) r->full_at_ = later(r->full_at_, now_) + ran * 100 / r->cap;
-    }
-    now_ = later(now_, now);
-    const Runnable* const least =
-        r == nullptr || (first != nullptr && is_ahead(first->vruntime_, r->vruntime_)) ? first : r;
-    if (least != nullptr && is_ahead(virtual_now_, least->vruntime_)) virtual_now_ = least->vruntime_;
 }
 
 Nanoseconds FairQueue::wake(Runnable& r, Nanoseconds now)
@@ -115,7 +115,7 @@ bool FairQueue::yield(Nanoseconds now)
 
 Runnable* FairQueue::pick(Nanoseconds now)
 {
-    if (running_ != nullptr || now > now_) charge(now);
+    charge(now);
     if (Runnable* const previous = running_; previous != nullptr) {
         leave(*previous);
         enter(*previous);
@@ -146,6 +146,14 @@ void FairQueue::set_share(Runnable& r, std::uint32_t weight, std::uint32_t cap)
     if (requeue) enter(r);
 }
 
+void FairQueue::settle(Nanoseconds now) { charge(now); }
+
+void FairQueue::evict(Runnable& r)
+{
+    leave(r);
+    detach(r);
+}
+
 void FairQueue::detach(Runnable& r)
 {
     ASSERT(r.home_ == nullptr);
@@ -153,7 +161,7 @@ void FairQueue::detach(Runnable& r)
     r.detached_ = true;
 }
 
-Nanoseconds FairQueue::deadline() const
+Nanoseconds FairQueue::next_deadline() const
 {
     if (running_ == nullptr) return next_release();
     Nanoseconds when = waiting() ? stint_end(*heap_.first()) : no_deadline;

@@ -43,7 +43,8 @@ public:
         2'000'000; ///< Advantage of a sleeper over the queue; a slice if it has a cap.
     static constexpr Nanoseconds preempt_margin = 500'000; ///< A waker must be behind by this to preempt.
     static constexpr Nanoseconds cap_window = 20'000'000;  ///< A full bucket is what a cap allows in this time.
-    static constexpr unsigned take_search = 64;            ///< take() looks at no more waiters.
+    static constexpr Nanoseconds no_deadline = ~0ULL;
+    static constexpr unsigned take_search = 64; ///< take() looks at no more waiters.
 
     /// @p r became runnable (and does not run). One that another queue's take() or detach() let go continues here, as
     /// far behind or ahead of the others as it was there. Returns when the running one should be looked at again:
@@ -56,11 +57,15 @@ public:
     /// Charges the running one, requeues it if it is still runnable, and takes the next; null = idle.
     Runnable* pick(Nanoseconds now);
     /// When to pick again: the slice ends, the running one's cap is used up, or a throttled one may go on.
-    [[nodiscard]] Nanoseconds deadline() const;
+    [[nodiscard]] Nanoseconds deadline() const
+    {
+        const bool endless = running_ != nullptr && !waiting() && throttled_.first() == nullptr && !running_->capped();
+        return endless ? no_deadline : next_deadline();
+    }
     [[nodiscard]] Runnable* running() const { return running_; }
     [[nodiscard]] bool waiting() const { return heap_.first() != nullptr; }
     /// Charges the running one up to @p now; before anyone's share changes.
-    void settle(Nanoseconds now) { charge(now); }
+    void settle(Nanoseconds now);
     /// After settle(). @p r is here or away; pick() soon if it is here.
     void set_share(Runnable& r, std::uint32_t weight, std::uint32_t cap);
 
@@ -73,23 +78,21 @@ public:
     /// null.
     template <typename F> Runnable* take(F&& allowed, Nanoseconds now)
     {
-        charge(now);
+        settle(now);
         Runnable* const r = heap_.find(allowed, take_search);
-        if (r == nullptr) return nullptr;
-        leave(*r);
-        detach(*r);
+        if (r != nullptr) evict(*r);
         return r;
     }
     /// A sleeper of this queue will wake on another: as take() leaves it.
     void detach(Runnable& r);
 
-    static constexpr Nanoseconds no_deadline = ~0ULL;
-
 private:
     void enter(Runnable& r);
-    void leave(Runnable& r);
-    void charge(Nanoseconds now);
+    void evict(Runnable& r);
+    inline void leave(Runnable& r);
+    inline void charge(Nanoseconds now);
     [[nodiscard]] bool exhausted(const Runnable& r) const;
+    [[nodiscard]] Nanoseconds next_deadline() const;
     [[nodiscard]] Nanoseconds exhaustion() const;
     [[nodiscard]] Nanoseconds stint_end(const Runnable& r) const;
     [[nodiscard]] Nanoseconds next_release() const;

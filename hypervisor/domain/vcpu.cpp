@@ -30,7 +30,7 @@ Vcpu::Vcpu(Domain& d, VcpuId id)
 
 Vcpu::~Vcpu() = default;
 
-Result<mm::Box<Vcpu>> Vcpu::create(Domain& d, VcpuId id)
+[[gnu::cold]] Result<mm::Box<Vcpu>> Vcpu::create(Domain& d, VcpuId id)
 {
     mm::Box<Vcpu> v = TRY(mm::make_box<Vcpu>(d, id));
     TRY(v->allocate());
@@ -44,13 +44,7 @@ Result<mm::Box<Vcpu>> Vcpu::create(Domain& d, VcpuId id)
     return v;
 }
 
-bool Vcpu::runnable() const
-{
-    const Domain& d = domain_;
-    return online() && !blocked() && !d.paused() && !d.is_shut_down() && !d.is_dying();
-}
-
-Result<> Vcpu::initialise(const pv_vcpu_guest_context& c)
+[[gnu::cold]] Result<> Vcpu::initialise(const pv_vcpu_guest_context& c)
 {
     TRY(guest::set_context(*this, c));
     publish_time(hot.info->time);
@@ -60,13 +54,13 @@ Result<> Vcpu::initialise(const pv_vcpu_guest_context& c)
     return Ok{};
 }
 
-void Vcpu::context(pv_vcpu_guest_context& out)
+[[gnu::cold]] void Vcpu::context(pv_vcpu_guest_context& out)
 {
     guest::get_context(*this, out);
     if (online()) out.flags |= PV_VGCF_ONLINE;
 }
 
-Result<> Vcpu::up()
+[[gnu::cold]] Result<> Vcpu::up()
 {
     if (!initialised()) return Error::einval;
     online_.store(true, Order::release);
@@ -74,13 +68,13 @@ Result<> Vcpu::up()
     return Ok{};
 }
 
-void Vcpu::down()
+[[gnu::cold]] void Vcpu::down()
 {
     online_.store(false, Order::release);
     requeue(*this);
 }
 
-void Vcpu::release()
+[[gnu::cold]] void Vcpu::release()
 {
     ASSERT(!loaded() && domain_.is_dying());
     singleshot_.finish();
@@ -124,11 +118,12 @@ Result<> Vcpu::poll(std::span<const EventPort> ports, Nanoseconds deadline)
     const std::int32_t watched = ports.size() == 1 ? static_cast<std::int32_t>(ports[0].raw()) : any_port;
     poll_port.store(ports.empty() ? no_poll : watched, Order::relaxed);
     domain_.pollers.fetch_add(1, Order::acq_rel);
-    if (deadline != 0) poll_timer_.start(cpu::this_cpu().timers, deadline);
     blocked_.store(true, Order::seq_cst);
     const Result<bool> pending = domain_.events.pending(ports);
     if (pending.ok() && !pending.take() && !event_deliverable() && (deadline == 0 || deadline > cpu::now())) {
         cpu::raise(cpu::Softirq::reschedule); // as in block()
+        if (deadline != 0) poll_timer_.start(cpu::this_cpu().timers, deadline);
+        if (deadline != 0 && !blocked()) poll_timer_.stop(); // a waker may have been too early to do it
         return Ok{};
     }
     stay_awake();

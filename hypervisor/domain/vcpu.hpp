@@ -32,7 +32,7 @@ public:
     ~Vcpu();
 
     [[nodiscard]] Domain& domain() const { return domain_; }
-    [[nodiscard]] bool runnable() const;
+    [[nodiscard]] inline bool runnable() const; ///< In domain.hpp.
     /// Initialised and not taken down.
     [[nodiscard]] bool online() const { return online_.load(Order::acquire); }
     [[nodiscard]] bool initialised() const { return initialised_.load(Order::acquire); }

@@ -20,7 +20,7 @@ void Vcpu::use_info(pv_vcpu_info* place)
     publish_time(place->time);
 }
 
-Result<> Vcpu::register_info(Mfn frame, std::uint32_t offset)
+[[gnu::cold]] Result<> Vcpu::register_info(Mfn frame, std::uint32_t offset)
 {
     if (info_page_) return Error::einval;
     if (offset > page_size - sizeof(pv_vcpu_info) || offset % alignof(pv_vcpu_info) != 0) return Error::enxio;
@@ -39,7 +39,7 @@ Result<> Vcpu::register_info(Mfn frame, std::uint32_t offset)
     return Ok{};
 }
 
-Result<> Vcpu::register_runstate(GuestVa area)
+[[gnu::cold]] Result<> Vcpu::register_runstate(GuestVa area)
 {
     if (!is_guest_va(area.raw())) return Error::efault;
     runstate_area_ = area;
@@ -47,7 +47,7 @@ Result<> Vcpu::register_runstate(GuestVa area)
     return Ok{};
 }
 
-Result<> Vcpu::register_time(GuestVa area)
+[[gnu::cold]] Result<> Vcpu::register_time(GuestVa area)
 {
     if (!is_guest_va(area.raw())) return Error::efault;
     // The record never changes, so writing it now is all there is to keep up to date.
@@ -97,7 +97,7 @@ void Vcpu::set_singleshot(Nanoseconds deadline)
         singleshot_.start(cpu::this_cpu().timers, deadline);
 }
 
-Result<> Vcpu::set_periodic(Nanoseconds period)
+[[gnu::cold]] Result<> Vcpu::set_periodic(Nanoseconds period)
 {
     constexpr Nanoseconds shortest_period = 1'000'000, longest_period = 1ULL << 62;
     if (period < shortest_period || period > longest_period) return Error::einval;

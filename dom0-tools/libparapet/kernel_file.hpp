@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // A kernel ready to be loaded: an unpacked ELF file behind a descriptor, and what it says about itself. Packed kernels
-// are unpacked once into a cache directory and found there by their content's digest, if they still have their own;
+// are unpacked once into a cache directory and found there by their content's digest, unless they were altered;
 // without a usable cache directory, or room in it, they are unpacked into memory.
 #pragma once
 #include "base/image/bzimage.hpp"

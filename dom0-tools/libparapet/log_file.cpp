@@ -10,12 +10,7 @@
 #include <utility>
 
 namespace parapet {
-LogFile::LogFile(std::string path, std::uint64_t most_bytes)
-    : path_{std::move(path)}, most_bytes_{most_bytes}, file_{opened()}
-{
-}
-
-Descriptor LogFile::opened() const { return Descriptor::open(path_, O_WRONLY | O_CREAT | O_APPEND, 0600); }
+void LogFile::open() { file_ = Descriptor::open(path_, O_WRONLY | O_CREAT | O_APPEND, 0600); }
 
 void LogFile::append(const std::string& text)
 {
@@ -25,12 +20,13 @@ void LogFile::append(const std::string& text)
         losing_ = false;
     } catch (const Error& e) {
         if (!std::exchange(losing_, true))
-            fmt::print(stderr, "{}: {}: {}; output is lost\n", program_invocation_short_name, path_, e.what());
+            fmt::print(stderr, "{}: log {}: {}; output is lost\n", program_invocation_short_name, path_, e.what());
     }
 }
 
 void LogFile::find_room(std::uint64_t bytes)
 {
+    if (!file_.valid()) open();
     for (bool locked = false;;) {
         struct stat named {
         }, ours{};
@@ -48,7 +44,7 @@ void LogFile::find_room(std::uint64_t bytes)
                 fail_errno("cannot rename it");
             }
         }
-        file_ = opened(); // and so the lock is gone
+        open(); // and so the lock is gone
         locked = false;
     }
 }

@@ -4,19 +4,20 @@
 // one; each notices when another, or logrotate, has moved it away. Where it cannot be written, text is lost, no more.
 #pragma once
 #include "libparapet/files.hpp"
+#include <utility>
 
 namespace parapet {
 
 class LogFile {
 public:
-    /// Each part has at most @p most_bytes, unless a single text is longer. Throws when it cannot be opened.
-    LogFile(std::string path, std::uint64_t most_bytes);
+    /// Each part has at most @p most_bytes, unless a single text is longer.
+    LogFile(std::string path, std::uint64_t most_bytes) : path_{std::move(path)}, most_bytes_{most_bytes} {}
     void append(const std::string& text);
-    /// Where the last text went.
+    /// Where the last text went; negative when it went nowhere.
     [[nodiscard]] int fd() const { return file_.get(); }
 
 private:
-    [[nodiscard]] Descriptor opened() const;
+    void open();
     void find_room(std::uint64_t bytes);
 
     std::string path_;

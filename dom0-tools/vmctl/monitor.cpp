@@ -18,30 +18,18 @@ namespace {
 
 using parapet::OnEnd;
 
-constexpr const char* log_path =
-    "/var/log/parapet-monitor.log"; // not beside the guests' logs: a guest may be called monitor
-constexpr std::uint64_t log_bytes = 1 << 20;
 constexpr auto shortest_life = std::chrono::seconds{5};
 constexpr unsigned most_short_lives = 5;
 
-std::optional<parapet::LogFile> log; ///< of all monitors
-
-/// What others print goes where our own lines go.
-void redirect(int fd)
-{
-    ::dup2(fd, STDOUT_FILENO);
-    ::dup2(fd, STDERR_FILENO);
-}
+parapet::LogFile log{"/var/log/parapet-monitor.log", 1 << 20}; // not beside the guests' logs: one may be called monitor
 
 template <typename... Args> void note(fmt::format_string<Args...> text, Args&&... args)
 {
     char stamp[32];
     const std::time_t now = std::time(nullptr);
     std::strftime(stamp, sizeof stamp, "%F %T", std::localtime(&now));
-    const std::string line = fmt::format("{} {}\n", stamp, fmt::format(text, std::forward<Args>(args)...));
-    if (!log) return fmt::print(stderr, "{}", line);
-    log->append(line);
-    redirect(log->fd());
+    log.append(fmt::format("{} {}\n", stamp, fmt::format(text, std::forward<Args>(args)...)));
+    if (log.fd() >= 0) ::dup2(log.fd(), STDERR_FILENO); // what a library prints goes there, too
 }
 
 /// Waits until the domain shuts down (its flags) or is gone (nothing).
@@ -120,20 +108,16 @@ void watch_over(const parapet::DomainConfig& c, parapet::DomainId id)
     }
 }
 
-void become_daemon()
+void become_daemon(const std::string& name, parapet::DomainId id)
 {
     ::close_range(STDERR_FILENO + 1, ~0U, 0); // a lock or pipe of the caller's must not last as long as the domain
-    try {
-        parapet::make_directories("/var/log", 0755);
-        log.emplace(log_path, log_bytes);
-    } catch (const parapet::Error& e) {
-        fmt::print(stderr, "vmctl: {}; what becomes of the domain is not logged\n", e.what());
-    }
     const auto null = parapet::Descriptor::open("/dev/null", O_RDWR);
     ::setsid();
     ::dup2(null.get(), STDIN_FILENO);
-    redirect(log ? log->fd() : null.get());
+    ::dup2(null.get(), STDOUT_FILENO);
     if (::chdir("/") != 0) parapet::fail_errno("/");
+    note("{} is domain {}", name, id); // the caller is told when there can be no log
+    if (log.fd() < 0) ::dup2(null.get(), STDERR_FILENO);
 }
 
 } // namespace
@@ -146,7 +130,7 @@ void start_monitor(const parapet::DomainConfig& config, parapet::DomainId domain
     if (child != 0) return;
     try {
         parapet::SignalGuard::forget();
-        become_daemon();
+        become_daemon(config.name, domain);
         watch_over(config, domain);
     } catch (const std::exception& e) {
         note("{} (domain {}): {}", config.name, domain, e.what());

@@ -108,7 +108,6 @@ TEST_F(LogFiles, IsFoundMissingAndMadeAgain)
 
 TEST_F(LogFiles, LosesTextRatherThanItsOwner)
 {
-    EXPECT_THROW(LogFile("/no/such/place", 1), Error);
     LogFile log{path(), 4};
     log.append("1234");
     fs::create_directories(older() + "/in the way");
@@ -121,5 +120,13 @@ TEST_F(LogFiles, LosesTextRatherThanItsOwner)
     EXPECT_EQ(read_text(path()), "1234");
     fs::remove_all(older());
     log.append("7");
+    LogFile late{directory_ / "later" / "log", 4};
+    testing::internal::CaptureStderr();
+    late.append("1");
+    EXPECT_LT(late.fd(), 0);
+    EXPECT_NE(testing::internal::GetCapturedStderr().find("No such file"), std::string::npos);
+    fs::create_directory(directory_ / "later");
+    late.append("2");
+    EXPECT_EQ(read_text(directory_ / "later" / "log"), "2");
     EXPECT_EQ(read_text(path()), "7");
 }

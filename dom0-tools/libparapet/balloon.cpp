@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <sstream>
 #include <unistd.h>
 
 namespace parapet {
@@ -50,21 +51,48 @@ std::uint64_t dom0_floor_mib()
     return wanted != 0 ? wanted : 192;
 }
 
+Loan::Loan(Store& store, FileLock lock) : store_{store}, lock_{std::move(lock)}
+{
+    if (!lock_.note().empty()) give_back(); // the one before us was killed
+}
+
 Loan::~Loan()
 {
-    if (store_ == nullptr) return;
+    if (!taken_) return;
     try {
-        store_->write(target_path, target_before_);
+        give_back();
     } catch (const std::exception& e) {
         fmt::print(stderr, "vmctl: domain 0 does not get its memory back: {}\n", e.what());
     }
 }
 
-Loan make_room(Toolstack& tools, std::uint64_t pages)
+void Loan::take(const std::string& before, const std::string& lowered)
 {
-    Hypervisor& hv = tools.hypervisor;
+    lock_.set_note(before + " " + lowered);
+    taken_ = true;
+    store_.write(target_path, lowered);
+}
+
+/// Unless someone has set another target since.
+void Loan::give_back()
+{
+    std::istringstream note{lock_.note()};
+    std::string before, lowered;
+    note >> before >> lowered;
+    if (!lowered.empty() && store_.read(target_path) == lowered) store_.write(target_path, before);
+    taken_ = false;
+    lock_.set_note("");
+}
+
+void Loan::keep()
+{
+    if (std::exchange(taken_, false)) lock_.set_note("");
+}
+
+void Loan::make_room(Hypervisor& hv, std::uint64_t pages)
+{
     const std::uint64_t have = free_pages(hv);
-    if (have >= pages) return {};
+    if (have >= pages) return;
     const auto dom0 = hv.find(0);
     const std::uint64_t dom0_pages = dom0 ? dom0->tot_pages : 0;
     const std::uint64_t floor = dom0_floor_mib() * 256;
@@ -77,9 +105,11 @@ Loan make_room(Toolstack& tools, std::uint64_t pages)
                                 mib(pages), have / 256, dom0_pages / 256, floor / 256, advice),
                     ENOMEM};
 
-    Loan loan{tools.store, tools.store.read(target_path).value_or(fmt::format("{}", dom0_pages * 4))};
-    tools.store.write(target_path, fmt::format("{}", (dom0_pages - lacking) * 4));
-    if (wait_for(hv, pages)) return loan;
+    const std::uint64_t lowered = (dom0_pages - lacking) * 4;
+    const std::string before = store_.read(target_path).value_or(fmt::format("{}", dom0_pages * 4));
+    // dom0 may be on its way to a target that is low enough
+    if (std::strtoull(before.c_str(), nullptr, 10) > lowered) take(before, fmt::format("{}", lowered));
+    if (wait_for(hv, pages)) return;
     throw Error{fmt::format("not enough memory: {} MiB needed, {} MiB free, and domain 0 gave no more; {}", mib(pages),
                             free_pages(hv) / 256, advice),
                 ENOMEM};

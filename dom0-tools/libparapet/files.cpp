@@ -4,6 +4,7 @@
 #include "libparapet/files.hpp"
 #include "libparapet/error.hpp"
 #include "libparapet/interrupt.hpp"
+#include <algorithm>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -74,6 +75,7 @@ std::string read_text(const std::string& path)
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) fail_errno("{}", path);
         text.append(part, static_cast<std::size_t>(got));
+        if (text.size() > 1 << 20) fail("{}: it has more than 1 MiB and is no configuration", path);
     }
     return text;
 }
@@ -107,6 +109,20 @@ FileLock::FileLock(const std::string& path) : file_{Descriptor::open(path, O_RDW
         check_interrupt();
         ::usleep(20'000);
     }
+}
+
+std::string FileLock::note() const
+{
+    std::string text(std::min<std::uint64_t>(file_.size(), 4096), '\0');
+    read_at(file_.get(), std::as_writable_bytes(std::span{text}), 0);
+    return text;
+}
+
+void FileLock::set_note(const std::string& text)
+{
+    if (::ftruncate(file_.get(), 0) != 0 || ::lseek(file_.get(), 0, SEEK_SET) != 0)
+        fail_errno("cannot empty the lock file");
+    write_all(file_.get(), text);
 }
 
 } // namespace parapet

@@ -32,6 +32,7 @@ private:
 void read_at(int fd, std::span<std::byte> out, std::uint64_t offset);
 void write_all(int fd, std::span<const std::byte> data);
 void write_all(int fd, const std::string& text);
+/// A text of 1 MiB at most.
 std::string read_text(const std::string& path);
 
 /// A file, mapped read-only. Empty files give an empty span.
@@ -55,6 +56,9 @@ void make_directories(const std::string& directory, unsigned mode);
 class FileLock {
 public:
     explicit FileLock(const std::string& path);
+    /// A few words in the file, which last longer than the process: what its next holder must know.
+    [[nodiscard]] std::string note() const;
+    void set_note(const std::string& text);
 
 private:
     Descriptor file_;

@@ -19,8 +19,8 @@ void refuse_duplicates(Toolstack& tools, const DomainConfig& c)
 {
     if (const auto other = find_domain(tools, c.name))
         fail("a domain with the name '{}' is already there (number {})", c.name, *other);
-    for (const DomainInfo& info : tools.hypervisor.domains())
-        if (std::equal(c.uuid.begin(), c.uuid.end(), info.handle))
+    for (const DomainInfo& info : tools.hypervisor.domains()) // one that dies has no nodes left: it is no hindrance
+        if ((info.flags & PV_DOMINF_DYING) == 0 && std::equal(c.uuid.begin(), c.uuid.end(), info.handle))
             fail("a domain with the UUID {} is already there (number {})", uuid_text(c.uuid), info.domain);
 }
 
@@ -145,12 +145,12 @@ void NewDomain::keep()
 
 std::unique_ptr<NewDomain> create_domain(Toolstack& tools, const DomainConfig& config, Steps& steps)
 {
-    const FileLock lock{lock_path};
+    Loan memory{tools.store, FileLock{lock_path}};
     refuse_duplicates(tools, config);
     const std::vector<Affinity> places =
         place_vcpus(config.cpus, config.max_vcpus, tools.hypervisor.physinfo().nr_cpus);
     const Source source = open_source(config, steps);
-    Loan memory = make_room(tools, source.layout.nr_pages + overhead_pages);
+    memory.make_room(tools.hypervisor, source.layout.nr_pages + overhead_pages);
     if (memory.taken()) steps.done("memory taken from domain 0");
 
     auto domain = std::make_unique<NewDomain>(tools, config, std::move(memory));

@@ -4,6 +4,7 @@
 // xenstore node behind: every step is undone by the destructor of what it made.
 #pragma once
 #include "libparapet/domain_config.hpp"
+#include "libparapet/files.hpp"
 #include "libparapet/hypervisor.hpp"
 #include "libparapet/steps.hpp"
 #include "libparapet/xenstore.hpp"
@@ -20,23 +21,29 @@ struct Toolstack {
 /// The living domain with this name, number or UUID.
 std::optional<DomainId> find_domain(Toolstack& tools, const std::string& name);
 
-/// Memory taken from dom0 for a new domain: dom0 gets it back unless the domain is kept.
+/// The right to create a domain, one process at a time, and the memory taken from dom0 for it. dom0 gets that back
+/// unless the domain is kept; if this process is killed, from the next one that has the right.
 class Loan {
 public:
-    Loan() = default;
-    Loan(Store& store, std::string target_before) : store_{&store}, target_before_{std::move(target_before)} {}
+    Loan(Store& store, FileLock lock);
     Loan(Loan&& other) noexcept
-        : store_{std::exchange(other.store_, nullptr)}, target_before_{std::move(other.target_before_)}
+        : store_{other.store_}, lock_{std::move(other.lock_)}, taken_{std::exchange(other.taken_, false)}
     {
     }
     Loan& operator=(Loan&&) = delete;
     ~Loan();
-    [[nodiscard]] bool taken() const { return store_ != nullptr; }
-    void keep() { store_ = nullptr; }
+    /// Makes dom0 smaller until @p pages are free, if they are not anyway. Throws when they are not to be had.
+    void make_room(Hypervisor& hypervisor, std::uint64_t pages);
+    [[nodiscard]] bool taken() const { return taken_; }
+    void keep();
 
 private:
-    Store* store_{nullptr};
-    std::string target_before_;
+    void take(const std::string& before, const std::string& lowered);
+    void give_back();
+
+    Store& store_;
+    FileLock lock_; ///< Its note: dom0's target as it was, and as it was lowered to.
+    bool taken_{false};
 };
 
 /// A domain that is built, but not yet wanted for good: destroyed again unless kept.
@@ -62,10 +69,6 @@ std::unique_ptr<NewDomain> create_domain(Toolstack& tools, const DomainConfig& c
 /// Ends the domain and waits (a few seconds) until the hypervisor has forgotten it.
 /// False when it is still dying then, because someone holds its memory.
 bool destroy_domain(Toolstack& tools, DomainId domain);
-
-/// Makes dom0 smaller until @p pages are free; nothing is taken if they were anyway. Throws, with what was changed
-/// undone, when that is not to be had.
-Loan make_room(Toolstack& tools, std::uint64_t pages);
 
 /// dom0 keeps at least this: $PARAPET_DOM0_MIN in MiB, else 192.
 std::uint64_t dom0_floor_mib();

@@ -44,6 +44,8 @@ refused "did you mean 'memory'" memroy=64
 refused 'MiB needed, .* MiB free, .*vmctl destroy' memory=99999
 refused 'start with\|to start' memory=8
 refused 'No such file' kernel=/none
+refused 'would be taken for a domain number' name=7
+refused "'kernel': 3: No such file" kernel=3
 refused 'neither a Linux bzImage' kernel=/guest/initrd
 refused 'PV-GRUB' bootloader=pygrub
 for s in TERM HUP; do killed $s 'domain .* made'; done
@@ -54,6 +56,22 @@ vmctl create /guest/domU.cfg name=victim memory=$((free + 32)) > /tmp/out 2>&1 &
 said 'taken from domain 0'
 kill -TERM $pid; wait $pid && fail "created in spite of SIGTERM"
 same "signal after dom0 gave memory"
+target() { xenstore-read /local/domain/0/memory/target; }
+lends() { # how much: starts a create for which dom0 must give that, and returns as soon as dom0 is asked
+    before=$(target); free=$(vmctl --json info | sed -n 's/.*"free_mib": *\([0-9]*\).*/\1/p')
+    vmctl create /guest/domU.cfg name=victim memory=$((free + $1)) > /tmp/out 2>&1 & pid=$!
+    while [ $(target) = $before ]; do kill -0 $pid 2>/dev/null || fail "dom0 was never asked"; done
+}
+lends 200; kill -TERM $pid; wait $pid && fail "created in spite of SIGTERM while dom0 gave memory"
+grep -q interrupted /tmp/out || fail "SIGTERM while dom0 gave memory is not mentioned"
+same "signal while dom0 gave memory"
+lends 200; kill -KILL $pid; wait $pid
+[ $(target) != $before ] || fail "the killed create was through already"
+refused 'start with\|to start' memory=8
+lends 200; kill -KILL $pid; wait $pid; xenstore-write /local/domain/0/memory/target $((500 * 1024))
+vmctl create /guest/domU.cfg memory=8 > /tmp/out 2>&1
+[ $(target) = $((500 * 1024)) ] || fail "what was set after a killed create is lost"
+xenstore-write /local/domain/0/memory/target $before; same "another target"
 vmctl create /guest/domU.cfg name=piped memory=96 | true
 sleep 2; vmctl list > /tmp/out; grep -q '^piped' /tmp/out || fail "the reader of its output went away, and so did it"
 vmctl create /guest/domU.cfg name=piped > /tmp/out 2>&1 && fail "created twice"

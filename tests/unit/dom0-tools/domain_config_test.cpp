@@ -127,6 +127,16 @@ TEST(DomainConfig, MissingSettingsAndFiles)
     EXPECT_EQ(complaint("name='g'\nkernel='/tmp'\n", FileCheck::readable), "f:2:8: 'kernel': /tmp is not a file");
 }
 
+TEST(DomainConfig, AFileWithoutEndIsNone)
+{
+    try {
+        (void)read_domain_config("/dev/zero", {}, FileCheck::none);
+        FAIL();
+    } catch (const Error& e) {
+        EXPECT_STREQ(e.what(), "/dev/zero: it has more than 1 MiB and is no configuration");
+    }
+}
+
 TEST(DomainConfig, FilesAreNamedFromTheRoot)
 {
     const DomainConfig c = read("name='g'\nkernel='Makefile'\nramdisk='./README.md'\nmemory=1\n", FileCheck::readable);

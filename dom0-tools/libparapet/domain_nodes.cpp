@@ -122,11 +122,14 @@ void remove_nodes(Store& store, unsigned domain)
 
 std::vector<unsigned> find_domains(Store& store, const std::string& name)
 {
-    const bool number = !name.empty() && name.size() <= 5 &&
-                        std::all_of(name.begin(), name.end(), [](unsigned char c) { return c >= '0' && c <= '9'; });
-    if (number) return {static_cast<unsigned>(std::stoul(name))};
+    const auto number = [](const std::string& text) {
+        return !text.empty() && text.size() <= 5 &&
+               std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= '0' && c <= '9'; });
+    };
+    if (number(name)) return {static_cast<unsigned>(std::stoul(name))};
     std::vector<unsigned> found;
     for (const std::string& entry : store.list("/local/domain")) {
+        if (!number(entry)) continue;
         const std::string path = "/local/domain/" + entry;
         const auto vm = store.read(path + "/vm");
         if (store.read(path + "/name") == name || (vm && *vm == "/vm/" + name))

@@ -24,7 +24,7 @@ pv_sysctl sysctl_for(std::uint32_t cmd)
     return op;
 }
 
-[[noreturn]] void refuse(const char* what, int error)
+[[noreturn]] void refuse(const std::string& what, int error)
 {
     if (error == EACCES)
         throw Error{fmt::format("{}: the hypervisor speaks another interface version than {:#x}", what,
@@ -54,7 +54,8 @@ int Hypervisor::call_domctl(pv_domctl& op)
 void Hypervisor::domctl(pv_domctl& op, const char* what)
 {
     const int result = call_domctl(op);
-    if (result < 0) refuse(what, -result);
+    const bool named = op.domain < PV_DOMID_FIRST_RESERVED;
+    if (result < 0) refuse(named ? fmt::format("{} of domain {}", what, op.domain) : what, -result);
 }
 
 int Hypervisor::call_sysctl(pv_sysctl& op)

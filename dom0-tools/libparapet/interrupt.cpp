@@ -43,9 +43,11 @@ void SignalGuard::forget()
     noted = 0;
 }
 
+bool interrupted() { return depth != 0 && noted != 0; }
+
 void check_interrupt()
 {
-    if (depth != 0 && noted != 0) fail("interrupted ({}); what was begun is undone", ::strsignal(noted));
+    if (interrupted()) fail("interrupted ({}); what was begun is undone", ::strsignal(noted));
 }
 
 } // namespace parapet

@@ -24,7 +24,9 @@ private:
     std::array<struct sigaction, 4> before_;
 };
 
-/// Throws Error when a signal was noted.
+/// Whether a signal was noted.
+bool interrupted();
+/// Throws Error when one was.
 void check_interrupt();
 
 } // namespace parapet

@@ -3,6 +3,7 @@
 // vmctl console DOMAIN: a terminal on the guest's console. The console daemon owns the ring; this relays its pty.
 #include "libparapet/domain_nodes.hpp"
 #include "libparapet/files.hpp"
+#include "libparapet/interrupt.hpp"
 #include "vmctl/verbs.hpp"
 #include <fcntl.h>
 #include <poll.h>
@@ -99,12 +100,16 @@ void attach_console(parapet::Store& store, parapet::DomainId domain)
     if (!wait_for_console(store, domain))
         parapet::fail("domain {} has no console yet: is parapet-consoled (or xenconsoled) running?", domain);
     const auto pty = parapet::Descriptor::open(tty_of(store, domain), O_RDWR | O_NOCTTY | O_NONBLOCK);
+    const parapet::SignalGuard guard; // a signal ends us only after the terminal is as it was
     const RawTerminal guest{pty.get()};
     const RawTerminal here{STDIN_FILENO};
     pollfd fds[2] = {{pty.get(), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
-    for (Typed typed{pty.get()};;) {
+    for (Typed typed{pty.get()}; !parapet::interrupted();) {
         fds[0].events = typed.waiting() ? POLLIN | POLLOUT : POLLIN;
-        if (::poll(fds, 2, -1) < 0 && errno != EINTR) parapet::fail_errno("poll");
+        if (const int ready = ::poll(fds, 2, 500); ready <= 0) {
+            if (ready < 0 && errno != EINTR) parapet::fail_errno("poll");
+            continue;
+        }
         if ((fds[0].revents & POLLOUT) != 0) typed.send();
         std::string shown;
         if ((fds[0].revents & ~POLLOUT) != 0 && !take(pty.get(), shown)) return;

@@ -15,8 +15,10 @@ struct Wanted {
 void change(parapet::Toolstack& tools, const Wanted& w)
 {
     const parapet::DomainId domain = require_domain(tools, w.domain);
+    const auto info = tools.hypervisor.find(domain);
+    if (!info) parapet::fail("domain {} is gone", domain);
     parapet::Share share = tools.hypervisor.share(domain);
-    const std::uint32_t most = 100 * (tools.hypervisor.find(domain)->max_vcpu_id + 1);
+    const std::uint32_t most = 100 * (info->max_vcpu_id + 1);
     if (w.weight && (*w.weight < 1 || *w.weight > 65535)) parapet::fail("weight {}: 1 to 65535", *w.weight);
     if (w.cap && *w.cap > most)
         parapet::fail("cap {}: the domain's virtual CPUs can use {} % of one CPU at most (0: no cap)", *w.cap, most);
@@ -27,16 +29,14 @@ void change(parapet::Toolstack& tools, const Wanted& w)
 
 void show(Options& options, parapet::Toolstack& tools, const std::string& name)
 {
-    const int wanted = name.empty() ? -1 : require_domain(tools, name);
     Json all = Json::array();
-    for (const auto& info : tools.hypervisor.domains()) {
-        if (wanted != -1 && info.domain != wanted) continue;
+    for_each_domain(tools, name, [&](const parapet::DomainInfo& info) {
         const parapet::Share s = tools.hypervisor.share(info.domain);
         all.push_back({{"name", parapet::domain_name(tools.store, info.domain)},
                        {"domain", info.domain},
                        {"weight", s.weight},
                        {"cap", s.cap}});
-    }
+    });
     if (options.json) return print_json(all);
     fmt::print("{:<28} {:>5} {:>7} {:>5}\n", "Name", "ID", "Weight", "Cap");
     for (const Json& d : all)

@@ -77,7 +77,6 @@ void print(const Json& all)
                        v["blocked_percent"].get<double>(), v["events"].get<std::uint64_t>(),
                        v["table_updates"].get<std::uint64_t>());
     }
-    std::fflush(stdout);
 }
 
 struct Wanted {
@@ -98,6 +97,7 @@ void run(const Options& options, const Wanted& w)
             print_json(all);
         else
             print(all);
+        if (std::fflush(stdout) != 0) parapet::fail_errno("cannot write");
         before = std::move(after);
     }
 }

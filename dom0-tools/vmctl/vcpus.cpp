@@ -30,13 +30,11 @@ Json describe(parapet::Toolstack& tools, const parapet::DomainInfo& info, const 
 void list(Options& options, const std::string& name)
 {
     parapet::Toolstack tools;
-    const int wanted = name.empty() ? -1 : require_domain(tools, name);
     Json all = Json::array();
-    for (const auto& info : tools.hypervisor.domains()) {
-        if (wanted != -1 && info.domain != wanted) continue;
+    for_each_domain(tools, name, [&](const parapet::DomainInfo& info) {
         for (std::uint32_t i = 0; i <= info.max_vcpu_id; ++i)
             if (const auto v = tools.hypervisor.vcpu(info.domain, i)) all.push_back(describe(tools, info, *v));
-    }
+    });
     if (options.json) return print_json(all);
     fmt::print("{:<28} {:>5} {:>4} {:>4}  {:<8} {:>9}  {} / {}\n", "Name", "ID", "VCPU", "CPU", "State", "CPU s",
                "may run on", "should");

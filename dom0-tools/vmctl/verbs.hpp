@@ -39,6 +39,18 @@ void print_json(const Json& value);
 /// The number of a domain that exists, or an Error with a did-you-mean.
 parapet::DomainId require_domain(parapet::Toolstack& tools, const std::string& name);
 
+/// Calls @p show with each domain, or the one named if any; one that ends meanwhile is left out.
+template <typename Show> void for_each_domain(parapet::Toolstack& tools, const std::string& name, Show show)
+{
+    const int wanted = name.empty() ? -1 : require_domain(tools, name);
+    for (const parapet::DomainInfo& info : tools.hypervisor.domains())
+        try {
+            if (wanted == -1 || info.domain == wanted) show(info);
+        } catch (const parapet::Error& e) {
+            if (e.code() != ESRCH || info.domain == wanted) throw;
+        }
+}
+
 /// Relays between this terminal and the domain's console until Ctrl-] or the console's end.
 void attach_console(parapet::Store& store, parapet::DomainId domain);
 /// Waits for the console daemon to take the domain up; false if none does.

@@ -118,13 +118,13 @@ void GrantTable::end_use(std::uint32_t ref, GrantAccess access)
 [[gnu::cold]] Result<> GrantTable::release_all()
 {
     constexpr unsigned batch = 64;
-    GrantHandle h{0};
-    for (unsigned done = 0;; ++done) {
-        h = maptrack.next(h);
+    for (unsigned done = 0; done < batch; ++done) {
+        const GrantHandle h = maptrack.next(released_);
         if (h == Maptrack::none) return Ok{};
-        if (done == batch) return Error::restart;
         drop_mapping(maptrack, h);
+        released_ = GrantHandle{h.raw() + 1};
     }
+    return Error::restart;
 }
 
 } // namespace hv::domain

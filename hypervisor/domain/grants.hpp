@@ -87,6 +87,7 @@ private:
     const std::uint32_t max_frames_;
     Atomic<std::uint32_t> frame_count_; ///< Grows under lock_; frames below stay.
     mm::Array<Page> pages_;             ///< Guarded by lock_.
+    GrantHandle released_{0};           ///< release_all() is done with what is below.
 };
 
 /// The granter asked for last, which most of a batch share.

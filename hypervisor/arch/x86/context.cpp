@@ -65,6 +65,9 @@ bool restore(const std::byte* area)
 void load_fpu(const GuestCpu& s)
 {
     set_task_switched(TaskSwitched::clear);
+    const std::uint32_t zero = 0;
+    if (abilities().stale_fp_pointers)
+        asm volatile("fnclex; ffree %%st(7); fildl %0" : : "m"(zero)); // ours, not another's
     if (abilities().xsave) write_xcr0(abilities().xcr0_all);
     if (!restore(s.fpu)) {
         init_fpu_area(s.fpu);

@@ -10,6 +10,11 @@
 #define ON_FAULT(at, fixup, next)                                                                                      \
     ".pushsection .text.fixup, \"ax\"\n7: " fixup "\njmp " next "\n.popsection\n" EX_TABLE(at, "7b")
 
+/// Assembly text: as the macro smap_site of entry_macros.h.
+#define SMAP_SITE(last_byte)                                                                                           \
+    "8: .byte 0x0f, 0x1f, 0x00\n"                                                                                      \
+    ".pushsection .smap_sites, \"a\"\n.quad 8b, (" last_byte " << 16 | 0x010f)\n.popsection\n"
+
 namespace hv::arch {
 
 inline constexpr std::uint32_t msr_apic_base = 0x1b, msr_sysenter_cs = 0x174, msr_sysenter_esp = 0x175,

@@ -17,6 +17,14 @@
     .endr
     .endm
 
+    // Three bytes of nothing, which on CPUs with SMAP features.cpp makes `stac` (0xcb) or `clac` (0xca).
+    .macro smap_site last_byte
+8:  .byte 0x0f, 0x1f, 0x00
+    .pushsection .smap_sites, "a"
+    .quad 8b, (\last_byte << 16 | 0x010f)
+    .popsection
+    .endm
+
     .macro restore_registers
     .irp name, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
     pop %\name

@@ -121,19 +121,21 @@ hypercall_event: // rax result, rcx vcpu_info: from guest kernel mode to the eve
     and $-16, %rsi
     sub $56, %rsi
     refuse_own %rsi, %r10, %r10d, hypercall_leave
-    guarded hypercall_leave, mov %rdi, 40(%rsi)
-    guarded hypercall_leave, mov %r9, 48(%rsi)
+    smap_site 0xcb
+    guarded 3f, mov %rdi, 40(%rsi)
+    guarded 3f, mov %r9, 48(%rsi)
     mov 8+regs_rcx(%rsp), %rdi
-    guarded hypercall_leave, mov %rdi, (%rsi)
+    guarded 3f, mov %rdi, (%rsi)
     mov 8+regs_r11(%rsp), %rdi
-    guarded hypercall_leave, mov %rdi, 8(%rsi)
+    guarded 3f, mov %rdi, 8(%rsi)
     mov 8+REGS_RIP(%rsp), %rdi
-    guarded hypercall_leave, mov %rdi, 16(%rsi)
+    guarded 3f, mov %rdi, 16(%rsi)
     movzwl 8+REGS_CS(%rsp), %edi
     and $~3, %edi
-    guarded hypercall_leave, mov %rdi, 24(%rsi)
+    guarded 3f, mov %rdi, 24(%rsi)
     mov 8+REGS_RFLAGS(%rsp), %rdi // IF is set: events are not masked
-    guarded hypercall_leave, mov %rdi, 32(%rsi)
+    guarded 3f, mov %rdi, 32(%rsi)
+    smap_site 0xca
     movb $1, VCPU_INFO_MASK(%rcx) // from here on nothing can fail
     incq HOT_EVENTS(%rdx)
     mov %r8, 8+REGS_RIP(%rsp)
@@ -142,6 +144,7 @@ hypercall_event: // rax result, rcx vcpu_info: from guest kernel mode to the eve
     mov %rsi, 8+REGS_RSP(%rsp)
     movq $HV_SEL_GUEST_DS, 8+REGS_SS(%rsp)
     jmp 1b
+3:  smap_site 0xca
 hypercall_leave:
     mov %rax, 8+regs_rax(%rsp)
     call entry_leave
@@ -168,6 +171,7 @@ syscall_of_user:
     mov HOT_KERNEL_ROOT(%rcx), %rax
     mov %rax, %cr3
     mov 8+T_RIP(%rsp), %rax
+    smap_site 0xcb // the way out restores the guest's AC
     guarded 1f, mov %rax, -56(%r11) // rcx
     guarded 1f, mov %rax, -40(%r11) // rip
     mov 8+T_RFLAGS(%rsp), %rax
@@ -193,6 +197,7 @@ syscall_of_user:
     jmp guest_iret
 1:  pop %rax
 syscall_decline:
+    smap_site 0xca
     mov T_RIP(%rsp), %rcx
     mov T_RFLAGS(%rsp), %r11
     slow_entry HV_VECTOR_SYSCALL
@@ -203,22 +208,23 @@ syscall_decline:
 fast_iret:
     mov T_RSP(%rsp), %r11
     refuse_own %r11, %rax, %eax, fast_iret_decline
+    smap_site 0xcb
     guarded fast_iret_decline, testb $1, IRET_FLAGS+1(%r11) // in_syscall: another rule for rcx and r11
     jnz fast_iret_decline
     guarded fast_iret_decline, movzwl IRET_SS(%r11), %eax
     or $3, %eax
     mov %rax, T_SS(%rsp)
     guarded fast_iret_decline, mov IRET_RFLAGS(%r11), %eax
-    mov HOT_INFO(%rcx), %rcx
-    test $0x200, %eax
-    jz 3f
-    cmpb $0, VCPU_INFO_PENDING(%rcx) // about to be unmasked: an event comes first
-    jne fast_iret_decline
-    movb $0, VCPU_INFO_MASK(%rcx)
-1:  and $FLAGS_LOADABLE, %eax
-    or $FLAGS_ALWAYS, %eax
     mov %rax, T_RFLAGS(%rsp)
-    mov T_HOT(%rsp), %rcx
+    andl $FLAGS_LOADABLE, T_RFLAGS(%rsp)
+    orl $FLAGS_ALWAYS, T_RFLAGS(%rsp)
+    test $0x200, %eax
+    mov HOT_INFO(%rcx), %rax
+    jz 3f
+    cmpb $0, VCPU_INFO_PENDING(%rax) // about to be unmasked: an event comes first
+    jne fast_iret_decline
+    movb $0, VCPU_INFO_MASK(%rax)
+1:
     guarded fast_iret_decline, mov IRET_RIP(%r11), %rax
     mov %rax, T_RIP(%rsp)
     guarded fast_iret_decline, mov IRET_RAX(%r11), %rax
@@ -240,7 +246,7 @@ fast_iret:
     swapgs
 2:  pop %rax
     jmp guest_iret
-3:  movb $1, VCPU_INFO_MASK(%rcx)
+3:  movb $1, VCPU_INFO_MASK(%rax)
     jmp 1b
 4:  orl $3, 8+T_CS(%rsp)
     guarded fast_iret_late, mov IRET_RCX(%r11), %rcx
@@ -276,11 +282,12 @@ page_fault_entry:
     mov HOT_KERNEL_ROOT(%rcx), %rdx
     mov %rdx, %cr3
     mov HOT_FRAME_TOP(%rcx), %rax
-    mov S_ERROR(%rsp), %edx
-    guarded fast_fault_failed, mov %rdx, -48(%rax)
     movzwl S+T_CS(%rsp), %edx
-fault_frame: // rax where the frame ends, edx cs
-    guarded fast_fault_failed, mov %edx, -32(%rax)
+    smap_site 0xcb
+    guarded fast_fault_failed, mov %rdx, -32(%rax)
+    mov S_ERROR(%rsp), %edx
+fault_frame: // rax where the frame ends, edx error code
+    guarded fast_fault_failed, mov %rdx, -48(%rax)
     mov S_RCX(%rsp), %rdx
     guarded fast_fault_failed, mov %rdx, -64(%rax)
     guarded fast_fault_failed, mov %r11, -56(%rax)
@@ -290,15 +297,12 @@ fault_frame: // rax where the frame ends, edx cs
     guarded fast_fault_failed, mov %rdx, -16(%rax)
     movzwl S+T_SS(%rsp), %edx
     guarded fast_fault_failed, mov %rdx, -8(%rax)
-    mov HOT_INFO(%rcx), %rdx
-    movzbl VCPU_INFO_MASK(%rdx), %edx
-    guarded fast_fault_failed, mov %edx, -28(%rax) // with cs: bits 32 to 39
-    test %edx, %edx
     mov S+T_RFLAGS(%rsp), %rdx
-    jz 1f
-    and $~0x200, %rdx
-1:  guarded fast_fault_failed, mov %rdx, -24(%rax)
-    mov HOT_INFO(%rcx), %rdx // from here on nothing can fail
+    guarded fast_fault_failed, mov %rdx, -24(%rax)
+    mov HOT_INFO(%rcx), %rdx
+    cmpb $0, VCPU_INFO_MASK(%rdx)
+    jne fault_while_masked
+1:  // from here on nothing can fail
     movb $1, VCPU_INFO_MASK(%rdx)
     mov %rsi, VCPU_INFO_CR2(%rdx)
     cmpb $0, HOT_KERNEL_MODE(%rcx)
@@ -330,13 +334,21 @@ fault_of_kernel:
     sub $64, %rax
     refuse_own %rax, %rdx, %edx, fast_fault_decline
     add $64, %rax
-    mov S_ERROR(%rsp), %edx
-    and $~4, %edx // not the guest's user mode
-    guarded fast_fault_failed, mov %rdx, -48(%rax)
     movzwl S+T_CS(%rsp), %edx
     and $~3, %edx
+    smap_site 0xcb
+    guarded fast_fault_failed, mov %rdx, -32(%rax)
+    mov S_ERROR(%rsp), %edx
+    and $~4, %edx // not the guest's user mode
     jmp fault_frame
+fault_while_masked: // the mask goes beside cs, IF is its complement
+    movzbl VCPU_INFO_MASK(%rdx), %edx
+    guarded fast_fault_failed, mov %edx, -28(%rax)
+    guarded fast_fault_failed, andl $~0x200, -24(%rax)
+    mov HOT_INFO(%rcx), %rdx
+    jmp 1b
 fast_fault_failed:
+    smap_site 0xca
     mov %rsi, %cr2 // the store that failed left its own
 fast_fault_decline:
     pop %rsi

@@ -9,6 +9,13 @@
 #include "base/log.hpp"
 
 namespace hv::arch {
+
+struct SmapSite {
+    std::byte* at;
+    std::uint64_t instruction; // three bytes
+};
+extern "C" const SmapSite smap_sites_start[], smap_sites_end[];
+
 namespace {
 
 x86::Abilities found;
@@ -56,8 +63,13 @@ void x86::identify_cpu()
     found.xsave = bit(basic.ecx, 26) && vendor.eax >= 0xd;
     found.smep = bit(structured.ebx, 7);
     found.smap = bit(structured.ebx, 20) && !features.tcg;
+    if (found.smap) // code is still writable
+        for (const SmapSite* s = smap_sites_start; s != smap_sites_end; ++s)
+            __builtin_memcpy(s->at, &s->instruction, 3);
     features.rdtscp = bit(extended.edx, 27);
-    features.physical_bits = extended_max >= 0x80000008 ? cpuid(0x80000008, 0).eax & 0xff : 36;
+    const CpuidLeaf sizes = extended_max >= 0x80000008 ? cpuid(0x80000008, 0) : CpuidLeaf{36, 0, 0, 0};
+    features.physical_bits = sizes.eax & 0xff;
+    found.stale_fp_pointers = found.amd && !bit(sizes.ebx, 2);
     features.invariant_tsc = extended_max >= 0x80000007 && bit(cpuid(0x80000007, 0).edx, 8);
     found.fpu_bytes = 512;
     if (found.xsave) {

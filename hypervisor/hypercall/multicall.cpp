@@ -2,6 +2,7 @@
 //
 // multicall: entries run in order, each sees the effects of those before; a failing entry does not stop the rest.
 // Preempted between or inside entries; a resumed entry finds its changed arguments in the guest's own record.
+#include "cpu/clock.hpp"
 #include "domain/vcpu.hpp"
 #include "hypercall/handlers.hpp"
 #include "hypercall/table.hpp"
@@ -11,7 +12,20 @@ namespace hv::hypercall {
 
 namespace {
 using List = guest::InOut<pv_multicall_entry>;
-constexpr std::uint32_t entries_per_run = 128; ///< Then interrupts get their turn.
+// Then interrupts get their turn. Calls that may take long are timed; of the others, so many do not.
+constexpr std::uint32_t entries_per_run = 128;
+constexpr Nanoseconds time_per_run = 50'000;
+constexpr std::uint64_t long_calls =
+    1ULL << PV_HYPERCALL_SET_TRAP_TABLE | 1ULL << PV_HYPERCALL_MMU_UPDATE | 1ULL << PV_HYPERCALL_SET_GDT |
+    1ULL << PV_HYPERCALL_PLATFORM_OP | 1ULL << PV_HYPERCALL_MEMORY_OP | 1ULL << PV_HYPERCALL_UPDATE_VA_MAPPING |
+    1ULL << PV_HYPERCALL_CONSOLE_IO | 1ULL << PV_HYPERCALL_GRANT_TABLE_OP |
+    1ULL << PV_HYPERCALL_UPDATE_VA_MAPPING_OTHERDOMAIN | 1ULL << PV_HYPERCALL_VCPU_OP | 1ULL << PV_HYPERCALL_MMUEXT_OP |
+    1ULL << PV_HYPERCALL_PHYSDEV_OP | 1ULL << PV_HYPERCALL_SYSCTL | 1ULL << PV_HYPERCALL_DOMCTL;
+
+bool is_late(std::uint64_t since)
+{
+    return cpu::time_of_tsc(arch::read_tsc()) - cpu::time_of_tsc(since) > time_per_run;
+}
 
 GuestVa entry_at(List list, std::uint32_t index)
 {
@@ -28,6 +42,7 @@ Error preempt(Vcpu& v, List list, std::uint32_t done, std::uint32_t count)
 Return multicall(Vcpu& v, GuestVa address, std::uint32_t count)
 {
     const List list{address};
+    const std::uint64_t start = arch::read_tsc();
     std::array<pv_multicall_entry, 8> block;
     for (std::uint32_t i = 0; i < count;) {
         if (i >= entries_per_run) return preempt(v, list, i, count);
@@ -49,6 +64,7 @@ Return multicall(Vcpu& v, GuestVa address, std::uint32_t count)
                 return result; // the registers are another context's now
             const guest::Out<std::uint64_t> at{entry_at(list, i++) + offsetof(pv_multicall_entry, result)};
             TRY(at.store(to_register(result)));
+            if ((long_calls >> (e.op & 63) & 1) != 0 && i < count && is_late(start)) return preempt(v, list, i, count);
         }
     }
     return 0;

@@ -23,7 +23,7 @@ struct OwnerBooks {
     Atomic<std::uint64_t> page_count, max_pages, held, claimed;
     Atomic<std::uint64_t> sweep; ///< relinquish(): next frame to look at.
     /// Tables whose last reference went while there was no time to take them apart: mfn + 1, 0 = empty.
-    std::array<Atomic<std::uint64_t>, 16> deferred;
+    std::array<Atomic<std::uint64_t>, 128> deferred;
     Atomic<std::uint32_t> deferred_count;
 };
 

@@ -8,9 +8,11 @@
 
 namespace hv::mm {
 
+static constexpr std::uint64_t present = 1ULL << 47;
+
 Result<std::uint64_t> harmless_descriptor(std::uint64_t d)
 {
-    constexpr std::uint64_t present = 1ULL << 47, not_system = 1ULL << 44, dpl = 3ULL << 45, code = 1ULL << 43;
+    constexpr std::uint64_t not_system = 1ULL << 44, dpl = 3ULL << 45, code = 1ULL << 43;
     constexpr std::uint64_t long_mode = 1ULL << 53, size32 = 1ULL << 54;
     if ((d & present) == 0) return d;
     if ((d & not_system) == 0) return Error::einval;
@@ -21,10 +23,12 @@ Result<std::uint64_t> harmless_descriptor(std::uint64_t d)
 Result<> validate_descriptors(Mfn m)
 {
     const FrameWindow<std::uint64_t> w{m};
+    std::uint64_t bad = 0; // bit 0; without branches: sixteen pages are validated in one go
+    for (const std::uint64_t d : w.span())
+        bad |= d >> 47 & (~d >> 44 | (d >> 43 & d >> 53 & d >> 54));
+    if ((bad & 1) != 0) return Error::einval;
     for (std::uint64_t& d : w.span())
-        TRY(harmless_descriptor(d));
-    for (std::uint64_t& d : w.span())
-        d = harmless_descriptor(d).take();
+        d |= (d & present) >> 1 | (d & present) >> 2;
     return Ok{};
 }
 

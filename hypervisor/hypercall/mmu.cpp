@@ -60,15 +60,31 @@ Return update_mapping(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t fl
     return 0;
 }
 
+/// One entry of one of the caller's L1 tables. Declines anything else, having done nothing.
+bool update_one(Vcpu& v, Requests request)
+{
+    pv_mmu_update u;
+    mm::Work work;
+    if (!request.load(std::span{&u, 1}).ok() || u.ptr % 8 != 0 || !mm::finish_deferred(v.owner(), work).ok())
+        return false;
+    const mm::L1Slot slot{mfn_of(Maddr{u.ptr}), static_cast<unsigned>(u.ptr % page_size / 8)};
+    return mm::write_l1(slot, u.val, {v.owner(), v.owner()}).ok();
+}
+
 } // namespace
 
 Return mmu_update(Vcpu& v, GuestVa requests, std::uint32_t count, GuestVa done_at, std::uint32_t foreign)
 {
+    const Done done{done_at};
+    if (count == 1 && foreign == PV_DOMID_SELF && update_one(v, Requests{requests})) {
+        v.table_updates.add(1);
+        if (!done.null()) (void)done.store(1).ok();
+        return 0;
+    }
     const Subject frames = TRY(Subject::resolve_foreign(DomainId{static_cast<std::uint16_t>(foreign)}, v));
     const auto table_id = static_cast<std::uint16_t>(foreign >> 16);
     const Subject tables = TRY(Subject::resolve(
         table_id == 0 ? DomainId{PV_DOMID_SELF} : DomainId{static_cast<std::uint16_t>(table_id - 1)}, v));
-    const Done done{done_at};
     const std::uint32_t before = (count & resumed) != 0 && !done.null() ? TRY(done.read()) : 0;
     count &= ~resumed;
     mm::Work work;

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The processes beside a domain: a console daemon that is stopped, or killed, gets all consoles back when it starts
-again, goes on when its disk is full, and leaves no node; the monitor keeps nothing of its caller's open and restarts a
-guest whose configuration named its files from another directory."""
+again, goes on when its disk is full, and leaves no node; the monitor keeps nothing of its caller's open, restarts a
+guest whose configuration named its files from another directory, and rotates its log."""
 from harness import Run, expect, passed
 
 SCRIPT = r"""
@@ -40,8 +40,11 @@ within 10 "no answer after SIGKILL" answers 4
 within 10 "no answer with a full disk" answers 5
 [ $(grep -c 'output is lost' /var/log/consoled2.log) = 1 ] || fail "says $(cat /var/log/consoled2.log)"
 before=$(number)
+head -c 1048576 /dev/zero > /var/log/parapet-monitor.log
 vmctl shutdown -r first
 within 30 "no restart" '[ "$(number)" ] && [ "$(number)" != $before ]'
+within 5 "no word of the restart" grep -q '"first is domain $(number) now"' /var/log/parapet-monitor.log
+[ $(stat -c %s /var/log/parapet-monitor.log.1) = 1048576 ] || fail "the log is not rotated: $(ls -l /var/log)"
 within 5 "no console" '[ "$(tty)" ]'
 vmctl destroy first; sleep 1
 xenstore-ls /local/domain | grep -q tty && fail "a node is left"

@@ -124,6 +124,8 @@ struct CpuFeatures {
     bool rdtscp, invariant_tsc, tcg;
 };
 const CpuFeatures& cpu_features();
+/// Does the CPU speculate with the frame that an absent page-table entry names (L1TF, CVE-2018-3620)?
+bool follows_absent_entries();
 /// MSRs the policy lets through to hardware reads; einval when the CPU faults on it.
 Result<std::uint64_t> read_msr(std::uint32_t index);
 

@@ -17,6 +17,7 @@ struct Planned {
 /// Checks the new entry and takes what it needs.
 Result<Planned> plan(const EntryWrite& w, std::uint64_t old, Owners owners, Work& work)
 {
+    if (is_revealing(w.value, owners.table)) return Error::einval;
     if (!pte::is_present(w.value)) return Planned{w.value, false};
     if (pte::is_trivial_change(old, w.value | pte::user)) return Planned{w.value | pte::user, true};
     const bool same = pte::is_present(old) && pte::frame_of(old) == pte::frame_of(w.value);

@@ -53,7 +53,8 @@ struct Written {
         if (!take(value, owner.id())) [[unlikely]]
             return {false, 0};
         ++present;
-    }
+    } else if (is_revealing(value, owner)) [[unlikely]]
+        return {false, 0};
     const std::uint64_t old = shared::exchange(at, value);
     if (pte::is_present(old)) {
         --present;

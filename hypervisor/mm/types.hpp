@@ -3,6 +3,7 @@
 // Inside of the layer: taking and dropping type references, the table lock, what validation offers each level.
 // Everything a frame's state word promises is kept by types.cpp; the levels only say what one entry means.
 #pragma once
+#include "arch/arch.hpp"
 #include "mm/fast.hpp"
 #include "mm/pte.hpp"
 #include "mm/update.hpp"
@@ -24,6 +25,13 @@ void demote_writable(Mfn m, const MemoryOwner& mapper);
 void note_mapping_gone(Mfn m, const MemoryOwner& mapper);
 /// Boot: where the frame table is.
 void set_frame_table(Frame* table, Mfn end);
+/// Would the absent @p entry let @p owner read a frame's cached contents by speculation? The hardware domain is
+/// trusted.
+inline bool is_revealing(std::uint64_t entry, const MemoryOwner& owner)
+{
+    return entry != 0 && !pte::is_present(entry) && pte::frame_of(entry) < frame_table_end() &&
+           arch::follows_absent_entries() && !owner.hardware_domain();
+}
 /// A plain reference, SharedPages included.
 Result<> take_page(Mfn m, const MemoryOwner& owner);
 

@@ -75,6 +75,9 @@ Result<> validate_entries(Mfn m, unsigned level, const MemoryOwner& owner, Work&
     const bool plain = level == 1 && !owner.dying();
     const unsigned start = info.partial;
     unsigned present = info.present;
+    if (arch::follows_absent_entries())
+        for (const std::uint64_t entry : w.span())
+            if (is_revealing(entry, owner)) return Error::einval;
     for (unsigned i = next_present(w.data(), start); i < pte::entries; i = next_present(w.data(), i + 1)) {
         const std::uint64_t entry = w[i];
         if (plain && level1::take(entry, owner.id())) [[likely]] {

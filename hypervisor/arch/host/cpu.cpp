@@ -107,6 +107,7 @@ CpuidLeaf cpuid(std::uint32_t leaf, std::uint32_t subleaf)
     default: return {};
     }
 }
+bool follows_absent_entries() { return state().l1tf; }
 const CpuFeatures& cpu_features()
 {
     static constexpr CpuFeatures features{.xcr0_supported = 7,

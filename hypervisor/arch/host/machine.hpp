@@ -51,6 +51,7 @@ struct State {
     std::map<std::uint64_t, std::uint32_t> pci;
     std::string typed; ///< On the console, not read yet.
     bool live = false;
+    bool l1tf = false; ///< follows_absent_entries()
 };
 State& state();
 

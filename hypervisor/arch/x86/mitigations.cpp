@@ -35,7 +35,9 @@ void x86::choose_mitigations(Choice spec_ctrl, Choice xpti)
     const bool can_restrict = intel_ibrs || amd_ibrs, can_barrier = intel_ibrs || (amd_bits & 1U << 12) != 0;
     const bool can_stay = (caps & ibrs_all) != 0 || (amd_bits & 1U << 16) != 0; // restricted on every level, always
 
-    chosen.isolated_roots = decide(xpti, !immune && !amd && (caps & rdcl_no) == 0);
+    const bool leaks_cache = !immune && !amd && (caps & rdcl_no) == 0;
+    chosen.isolated_roots = decide(xpti, leaks_cache);
+    chosen.refuse_absent = decide(spec_ctrl, leaks_cache);
     chosen.clear_buffers = decide(spec_ctrl, !immune && !amd && (caps & mds_no) == 0);
     const bool branches = decide(spec_ctrl, !immune);
     chosen.branch_barrier = branches && can_barrier;
@@ -45,13 +47,17 @@ void x86::choose_mitigations(Choice spec_ctrl, Choice xpti)
     enable_mitigations();
     if (branches && !can_restrict && spec_ctrl == Choice::automatic)
         log::warning("this CPU cannot restrict branch prediction; guests may infer the hypervisor's memory");
-    log::info("mitigations: page-table isolation {}, buffer clearing {}, branch restriction {}, barrier {}",
+    log::info("mitigations: page-table isolation {}, buffer clearing {}, absent entries {}, branch restriction {}, "
+              "barrier {}",
               chosen.isolated_roots ? "on" : "off", chosen.clear_buffers ? "on" : "off",
+              chosen.refuse_absent ? "checked" : "free",
               chosen.restrict_branches   ? "on entry"
               : chosen.always_restricted ? "always"
                                          : "off",
               chosen.branch_barrier ? "on" : "off");
 }
+
+bool follows_absent_entries() { return chosen.refuse_absent; }
 
 void x86::enable_mitigations()
 {

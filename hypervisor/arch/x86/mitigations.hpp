@@ -11,6 +11,7 @@ struct Mitigations {
     bool isolated_roots;    ///< Guests run on roots without the hypervisor (Meltdown).
     bool restrict_branches; ///< IBRS and return-stack filling on entry (Spectre v2).
     bool clear_buffers;     ///< VERW on the way out (MDS).
+    bool refuse_absent;     ///< Guests name no RAM in absent entries (L1TF).
     bool branch_barrier;    ///< IBPB at a vCPU switch.
     bool always_restricted; ///< IBRS set once and for all, by each CPU.
 };

@@ -174,12 +174,12 @@ TEST_F(Allocator, WhatAnotherCpuDoesToFramesOfAnExchangeIsItsOwnLoss)
     Mfn taken[3];
     PageRef held;
     {
-        auto made = make_box<Exchange>(dom0(), 2U);
+        auto made = make_box<Exchange>(dom0());
         const Box<Exchange> e = std::move(made).take();
-        ASSERT_TRUE(e->give(0, mine).ok());
+        ASSERT_TRUE(e->give(mine).ok());
         EXPECT_EQ(release_domain_frame(dom0(), mine).error(), Error::einval) << "given already";
         for (unsigned i = 0; i < 3; ++i) {
-            ASSERT_TRUE(e->take(i, 0, 0).ok());
+            ASSERT_TRUE(e->take(0, 0, Pfn{i}).ok());
             taken[i] = e->taken(i);
         }
         held = std::move(get_page(taken[0], dom0())).take();

@@ -56,6 +56,32 @@ TEST_F(Update, NoFlagChangeOfAStandingEntryEscapesTheCheck)
     EXPECT_EQ(pte::frame_of(peek(t.l2, 0)), t.l1);
 }
 
+TEST_F(Update, AbsentEntriesNameNoRamOnCpusThatFollowThem)
+{
+    arch::host::state().l1tf = true;
+    const Mfn ram = page(domu());
+    const std::uint64_t swapped = ~entry(ram, 0) & pte::frame_mask; // as Linux stores it
+    for (const unsigned command : {0U, 2U}) {
+        EXPECT_EQ(l1(1, entry(ram, 0), command).error(), Error::einval);
+        EXPECT_TRUE(l1(1, swapped, command).ok());
+    }
+    EXPECT_EQ(update(own(domu()), t.l2, 1, entry(ram, pte::user)).error(), Error::einval);
+    EXPECT_EQ(update_va(t.l4, GuestVa{0}, entry(ram, 0), own(domu())).error(), Error::einval);
+    for (const unsigned level : {1U, 2U}) {
+        const Mfn table = page(domu());
+        poke(table, 511, entry(ram, pte::user));
+        EXPECT_EQ(pin_all(domu(), table, level).error(), Error::einval);
+        poke(table, 511, swapped);
+        EXPECT_TRUE(pin_all(domu(), table, level).ok());
+        EXPECT_TRUE(unpin_now(domu(), table).ok());
+    }
+    const Mfn trusted = page(dom0());
+    poke(trusted, 0, entry(ram, 0));
+    EXPECT_TRUE(pin_all(dom0(), trusted, 1).ok());
+    EXPECT_TRUE(unpin_now(dom0(), trusted).ok());
+    arch::host::state().l1tf = false;
+}
+
 TEST_F(Update, NonPresentEntriesAreStoredToTheBit)
 {
     for (const std::uint64_t v : {0x0ULL, ~1ULL, 0xfffffffffffff0feULL, 0x8000000000000aa2ULL}) {

@@ -53,7 +53,8 @@ def copy_tree(root, tree):
 
 # Without link-time optimisation: a mutant is then one file compiled and a link.
 def build(tree, out):
-    env = {**os.environ, "MAKEFLAGS": ""}
+    # with a base directory, ccache names an object otherwise in its .d file than make does
+    env = {**{k: v for k, v in os.environ.items() if k != "CCACHE_BASEDIR"}, "MAKEFLAGS": ""}
     r = subprocess.run(["make", "-s", "-j2", "HV_LTO=", f"BUILD={out}", f"{out}/parapet"], cwd=tree, env=env, text=True,
                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return r.returncode == 0, r.stdout

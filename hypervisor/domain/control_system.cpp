@@ -163,7 +163,7 @@ Result<> vcpu_times(std::uint64_t (&words)[16])
         words[1 + i] = state.time[i];
     words[5] = on == Vcpu::no_cpu ? ~0ULL : on;
     words[6] = v->hot.events.load(Order::relaxed);
-    words[7] = v->table_updates.count();
+    words[7] = v->table_updates.load(Order::relaxed);
     return Ok{};
 }
 

@@ -121,21 +121,13 @@ CpuId pick_by_load(const CpuSet& among, Extreme which)
 {
     const CpuId last = cpu_of(v);
     if (!v.runnable() && v.hard_affinity.has(last)) return last;
-    const auto first_of = [](const CpuSet& s) {
-        CpuId found{};
-        bool any = false;
-        s.for_each([&](CpuId cpu) {
-            if (!std::exchange(any, true)) found = cpu;
-        });
-        return found;
-    };
     CpuSet idle = idle_cpus.load(Order::acquire);
     idle &= v.hard_affinity;
     if (idle.has(last)) return last;
     CpuSet preferred = idle;
     preferred &= v.soft_affinity;
-    if (!preferred.empty()) return first_of(preferred);
-    if (!idle.empty()) return first_of(idle);
+    if (!preferred.empty()) return pick_by_load(preferred, Extreme::least);
+    if (!idle.empty()) return pick_by_load(idle, Extreme::least);
     return v.hard_affinity.has(last) ? last : pick_by_load(v.hard_affinity, Extreme::least);
 }
 

@@ -35,10 +35,7 @@ inline void FairQueue::leave(Runnable& r)
         running_ = nullptr;
     else
         (r.queued() ? heap_ : throttled_).remove(r);
-    if (r.state_ != Runnable::State::throttled) {
-        --load_;
-        weight_load_ -= r.weight;
-    }
+    if (r.state_ != Runnable::State::throttled) --load_;
     r.state_ = Runnable::State::away;
     r.home_ = nullptr;
 }
@@ -78,7 +75,6 @@ void FairQueue::enter(Runnable& r)
     r.ticket_ = next_ticket_++;
     heap_.insert(r);
     ++load_;
-    weight_load_ += r.weight;
 }
 
 Nanoseconds FairQueue::wake(Runnable& r, Nanoseconds now)
@@ -137,7 +133,6 @@ void FairQueue::set_share(Runnable& r, std::uint32_t weight, std::uint32_t cap)
     ASSERT(weight != 0);
     const bool requeue = contains(r) && running_ != &r;
     if (requeue) leave(r);
-    if (running_ == &r) weight_load_ += std::uint64_t{weight} - r.weight;
     // What it is ahead of the others it has run under the old weight.
     const Nanoseconds base = r.detached_ ? 0 : virtual_now_;
     if (is_ahead(base, r.vruntime_)) r.vruntime_ = base + (r.vruntime_ - base) * r.weight / weight;

@@ -71,8 +71,7 @@ public:
 
     /// Does @p r run, wait, or is throttled here?
     [[nodiscard]] bool contains(const Runnable& r) const { return r.home_ == this; }
-    [[nodiscard]] unsigned load() const { return load_; }                    ///< Running and waiting ones.
-    [[nodiscard]] std::uint64_t weight_load() const { return weight_load_; } ///< The sum of their weights.
+    [[nodiscard]] unsigned load() const { return load_; } ///< Running and waiting ones.
 
     /// Removes the waiting one with the least virtual time that is @p allowed, for wake() on another queue; may be
     /// null.
@@ -104,7 +103,6 @@ private:
     Nanoseconds stint_start_ = 0;
     Nanoseconds virtual_now_ = 0; ///< Never decreases: the least vruntime among running and waiting.
     std::uint64_t next_ticket_ = 0;
-    std::uint64_t weight_load_ = 0;
     unsigned load_ = 0;
 };
 

@@ -36,7 +36,7 @@ std::optional<mm::EntryAccess> access_of(const Instruction& i, const arch::Guest
     using mm::EntryOp;
     switch (i.op) {
     case Op::mov_store:
-    case Op::mov_store_imm: return mm::EntryAccess{EntryOp::store, i.size, source, 0};
+    case Op::mov_store_imm:
     case Op::xchg: return mm::EntryAccess{EntryOp::exchange, i.size, source, 0};
     case Op::cmpxchg: return mm::EntryAccess{EntryOp::compare_exchange, i.size, source, read_operand(r, i, 0)};
     case Op::and_store: return mm::EntryAccess{EntryOp::bit_and, i.size, source, 0};
@@ -89,7 +89,7 @@ std::optional<Outcome> exchange_entry(VcpuState& v, arch::GuestRegs& r, std::uin
     std::uint64_t& reg = gpr(r, (code >> 19 & 7) | (code & 4) << 1);
     const auto old = mm::exchange_l1(v.kernel_root(), GuestVa{address}, reg, v.owner());
     if (!old.ok()) return std::nullopt;
-    v.table_updates.add(1);
+    v.count_updates(1);
     if (xchg) reg = old.take();
     return retire(v, r, mod == 0 ? 3 : mod == 1 ? 4 : 7);
 }
@@ -106,7 +106,7 @@ std::optional<Outcome> exchange_entry(VcpuState& v, arch::GuestRegs& r, std::uin
     if (at != address) return std::nullopt; // some other access of the instruction, or it changed under us
     const auto access = access_of(i, r);
     if (!access) return std::nullopt;
-    v.table_updates.add(1);
+    v.count_updates(1);
     const auto old = mm::emulate_l1_access(v.kernel_root(), GuestVa{address}, *access, v.owner());
     if (old.error() == Error::restart) return Outcome::resume; // the guest executes it again
     if (!old.ok()) return std::nullopt;

@@ -136,15 +136,8 @@ public:
     arch::VcpuHot hot{};
     arch::GuestCpu cpu{};
     /// For `vmctl top`; only its own CPU writes it, so that no locked instruction is needed.
-    class Tally {
-    public:
-        void add(std::uint64_t n) { count_.store(count() + n, Order::relaxed); }
-        [[nodiscard]] std::uint64_t count() const { return count_.load(Order::relaxed); }
-
-    private:
-        Atomic<std::uint64_t> count_;
-    };
-    Tally table_updates;
+    Atomic<std::uint64_t> table_updates;
+    void count_updates(std::uint64_t n) { table_updates.store(table_updates.load(Order::relaxed) + n, Order::relaxed); }
     std::uint64_t kernel_ss = 0; ///< As given to stack_switch; frames always carry the flat selector.
     std::uint64_t virtual_cr4 = 0;
     std::uint8_t iopl = 0; ///< PHYSDEVOP_set_iopl.

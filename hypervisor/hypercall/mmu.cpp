@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::uint32_t resumed = 1U << 31; ///< In a count: the done word already holds earlier runs' share.
 using Requests = guest::In<pv_mmu_update>;
-using Done = guest::InOut<std::uint32_t>;
 
 /// Applies requests until one fails or time is up (restart); counts them in @p done.
 Result<> apply_all(mm::UpdateBatch& batch, mm::Work& work, Requests requests, std::uint32_t count, std::uint32_t& done)
@@ -48,7 +47,7 @@ Return update_mapping(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t fl
     mm::Work work;
     TRY(mm::finish_deferred(v.owner(), work));
     TRY(mm::update_va(v.kernel_root(), va, entry, {v.owner(), frames}));
-    v.table_updates.add(1);
+    v.count_updates(1);
     if (kind != PV_UVMF_TLB_FLUSH && kind != PV_UVMF_INVLPG) return 0;
     mm::TlbDebt debt;
     const CpuSet cpus = TRY(cpus_to_flush(v, flags));
@@ -75,9 +74,9 @@ bool update_one(Vcpu& v, Requests request)
 
 Return mmu_update(Vcpu& v, GuestVa requests, std::uint32_t count, GuestVa done_at, std::uint32_t foreign)
 {
-    const Done done{done_at};
+    const guest::InOut<std::uint32_t> done{done_at};
     if (count == 1 && foreign == PV_DOMID_SELF && update_one(v, Requests{requests})) {
-        v.table_updates.add(1);
+        v.count_updates(1);
         if (!done.null()) (void)done.store(1).ok();
         return 0;
     }
@@ -94,7 +93,7 @@ Return mmu_update(Vcpu& v, GuestVa requests, std::uint32_t count, GuestVa done_a
         mm::UpdateBatch batch{{*tables, *frames}, work};
         return apply_all(batch, work, Requests{requests}, count, n);
     }();
-    v.table_updates.add(n);
+    v.count_updates(n);
     // A done word that cannot be written is the guest's loss, not an error: the updates have happened.
     if (!done.null()) (void)done.store(before + n).ok();
     if (status.ok()) return 0;

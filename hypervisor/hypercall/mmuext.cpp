@@ -29,54 +29,39 @@ struct Call {
 Result<> new_base(const Call& c)
 {
     if (!c.own()) return Error::eperm;
-    if (c.mfn() == c.v.kernel_root()) {
+    if (c.mfn() == c.v.kernel_root())
         c.debt.owe_everything(this_cpu()); // as loading it again would
-        return Ok{};
-    }
-    c.v.set_kernel_root(TRY(mm::get_root(c.mfn(), c.target, c.work)));
+    else
+        c.v.set_kernel_root(TRY(mm::get_root(c.mfn(), c.target, c.work)));
     return Ok{};
 }
 
 Result<> new_user_base(const Call& c)
 {
     if (!c.own()) return Error::eperm;
-    if (c.mfn() == Mfn{0}) {
-        c.v.set_user_root(mm::RootRef{});
-        return Ok{};
-    }
     if (c.v.has_user_root() && c.mfn() == c.v.user_root()) return Ok{};
-    c.v.set_user_root(TRY(mm::get_root(c.mfn(), c.target, c.work)));
+    c.v.set_user_root(c.mfn() == Mfn{0} ? mm::RootRef{} : TRY(mm::get_root(c.mfn(), c.target, c.work)));
     return Ok{};
 }
 
 Result<> flush(const Call& c)
 {
+    const std::uint32_t cmd = c.op.cmd;
     const std::uint64_t va = c.op.arg1.linear_addr;
     CpuSet cpus = c.v.domain().cpus.load(Order::seq_cst);
-    switch (c.op.cmd) {
-    case PV_MMUEXT_TLB_FLUSH_LOCAL:
-    case PV_MMUEXT_INVLPG_LOCAL: cpus = this_cpu(); break;
-    case PV_MMUEXT_TLB_FLUSH_MULTI:
-    case PV_MMUEXT_INVLPG_MULTI: {
+    if (cmd == PV_MMUEXT_TLB_FLUSH_LOCAL || cmd == PV_MMUEXT_INVLPG_LOCAL) {
+        cpus = this_cpu();
+    } else if (cmd == PV_MMUEXT_TLB_FLUSH_MULTI || cmd == PV_MMUEXT_INVLPG_MULTI) {
         const auto named = cpus_of(c.v, GuestVa{c.op.arg2.vcpumask});
         if (!named.ok()) return Error::einval;
         cpus = named.take();
-        break;
     }
-    default: break;
-    }
-    const bool page =
-        c.op.cmd == PV_MMUEXT_INVLPG_LOCAL || c.op.cmd == PV_MMUEXT_INVLPG_MULTI || c.op.cmd == PV_MMUEXT_INVLPG_ALL;
+    const bool page = cmd == PV_MMUEXT_INVLPG_LOCAL || cmd == PV_MMUEXT_INVLPG_MULTI || cmd == PV_MMUEXT_INVLPG_ALL;
     if (!page)
         c.debt.owe_everything(cpus);
     else if (is_guest_va(va))
         c.debt.owe_page(GuestVa{va}, cpus);
     return Ok{};
-}
-
-Result<> set_ldt(const Call& c)
-{
-    return c.own() ? c.v.set_ldt(GuestVa{c.op.arg1.linear_addr}, c.op.arg2.nr_ents) : Error::eperm;
 }
 
 Result<> clear_page(const Call& c)
@@ -128,7 +113,8 @@ Result<> run(const Call& c)
     case PV_MMUEXT_FLUSH_CACHE_GLOBAL:
         // RAM is write-back in every mapping, so the caches never hold what memory must be told.
         return c.v.domain().is_hardware_domain() ? Result<>{Ok{}} : Result<>{Error::eacces};
-    case PV_MMUEXT_SET_LDT: return set_ldt(c);
+    case PV_MMUEXT_SET_LDT:
+        return c.own() ? c.v.set_ldt(GuestVa{c.op.arg1.linear_addr}, c.op.arg2.nr_ents) : Error::eperm;
     case PV_MMUEXT_CLEAR_PAGE: return clear_page(c);
     case PV_MMUEXT_COPY_PAGE: return copy_page(c);
     case PV_MMUEXT_MARK_SUPER:

@@ -12,20 +12,12 @@ namespace hv::hypercall {
 
 namespace {
 using List = guest::InOut<pv_multicall_entry>;
-// Then interrupts get their turn. Calls that may take long are timed; of the others, so many do not.
+// Then interrupts get their turn. A run of so many quick calls takes no longer; after others, one looks at the clock.
 constexpr std::uint32_t entries_per_run = 128;
 constexpr Nanoseconds time_per_run = 50'000;
-constexpr std::uint64_t long_calls =
-    1ULL << PV_HYPERCALL_SET_TRAP_TABLE | 1ULL << PV_HYPERCALL_MMU_UPDATE | 1ULL << PV_HYPERCALL_SET_GDT |
-    1ULL << PV_HYPERCALL_PLATFORM_OP | 1ULL << PV_HYPERCALL_MEMORY_OP | 1ULL << PV_HYPERCALL_UPDATE_VA_MAPPING |
-    1ULL << PV_HYPERCALL_CONSOLE_IO | 1ULL << PV_HYPERCALL_GRANT_TABLE_OP |
-    1ULL << PV_HYPERCALL_UPDATE_VA_MAPPING_OTHERDOMAIN | 1ULL << PV_HYPERCALL_VCPU_OP | 1ULL << PV_HYPERCALL_MMUEXT_OP |
-    1ULL << PV_HYPERCALL_PHYSDEV_OP | 1ULL << PV_HYPERCALL_SYSCTL | 1ULL << PV_HYPERCALL_DOMCTL;
-
-bool is_late(std::uint64_t since)
-{
-    return cpu::time_of_tsc(arch::read_tsc()) - cpu::time_of_tsc(since) > time_per_run;
-}
+constexpr std::uint64_t quick_calls = 1 << PV_HYPERCALL_STACK_SWITCH | 1 << PV_HYPERCALL_FPU_TASKSWITCH |
+                                      1 << PV_HYPERCALL_UPDATE_DESCRIPTOR | 1 << PV_HYPERCALL_XEN_VERSION |
+                                      1 << PV_HYPERCALL_SET_SEGMENT_BASE | 1 << PV_HYPERCALL_IRET;
 
 GuestVa entry_at(List list, std::uint32_t index)
 {
@@ -64,7 +56,9 @@ Return multicall(Vcpu& v, GuestVa address, std::uint32_t count)
                 return result; // the registers are another context's now
             const guest::Out<std::uint64_t> at{entry_at(list, i++) + offsetof(pv_multicall_entry, result)};
             TRY(at.store(to_register(result)));
-            if ((long_calls >> (e.op & 63) & 1) != 0 && i < count && is_late(start)) return preempt(v, list, i, count);
+            if ((quick_calls >> (e.op & 63) & 1) == 0 && i < count &&
+                cpu::time_of_tsc(arch::read_tsc()) - cpu::time_of_tsc(start) > time_per_run)
+                return preempt(v, list, i, count);
         }
     }
     return 0;

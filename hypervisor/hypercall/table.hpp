@@ -23,10 +23,8 @@ template <typename R, typename... A, R (*Fn)(Vcpu&, A...)> struct Thunk<Fn> {
         const Args args{a, b, c, d, e};
         return [&]<std::size_t... I>(std::index_sequence<I...>)->Return
         {
-            if constexpr (std::same_as<R, Return>)
-                return Fn(v, static_cast<A>(args[I])...);
-            else
-                return in_rax(Fn(v, static_cast<A>(args[I])...));
+            if constexpr (std::same_as<R, Return>) return Fn(v, static_cast<A>(args[I])...); // by a jump
+            return in_rax(Fn(v, static_cast<A>(args[I])...));
         }
         (std::index_sequence_for<A...>{});
     }

@@ -24,7 +24,6 @@ Combined combine(const EntryAccess& a, std::uint64_t old, unsigned offset)
     const std::uint64_t bit = 1ULL << (a.operand & 63);
     const std::uint64_t seen = (old & mask) >> shift;
     switch (a.op) {
-    case EntryOp::store:
     case EntryOp::exchange: return {(old & ~mask) | operand, seen, true};
     case EntryOp::compare_exchange: return {(old & ~mask) | operand, seen, seen == (a.expected & ones)};
     case EntryOp::bit_and: return {old & (operand | ~mask), seen, true};
@@ -56,8 +55,7 @@ Result<std::uint64_t> exchange_l1(Mfn root, GuestVa va, std::uint64_t entry, Mem
 {
     const auto offset = static_cast<unsigned>(va.raw() % 8);
     if ((access.size != 1 && access.size != 4 && access.size != 8) || offset + access.size > 8) return Error::einval;
-    if (access.size == 8 && (access.op == EntryOp::store || access.op == EntryOp::exchange))
-        return exchange_l1(root, va, access.operand, owner);
+    if (access.size == 8 && access.op == EntryOp::exchange) return exchange_l1(root, va, access.operand, owner);
     const L1Slot slot = TRY(find_target(root, va));
     TRY(level1::lock(slot.table(), owner));
     const FrameWindow<std::uint64_t> w{slot.table()};

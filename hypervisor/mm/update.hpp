@@ -96,7 +96,7 @@ Result<> remove_grant_pte(L1Slot slot, Mfn frame, GrantAccess access, MemoryOwne
 /// Page-table entries that map a frame of another domain than their table's: foreign and grant mappings.
 std::uint64_t foreign_mappings();
 
-enum class EntryOp : std::uint8_t { store, exchange, compare_exchange, bit_and, bit_or, bit_reset, bit_set };
+enum class EntryOp : std::uint8_t { exchange, compare_exchange, bit_and, bit_or, bit_reset, bit_set };
 struct EntryAccess {
     EntryOp op;
     unsigned size;          ///< 1, 4 or 8 bytes, inside one aligned entry (the bit operations take 8: size = 8).

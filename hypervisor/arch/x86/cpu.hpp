@@ -5,7 +5,7 @@
 #include <cstdint>
 
 /// Assembly text: an instruction at label @p at that faults goes on at label @p to.
-#define EX_TABLE(at, to) ".pushsection .ex_table, \"a\"\n.quad " at ", " to "\n.popsection\n"
+#define EX_TABLE(at, to) ".pushsection .ex_table, \"a\"\n.long " at " - ., " to " - .\n.popsection\n"
 /// Assembly text: if the instruction at label @p at faults, @p fixup runs, and then what follows label @p next.
 #define ON_FAULT(at, fixup, next)                                                                                      \
     ".pushsection .text.fixup, \"ax\"\n7: " fixup "\njmp " next "\n.popsection\n" EX_TABLE(at, "7b")
@@ -13,7 +13,7 @@
 /// Assembly text: as the macro smap_site of entry_macros.h.
 #define SMAP_SITE(last_byte)                                                                                           \
     "8: .byte 0x0f, 0x1f, 0x00\n"                                                                                      \
-    ".pushsection .smap_sites, \"a\"\n.quad 8b, (" last_byte " << 16 | 0x010f)\n.popsection\n"
+    ".pushsection .smap_sites, \"a\"\n.long 8b - ., (" last_byte " << 16 | 0x010f)\n.popsection\n"
 
 namespace hv::arch {
 

@@ -23,7 +23,7 @@ void entry_isolated(GuestRegs* regs);
 extern char guest_iret[], isolated_iret[];
 
 struct ExceptionFixup {
-    std::uint64_t at, continue_at;
+    std::int32_t at, continue_at; // each from its own place
 };
 extern const ExceptionFixup ex_table_start[], ex_table_end[];
 }
@@ -52,11 +52,16 @@ void handle_nmi(const GuestRegs& regs)
     log::error("NMI, system control port {x}, at {x}:{x}", inb(0x61), regs.cs, regs.rip);
 }
 
+std::uint64_t address_from(const std::int32_t& offset)
+{
+    return reinterpret_cast<std::uint64_t>(&offset) + static_cast<std::uint64_t>(std::int64_t{offset});
+}
+
 bool fix_up(GuestRegs& regs)
 {
     for (const ExceptionFixup* f = ex_table_start; f != ex_table_end; ++f) {
-        if (f->at != regs.rip) continue;
-        regs.rip = f->continue_at;
+        if (address_from(f->at) != regs.rip) continue;
+        regs.rip = address_from(f->continue_at);
         return true;
     }
     return false;

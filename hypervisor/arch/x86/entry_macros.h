@@ -11,9 +11,9 @@
     .set offset, offset + 8
     .endr
 
-    .macro save_registers
-    .irp name, rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
-    push %\name
+    .macro save_registers rcx=%rcx, r11=%r11 // may be memory, as %rsp is when they are pushed
+    .irp from, %rdi, %rsi, %rdx, \rcx, %rax, %r8, %r9, %r10, \r11, %rbx, %rbp, %r12, %r13, %r14, %r15
+    pushq \from
     .endr
     .endm
 
@@ -21,7 +21,7 @@
     .macro smap_site last_byte
 8:  .byte 0x0f, 0x1f, 0x00
     .pushsection .smap_sites, "a"
-    .quad 8b, (\last_byte << 16 | 0x010f)
+    .long 8b - ., (\last_byte << 16 | 0x010f)
     .popsection
     .endm
 

@@ -24,7 +24,7 @@
 #define FAST_CALL 0x0101       /* kernel_mode 1, fast_calls 1 */
 #define FAST_SYSCALL 0x00010100 /* kernel_mode 0, fast_calls 1, fast_syscalls 1 */
 #define FAST_USER_FAULT 0x0001 /* fast_faults 1, kernel_mode 0 */
-#define FAST_KERNEL_FAULT 0x0101
+#define FAST_KERNEL_FAULT 0x0101 /* both */
 #define FLAGS_BOUNCE ~0x74500 /* TF DF NT RF VM AC */
 #define FLAGS_TRAP ~0x74100   /* TF NT RF VM AC */
 #define FLAGS_LOADABLE 0x254dd5
@@ -36,7 +36,7 @@
     .macro guarded target, insn:vararg // an instruction whose fault continues at \target
 9:  \insn
     .pushsection .ex_table, "a"
-    .quad 9b, \target
+    .long 9b - ., \target - .
     .popsection
     .endm
 
@@ -70,21 +70,7 @@ syscall_entry:
     movl $HV_VECTOR_SYSCALL, 4(%rsp)
     shlq $8, HOT_RECENT_CALLS(%rcx)
     movb %al, HOT_RECENT_CALLS(%rcx)
-    push %rdi
-    push %rsi
-    push %rdx
-    pushq 32+T_RIP(%rsp) // rcx
-    push %rax
-    push %r8
-    push %r9
-    push %r10
-    pushq 72+T_RFLAGS(%rsp) // r11
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    save_registers 32+T_RIP(%rsp), 72+T_RFLAGS(%rsp)
     sub $8, %rsp // C++ wants rsp 16-aligned at a call
     lea hypercall_table(%rip), %r11
     mov %r10, %rcx
@@ -271,10 +257,9 @@ fast_iret_decline: // it reads the frame anew; its caller's rip and flags are of
 page_fault_entry:
     testb $3, 8+T_CS(%rsp)
     jz trap_entry
-    push %rax
-    push %rcx
-    push %rdx
-    push %rsi
+    .irp name, rax, rcx, rdx, rsi
+    push %\name
+    .endr
     mov S+T_HOT(%rsp), %rcx
     mov %cr2, %rsi
     cmpw $FAST_USER_FAULT, HOT_FAST_FAULTS(%rcx)
@@ -316,10 +301,9 @@ fault_frame: // rax where the frame ends, edx error code
     sub $64, %rax
     mov %rax, S+T_RSP(%rsp)
     movq $HV_SEL_GUEST_DS, S+T_SS(%rsp)
-    pop %rsi
-    pop %rdx
-    pop %rcx
-    pop %rax
+    .irp name, rsi, rdx, rcx, rax
+    pop %\name
+    .endr
     add $8, %rsp
     jmp guest_iret
 fault_of_kernel:
@@ -351,9 +335,8 @@ fast_fault_failed:
     smap_site 0xca
     mov %rsi, %cr2 // the store that failed left its own
 fast_fault_decline:
-    pop %rsi
-    pop %rdx
-    pop %rcx
-    pop %rax
+    .irp name, rsi, rdx, rcx, rax
+    pop %\name
+    .endr
     jmp trap_entry
     .section .note.GNU-stack, "", @progbits

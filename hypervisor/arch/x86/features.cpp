@@ -11,8 +11,8 @@
 namespace hv::arch {
 
 struct SmapSite {
-    std::byte* at;
-    std::uint64_t instruction; // three bytes
+    std::int32_t at;           // from its own place
+    std::uint32_t instruction; // three bytes
 };
 extern "C" const SmapSite smap_sites_start[], smap_sites_end[];
 
@@ -65,7 +65,7 @@ void x86::identify_cpu()
     found.smap = bit(structured.ebx, 20) && !features.tcg;
     if (found.smap) // code is still writable
         for (const SmapSite* s = smap_sites_start; s != smap_sites_end; ++s)
-            __builtin_memcpy(s->at, &s->instruction, 3);
+            __builtin_memcpy(const_cast<char*>(reinterpret_cast<const char*>(s)) + s->at, &s->instruction, 3);
     features.rdtscp = bit(extended.edx, 27);
     const CpuidLeaf sizes = extended_max >= 0x80000008 ? cpuid(0x80000008, 0) : CpuidLeaf{36, 0, 0, 0};
     features.physical_bits = sizes.eax & 0xff;

@@ -217,7 +217,7 @@ TEST_F(Update, EmulatedStoresAreValidatedReadModifyWrites)
     ASSERT_TRUE(l1(9, entry(t.l1, ro)).ok());
     const auto at = [](unsigned index, unsigned byte = 0) { return GuestVa{9 * page_size + index * 8 + byte}; };
     const auto op = [&](GuestVa va, EntryAccess a) { return emulate_l1_access(t.l4, va, a, domu()); };
-    EXPECT_EQ(op(at(4), {EntryOp::store, 8, v, 0}).take(), 0U);
+    EXPECT_EQ(op(at(4), {EntryOp::exchange, 8, v, 0}).take(), 0U);
     EXPECT_EQ(peek(t.l1, 4), v);
     EXPECT_EQ(op(at(4), {EntryOp::bit_and, 1, 0xfd, 0}).take(), v & 0xff);
     EXPECT_EQ(peek(t.l1, 4), v & ~pte::writable);
@@ -233,16 +233,16 @@ TEST_F(Update, EmulatedStoresAreValidatedReadModifyWrites)
     EXPECT_EQ(peek(t.l1, 4), 0U);
     EXPECT_EQ(op(at(4), {EntryOp::exchange, 8, v, 0}).take(), 0U);
     EXPECT_EQ(op(at(4), {EntryOp::exchange, 8, 0, 0}).take(), v);
-    EXPECT_EQ(op(at(5), {EntryOp::store, 8, entry(t.l3, rw), 0}).error(), Error::ebusy);
+    EXPECT_EQ(op(at(5), {EntryOp::exchange, 8, entry(t.l3, rw), 0}).error(), Error::ebusy);
     EXPECT_EQ(peek(t.l1, 5), 0U);
     // Not an L1 table, not read-only, not mapped, across two entries.
     ASSERT_TRUE(l1(10, entry(t.l2, ro)).ok());
-    EXPECT_EQ(op(GuestVa{10 * page_size}, {EntryOp::store, 8, 0, 0}).error(), Error::einval);
+    EXPECT_EQ(op(GuestVa{10 * page_size}, {EntryOp::exchange, 8, 0, 0}).error(), Error::einval);
     ASSERT_TRUE(l1(11, entry(ram, ro)).ok());
-    EXPECT_EQ(op(GuestVa{11 * page_size}, {EntryOp::store, 8, 0, 0}).error(), Error::einval);
-    EXPECT_EQ(op(GuestVa{12 * page_size}, {EntryOp::store, 8, 0, 0}).error(), Error::einval);
-    EXPECT_EQ(op(at(4, 1), {EntryOp::store, 8, 0, 0}).error(), Error::einval);
-    EXPECT_EQ(op(at(4, 6), {EntryOp::store, 4, 0, 0}).error(), Error::einval);
+    EXPECT_EQ(op(GuestVa{11 * page_size}, {EntryOp::exchange, 8, 0, 0}).error(), Error::einval);
+    EXPECT_EQ(op(GuestVa{12 * page_size}, {EntryOp::exchange, 8, 0, 0}).error(), Error::einval);
+    EXPECT_EQ(op(at(4, 1), {EntryOp::exchange, 8, 0, 0}).error(), Error::einval);
+    EXPECT_EQ(op(at(4, 6), {EntryOp::exchange, 4, 0, 0}).error(), Error::einval);
 }
 
 TEST_F(Update, ARunStopsAtTheFirstRefusalAndCountsWhatIsDone)

@@ -17,6 +17,11 @@ extern "C" const char* __tsan_default_suppressions() // NOLINT(bugprone-reserved
            "race:hv::hypercall::(anonymous namespace)::copy_page\n"
            "race:hv::domain::GrantCopier::copy\n";
 }
+/// Or the stack of the earlier of two accesses may be forgotten, and with it that it is one of those.
+extern "C" const char* __tsan_default_options() // NOLINT(bugprone-reserved-identifier)
+{
+    return "history_size=7";
+}
 
 namespace hv::hammer {
 namespace {

@@ -83,6 +83,30 @@ TEST_F(Domains, AContextIsSanitisedAndItsIoplBecomesThePrivilege)
     EXPECT_FALSE(g.vcpu().initialise(c).ok()) << "not a page table";
 }
 
+TEST_F(Domains, AContextWithTwoDescriptorTablesIsSetInTwoSteps)
+{
+    const Guest g = make_guest();
+    Domain& d = *g.domain;
+    const Mfn gdt = ok(mm::alloc_domain_frames(d, 0)), ldt = ok(mm::alloc_domain_frames(d, 0));
+    const Mfn l1 = table_to(d, 1, ldt);
+    mm::FrameWindow<std::uint64_t>{l1}[1] &= ~2ULL; // read-only
+    pv_vcpu_guest_context c = context_for(table_to(d, 0, table_to(d, 0, table_to(d, 0, l1))));
+    c.gdt_frames[0] = gdt.raw();
+    c.gdt_ents = 512;
+    c.ldt_base = page_size;
+    c.ldt_ents = 8;
+    EXPECT_EQ(g.vcpu().initialise(c).error(), Error::restart) << "both at once may take too long";
+    ok(g.vcpu().initialise(c));
+    for (const Mfn m : {gdt, ldt}) {
+        EXPECT_EQ(mm::frame(m).current().type, mm::PageType::segment_descriptors);
+        EXPECT_EQ(mm::frame(m).current().count, 1U);
+    }
+    c.ldt_ents = 0;
+    c.gdt_ents = 0;
+    ok(g.vcpu().initialise(c));
+    EXPECT_EQ(mm::frame(ldt).current().count, 0U);
+}
+
 TEST_F(Domains, LookupAndOrder)
 {
     const Guest a = start_guest(), b = start_guest();

@@ -146,32 +146,30 @@ CpuId pick_by_load(const CpuSet& among, Extreme which)
     c->lock.unlock();
 }
 
-/// Moves one waiting vCPU from @p from to @p to, which wants one; null if there is none that may.
-Vcpu* take_from(CpuId from, CpuId to, Nanoseconds now)
+/// Moves one waiting vCPU from @p from to @p to, which wants one; false if there is none that may.
+bool move_one(CpuId from, CpuId to, Nanoseconds now)
 {
     CpuRun& c = run_of(from);
-    const cpu::Guard guard{c.lock};
-    Runnable* const r = c.queue.take(
-        [to](Runnable& candidate) {
-            const Vcpu& v = static_cast<Vcpu&>(candidate);
-            return v.hard_affinity.has(to) && !is_loaded(v);
-        },
-        now);
-    if (r == nullptr) return nullptr;
-    auto* const v = static_cast<Vcpu*>(r);
-    v->cpu_number.store(to.raw(), Order::release);
-    c.load.store(c.queue.load(), Order::relaxed);
-    return v;
+    Vcpu* v = nullptr;
+    DomainRef alive; // in no queue, it could be destroyed
+    {
+        const cpu::Guard guard{c.lock};
+        const auto may_move = [to](Vcpu& waiting) { return waiting.hard_affinity.has(to) && !is_loaded(waiting); };
+        v = static_cast<Vcpu*>(c.queue.take([&](Runnable& r) { return may_move(static_cast<Vcpu&>(r)); }, now));
+        if (v == nullptr) return false;
+        alive = DomainRef{&v->domain()};
+        v->cpu_number.store(to.raw(), Order::release);
+        c.load.store(c.queue.load(), Order::relaxed);
+    }
+    requeue(*v);
+    return true;
 }
 
 [[gnu::cold]] bool steal(Nanoseconds now)
 {
     const CpuId from = pick_by_load(arch::online_cpus(), Extreme::most);
     if (from == here() || run_of(from).load.load(Order::relaxed) < 2) return false; // one has none to spare
-    Vcpu* const v = take_from(from, here(), now);
-    if (v == nullptr) return false;
-    requeue(*v);
-    return true;
+    return move_one(from, here(), now);
 }
 
 /// The one with less to do gets one, even if that only turns the imbalance round: over time shares are even.
@@ -184,7 +182,7 @@ Vcpu* take_from(CpuId from, CpuId to, Nanoseconds now)
     const CpuId to = pick_by_load(arch::online_cpus(), Extreme::least);
     if (run_of(to).load.load(Order::relaxed) >= c.load.load(Order::relaxed)) return;
     run_of(to).balance_at.store(next, Order::relaxed); // it does not give it back at once
-    if (Vcpu* const v = take_from(here(), to, now); v != nullptr) requeue(*v);
+    (void)move_one(here(), to, now);
 }
 
 /// @p previous is still loaded here, so its state is under this CPU's lock; it may have blocked, or not for long.

@@ -114,17 +114,20 @@ Result<> release_entries(Mfn m, unsigned level, Work& work)
     unsigned present = info.present;
     unsigned i = info.partial;
     if (level == 1) (void)work.spend(static_cast<std::int32_t>(present));
+    for (; level == 1 && i > 0 && present > 0; --i) {
+        const std::uint64_t entry = w[i - 1];
+        if (!pte::is_present(entry)) continue;
+        level1::drop(entry, *mapper);
+        --present;
+    }
     for (; i > 0 && present > 0; --i) {
         const std::uint64_t entry = w[i - 1];
         if (!pte::is_present(entry) || pte::is_hypervisor_slot(level, i - 1)) continue;
-        if (level == 1) {
-            level1::drop(entry, *mapper);
-        } else if ((work.exhausted() && i != info.partial) || !drop_entry(level, entry, *mapper, work).ok()) {
+        if ((work.exhausted() && i != info.partial) || !drop_entry(level, entry, *mapper, work).ok()) {
             record_progress(m, i, present);
             return Error::restart;
-        } else {
-            (void)work.spend();
         }
+        (void)work.spend();
         --present;
     }
     ASSERT(present == 0);

@@ -3,7 +3,7 @@
 """Hypervisor instructions of Parapet and Xen 4.17 side by side, exact, with the goals; see README.md.
 
   run.py [pv] [lmb] [domains]     those runs (default: all); writes bench.json and index.html into BUILD/bench
-  run.py --boot N                 instead: times N alternating boots each to dom0's user space
+  run.py --boot N [--smp CPUS]    instead: times N alternating boots each to dom0's user space
 Fails only when a run failed, never because of a figure.
 """
 import argparse, concurrent.futures, json, os, resource, shutil, statistics, subprocess, sys, time
@@ -52,23 +52,23 @@ def counts(kinds):
     return good
 
 
-def boot_once(hv):
+def boot_once(hv, smp):
     """(wall seconds to dom0's user space or None, processor seconds of the whole run)"""
     out, before = kit.OUT / "boot.json", resource.getrusage(resource.RUSAGE_CHILDREN)
     out.unlink(missing_ok=True)
-    subprocess.run([sys.executable, kit.TOP / "tools/run", "--build", kit.BUILD, "--hv", hv, "--quiet",
+    subprocess.run([sys.executable, kit.TOP / "tools/run", "--build", kit.BUILD, "--hv", hv, "--quiet", "--smp", str(smp),
                     "--json", out, "--until", "^PARAPET-DOM0-READY"], stdin=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     wall = json.loads(out.read_text())["stages"].get("dom0-user") if out.exists() else None
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def boots(n):
+def boots(n, smp):
     """Same initramfs, memory and arguments, runs alternating; processor time suffers less from a loaded machine."""
     hypervisors, runs = {"Parapet": "", "Xen": "xen"}, {"Parapet": [], "Xen": []}
     for _ in range(n):
         for name, hv in hypervisors.items():
-            wall, cpu = boot_once(hv)
+            wall, cpu = boot_once(hv, smp)
             if wall is not None:
                 runs[name].append((wall, cpu))
             load = os.getloadavg()[0]
@@ -86,6 +86,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("runs", nargs="*", metavar="RUN", help=" ".join(RUNS))
     ap.add_argument("--boot", type=int, default=0, metavar="N")
+    ap.add_argument("--smp", type=int, default=1, metavar="CPUS", help="of the machine that is booted")
     a = ap.parse_args()
     if unknown := set(a.runs) - set(RUNS):
         raise SystemExit(f"bench: unknown run {' '.join(sorted(unknown))}")
@@ -93,7 +94,7 @@ def main():
         raise SystemExit("bench: no QEMU (make deps)")
     kit.OUT.mkdir(parents=True, exist_ok=True)
     if a.boot:
-        return 0 if boots(a.boot) else 1
+        return 0 if boots(a.boot, a.smp) else 1
     kit.prepare()
     return 0 if counts([k for k in RUNS if not a.runs or k in a.runs]) else 1
 

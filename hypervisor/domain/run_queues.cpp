@@ -59,7 +59,6 @@ public:
     [[gnu::always_inline]] explicit RunLock(const Vcpu& v) : run_{lock_run_of(v)} {}
     ~RunLock() { run_.lock.unlock(); }
     RunLock(const RunLock&) = delete;
-    RunLock& operator=(const RunLock&) = delete;
 
 private:
     CpuRun& run_;
@@ -134,13 +133,12 @@ CpuId pick_by_load(const CpuSet& among, Extreme which)
 /// The same, on the CPU that suits it best. Its run lock is held, and gone on return.
 [[gnu::always_inline]] inline void requeue_locked(CpuRun* c, Vcpu& v)
 {
-    if (arch::online_cpu_count() > 1 && !c->queue.contains(v) && !is_loaded(v)) {
-        if (const CpuId to = place(v); to != cpu_of(v)) {
-            c->queue.detach(v);
-            v.cpu_number.store(to.raw(), Order::release);
-            c->lock.unlock();
-            c = &lock_run_of(v); // it may have been paused, or moved on, meanwhile
-        }
+    const bool free = arch::online_cpu_count() > 1 && !c->queue.contains(v) && !is_loaded(v);
+    if (const CpuId to = free ? place(v) : cpu_of(v); to != cpu_of(v)) {
+        c->queue.detach(v);
+        v.cpu_number.store(to.raw(), Order::release);
+        c->lock.unlock();
+        c = &lock_run_of(v); // it may have been paused, or moved on, meanwhile
     }
     settle_locked(*c, v);
     c->lock.unlock();
@@ -207,8 +205,7 @@ bool move_one(CpuId from, CpuId to, Nanoseconds now)
 [[gnu::noinline]] void wake_an_idle_cpu()
 {
     const CpuSet idle = idle_cpus.load(Order::relaxed);
-    if (idle.empty()) return;
-    cpu::raise_on(pick_by_load(idle, Extreme::least), cpu::Softirq::reschedule);
+    if (!idle.empty()) cpu::raise_on(pick_by_load(idle, Extreme::least), cpu::Softirq::reschedule);
 }
 
 } // namespace

@@ -81,9 +81,8 @@ std::optional<Outcome> exchange_entry(VcpuState& v, arch::GuestRegs& r, std::uin
     const bool xchg = (code & 0xfff8) == 0x8748;
     const unsigned mod = code >> 22 & 3, rm = code >> 16 & 7;
     if ((!xchg && (code & 0xfff8) != 0x8948) || mod == 3 || rm == 4 || (mod == 0 && rm == 5)) return std::nullopt;
-    const std::int64_t displacement = mod == 0   ? 0
-                                      : mod == 1 ? static_cast<std::int8_t>(code >> 24)
-                                                 : static_cast<std::int32_t>(code >> 24);
+    const auto rest = static_cast<std::int32_t>(code >> 24);
+    const std::int64_t displacement = mod == 0 ? 0 : mod == 1 ? static_cast<std::int8_t>(rest) : rest;
     const std::uint64_t base = read_gpr(r, rm | (code & 1) << 3);
     if (base + static_cast<std::uint64_t>(displacement) != address) return std::nullopt;
     std::uint64_t& reg = gpr(r, (code >> 19 & 7) | (code & 4) << 1);

@@ -16,8 +16,7 @@ static constexpr std::uint64_t is_harmful(std::uint64_t d)
 }
 static constexpr std::uint64_t in_ring_3(std::uint64_t d)
 {
-    const std::uint64_t present = d & 1ULL << 47;
-    return d | present >> 1 | present >> 2;
+    return d | (d >> 1 & 1ULL << 46) | (d >> 2 & 1ULL << 45); // DPL 3, if it is present
 }
 
 Result<std::uint64_t> harmless_descriptor(std::uint64_t d)

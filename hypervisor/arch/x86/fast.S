@@ -21,10 +21,9 @@
 #define T_HOT (INFO_HOT - REGS_RIP)
 
 // Bytes of VcpuHot, the first in the low byte: allowed, and the mode.
-#define FAST_CALL 0x0101       /* kernel_mode 1, fast_calls 1 */
+#define FAST_CALL 0x0101        /* kernel_mode 1, fast_calls 1; for faults fast_faults 1, kernel_mode 1 */
 #define FAST_SYSCALL 0x00010100 /* kernel_mode 0, fast_calls 1, fast_syscalls 1 */
 #define FAST_USER_FAULT 0x0001 /* fast_faults 1, kernel_mode 0 */
-#define FAST_KERNEL_FAULT 0x0101 /* both */
 #define FLAGS_BOUNCE ~0x74500 /* TF DF NT RF VM AC */
 #define FLAGS_TRAP ~0x74100   /* TF NT RF VM AC */
 #define FLAGS_LOADABLE 0x254dd5
@@ -307,7 +306,7 @@ fault_frame: // rax where the frame ends, edx error code
     add $8, %rsp
     jmp guest_iret
 fault_of_kernel:
-    cmpw $FAST_KERNEL_FAULT, HOT_FAST_FAULTS(%rcx)
+    cmpw $FAST_CALL, HOT_FAST_FAULTS(%rcx)
     jne fast_fault_decline
     mov S_ERROR(%rsp), %edx
     and $0x1b, %edx

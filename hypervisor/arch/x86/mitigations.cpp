@@ -47,10 +47,8 @@ void x86::choose_mitigations(Choice spec_ctrl, Choice xpti)
     enable_mitigations();
     if (branches && !can_restrict && spec_ctrl == Choice::automatic)
         log::warning("this CPU cannot restrict branch prediction; guests may infer the hypervisor's memory");
-    log::info("mitigations: page-table isolation {}, buffer clearing {}, absent entries {}, branch restriction {}, "
-              "barrier {}",
+    log::info("mitigations: page-table isolation {}, buffer clearing {}, branch restriction {}, barrier {}",
               chosen.isolated_roots ? "on" : "off", chosen.clear_buffers ? "on" : "off",
-              chosen.refuse_absent ? "checked" : "free",
               chosen.restrict_branches   ? "on entry"
               : chosen.always_restricted ? "always"
                                          : "off",

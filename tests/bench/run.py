@@ -56,8 +56,8 @@ def boot_once(hv, smp):
     """(wall seconds to dom0's user space or None, processor seconds of the whole run)"""
     out, before = kit.OUT / "boot.json", resource.getrusage(resource.RUSAGE_CHILDREN)
     out.unlink(missing_ok=True)
-    subprocess.run([sys.executable, kit.TOP / "tools/run", "--build", kit.BUILD, "--hv", hv, "--quiet", "--smp", str(smp),
-                    "--json", out, "--until", "^PARAPET-DOM0-READY"], stdin=subprocess.DEVNULL)
+    subprocess.run([sys.executable, kit.TOP / "tools/run", "--build", kit.BUILD, "--hv", hv, "--quiet",
+                    "--smp", str(smp), "--json", out, "--until", "^PARAPET-DOM0-READY"], stdin=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     wall = json.loads(out.read_text())["stages"].get("dom0-user") if out.exists() else None
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -2,6 +2,9 @@
 # Parapet. `make help` lists the targets. Every output goes to $(BUILD); nothing is written into the tree.
 # Fragments: tools/make/*.mk (hypervisor, host tests, dom0 tools, images), tests/guest/build.mk (micro-kernels).
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc) # a -j on the command line wins
+endif
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all

@@ -24,10 +24,9 @@ endif
 run: $(if $(DOM0_SCRIPT),run-script,run-now) ## Build all and boot it: dom0, then a domU; DOM0_SCRIPT=FILE runs FILE in dom0
 	$(if $(DOM0_SCRIPT),$(exit-status $(BUILD)/script.status))@$(if $(DOM0_SCRIPT),exit $$(cat $(BUILD)/script.status),:)
 
-# who gave no -j gets what the machine has: a first run compiles for minutes
 run-build:
 	@$(MAKE) --no-print-directory deps >&2
-	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc)) $(if $(HV),,hypervisor) image >&2
+	@$(MAKE) --no-print-directory $(if $(HV),,hypervisor) image >&2
 run-now: run-build
 	@$(PYTHON) tools/run $(if $(HV),--hv $(HV)) $(RUN_ARGS)
 run-script: run-build

@@ -112,6 +112,7 @@ std::size_t format_args(std::span<char> out, const char* p, std::span<const Arg>
 
 void write_line(Level level, const char* pattern, std::span<const Arg> args)
 {
+    if (static_cast<std::uint8_t>(level) > threshold.load(Order::relaxed)) return; // a guest can cause debug lines
     std::array<char, line_limit> buffer; // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
     constexpr std::array prefix{"(parapet) error: ", "(parapet) warning: ", "(parapet) ", "(parapet) debug: "};
     std::size_t n = format_args(buffer, prefix[static_cast<std::size_t>(level)], {});
@@ -119,8 +120,7 @@ void write_line(Level level, const char* pattern, std::span<const Arg> args)
     if (n >= line_limit) n = line_limit - 1; // format_args() stays below; the compiler cannot know
     buffer[n++] = '\n';
     const std::span<const char> text{buffer.data(), n};
-    append_to_ring(text);
-    if (static_cast<std::uint8_t>(level) <= threshold.load(Order::relaxed)) to_sinks(text);
+    write_raw(text);
 }
 
 void set_threshold(Level most_verbose) { threshold.store(static_cast<std::uint8_t>(most_verbose), Order::relaxed); }

@@ -41,7 +41,7 @@ template <typename... A> void warning(const char* p, A... a) { line(Level::warni
 template <typename... A> void info(const char* p, A... a) { line(Level::info, p, a...); }
 template <typename... A> void debug(const char* p, A... a) { line(Level::debug, p, a...); }
 
-/// Lines above this level go only to the ring, not to the sinks (`loglvl=`).
+/// Lines above this level go nowhere (`loglvl=`).
 void set_threshold(Level most_verbose);
 /// Text that already has its own line structure: guests' console output and log lines alike end up here.
 void write_raw(std::span<const char> text);

@@ -40,12 +40,6 @@ void hand_back(Mfn m)
     change_info(frame(m), [](FrameInfo& i) { i.allocated = true; });
 }
 
-void free_stolen(Mfn m)
-{
-    clear_m2p(m);
-    return_domain_frame(m);
-}
-
 /// @p owner knows its frame @p m as @p pfn, unless another of its CPUs has given it up already: then it may be
 /// another's.
 void name_frame(const MemoryOwner& owner, Mfn m, Pfn pfn)
@@ -60,7 +54,10 @@ Result<Mfn> populate_extent(MemoryOwner& owner, Pfn first, unsigned order, unsig
     const Mfn m = TRY(alloc_domain_frames(owner, order, address_bits));
     for (std::uint64_t i = 0; i < 1ULL << order; ++i)
         name_frame(owner, m + i, first + i);
-    return m;
+    if (!owner.dying()) return m;
+    for (std::uint64_t i = 0; i < 1ULL << order; ++i) // the sweep of the dying may have passed them
+        (void)release_domain_frame(owner, m + i).ok();
+    return Error::einval;
 }
 
 Result<> decrease_extent(MemoryOwner& owner, Mfn first, unsigned order)
@@ -106,8 +103,10 @@ void Exchange::commit()
     for (unsigned i = 0; i < taken_count_; ++i)
         name_frame(owner_, taken_[i].frame, taken_[i].pfn);
     books(owner_).page_count.fetch_add(std::exchange(taken_count_, 0), Order::relaxed);
-    for (unsigned i = 0; i < given_count_; ++i)
-        free_stolen(given_[i]);
+    for (unsigned i = 0; i < given_count_; ++i) {
+        clear_m2p(given_[i]);
+        return_domain_frame(given_[i]);
+    }
     given_count_ = 0;
 }
 

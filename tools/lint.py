@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What no compiler checks: layers, sizes, SPDX lines, banned words, the security map, README's length.
+"""What no compiler checks: layers, sizes, SPDX lines, banned words, the security map, mutants, README's length.
 
 tests/security-map.tsv has one line for each `core` row of tests/security-cases.tsv, tab-separated:
   advisory   test file (from the top of the tree, several with spaces) or `-`   note (the reason, when `-`)
@@ -78,6 +78,17 @@ def check_security(root):
     yield from (f"{table}: no line for core row {key}" for key in sorted(core - seen))
 
 
+def check_mutants(root):
+    table = root / "tests/guest/mutants.tsv"
+    for n, line in enumerate(table.read_text().splitlines(), 1):
+        if not line or line.startswith("#"):
+            continue
+        _, _, file, text, _ = (line.split("\t") + [""] * 5)[:5]
+        found = (root / file).read_text().count(text) if (root / file).is_file() else 0
+        if found != 1:
+            yield f"{table}:{n}: the text occurs {found} times in {file}, not once"
+
+
 def check_top(root):
     allowed = {"Makefile", "hypervisor", "pv-abi", "dom0-tools", "frontends", "backends", "patches", "tests", "docs",
                "tools", "README.md", "LICENSE"}
@@ -95,7 +106,7 @@ def main():
     found = [*layers.check(root), *check_top(root)]
     for f in tree(root):
         found += [*check_text(f), *check_size(f)]
-    found += check_security(root)
+    found += [*check_security(root), *check_mutants(root)]
     print("\n".join(found) if found else "lint: ok")
     return bool(found)
 

@@ -58,6 +58,9 @@ void check_xchg()
     GUARDED("xchgq %0, (%1)", : "+r"(old) : "r"(slot) : "memory");
     holds(e, "xchg of a present entry");
     expect_eq(old, 0, "the old one");
+    GUARDED("xchgq %0, 16(%1,%2,8)", : "+r"(old) : "r"(slot - 4), "r"(2ul) : "memory");
+    holds(0, "xchg with SIB and displacement");
+    expect_eq(mine(old), mine(e), "gives the old entry as well");
 }
 
 void check_cmpxchg()

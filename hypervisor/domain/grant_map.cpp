@@ -15,7 +15,7 @@ constexpr unsigned first_software_bit = 9;
 constexpr std::uint32_t software_bits = 7;
 
 /// The frame goes first: once the granter sees the grant unused, it may want to use the frame in another way.
-void let_go(const Mapping& m)
+[[gnu::always_inline]] inline void let_go(const Mapping& m)
 {
     mm::HeldFrame{m.frame, m.access()}.reset();
     m.granter->grants().end_use(m.ref, m.access());
@@ -79,7 +79,7 @@ MapResult GrantMapper::map(const MapRequest& r)
     if (status != GrantStatus::okay) [[unlikely]] {
         frame.reset();
         if (began) granter->grants().end_use(r.ref, access);
-        track_.free(handle);
+        track_.free(handle, m);
         return {status};
     }
     std::uint8_t flags = access == GrantAccess::read_write ? Mapping::writable : 0;
@@ -112,18 +112,17 @@ GrantStatus GrantMapper::begin_unmap(const UnmapRequest& r, Unmapping& u)
         Maptrack::unclaim(*m, m->flags.load(Order::relaxed));
         return status;
     }
-    u = {r.handle.raw(), removed};
+    u = {m, r.handle.raw(), removed};
     return GrantStatus::okay;
 }
 
 void finish_unmap(Maptrack& t, const Unmapping& u)
 {
-    const GrantHandle handle{u.handle};
-    Mapping& m = t.record(handle);
+    Mapping& m = *u.mapping;
     const std::uint8_t left = m.flags.load(Order::relaxed) & ~u.removed;
     if ((left & (Mapping::host | Mapping::device)) != 0) return Maptrack::unclaim(m, left);
     let_go(m);
-    t.free(handle);
+    t.free(GrantHandle{u.handle}, m);
 }
 
 void drop_mapping(Maptrack& t, GrantHandle h)
@@ -131,7 +130,7 @@ void drop_mapping(Maptrack& t, GrantHandle h)
     Mapping* const m = t.claim(h);
     if (m == nullptr) return;
     let_go(*m);
-    t.free(h);
+    t.free(h, *m);
 }
 
 } // namespace hv::domain

@@ -26,6 +26,7 @@ struct UnmapRequest {
 };
 /// Left uninitialised until begun.
 struct Unmapping {
+    Mapping* mapping; ///< Claimed.
     std::uint32_t handle;
     std::uint8_t removed; ///< Mapping::host, Mapping::device
 };

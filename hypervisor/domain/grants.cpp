@@ -33,8 +33,6 @@ std::uint64_t GrantTable::uses() { return use_count.load(Order::relaxed); }
     return table;
 }
 
-GrantTable::~GrantTable() = default;
-
 [[gnu::cold]] Result<> GrantTable::grow(std::uint32_t count)
 {
     if (count > max_frames_) return Error::einval;

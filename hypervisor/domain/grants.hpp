@@ -35,7 +35,6 @@ public:
         : maptrack{max_maptrack}, owner_{owner}, max_frames_{max_frames}
     {
     }
-    ~GrantTable();
 
     // ---- shared frames ----
     [[nodiscard]] std::uint32_t frames() const { return frame_count_.load(Order::acquire); }

@@ -38,9 +38,8 @@ Mapping* Maptrack::claim(GrantHandle h)
     return idle && m->flags.compare_exchange(flags, flags | Mapping::claimed, Order::acquire) ? m : nullptr;
 }
 
-void Maptrack::free(GrantHandle h)
+void Maptrack::free(GrantHandle h, Mapping& m)
 {
-    Mapping& m = *at(h);
     m.granter.reset();
     m.frame = invalid_mfn;
     m.flags.store(0, Order::relaxed);

@@ -36,8 +36,8 @@ public:
     Mapping* claim(GrantHandle h);
     /// The operation is over, what is left of the mapping is in @p flags.
     static void unclaim(Mapping& m, std::uint8_t flags) { publish(m, flags & ~Mapping::claimed); }
-    /// Gives back an allocated or claimed record.
-    void free(GrantHandle h);
+    /// Gives back @p m, an allocated or claimed record.
+    void free(GrantHandle h, Mapping& m);
     /// The first valid handle >= @p from; an invalid one at the end.
     static constexpr GrantHandle none{~0U};
     GrantHandle next(GrantHandle from);

@@ -2,7 +2,6 @@
 //
 // multicall: entries run in order, each sees the effects of those before; a failing entry does not stop the rest.
 // Preempted between or inside entries; a resumed entry finds its changed arguments in the guest's own record.
-#include "cpu/clock.hpp"
 #include "domain/vcpu.hpp"
 #include "hypercall/handlers.hpp"
 #include "hypercall/table.hpp"
@@ -14,7 +13,7 @@ namespace {
 using List = guest::InOut<pv_multicall_entry>;
 // Then interrupts get their turn. A run of so many quick calls takes no longer; after others, one looks at the clock.
 constexpr std::uint32_t entries_per_run = 128;
-constexpr Nanoseconds time_per_run = 50'000;
+constexpr std::uint64_t runs_per_millisecond = 20;
 constexpr std::uint64_t quick_calls = 1 << PV_HYPERCALL_STACK_SWITCH | 1 << PV_HYPERCALL_FPU_TASKSWITCH |
                                       1 << PV_HYPERCALL_UPDATE_DESCRIPTOR | 1 << PV_HYPERCALL_XEN_VERSION |
                                       1 << PV_HYPERCALL_SET_SEGMENT_BASE | 1 << PV_HYPERCALL_IRET;
@@ -57,7 +56,7 @@ Return multicall(Vcpu& v, GuestVa address, std::uint32_t count)
             const guest::Out<std::uint64_t> at{entry_at(list, i++) + offsetof(pv_multicall_entry, result)};
             TRY(at.store(to_register(result)));
             if ((quick_calls >> (e.op & 63) & 1) == 0 && i < count &&
-                cpu::time_of_tsc(arch::read_tsc()) - cpu::time_of_tsc(start) > time_per_run)
+                arch::read_tsc() - start > arch::tsc_scale().khz / runs_per_millisecond)
                 return preempt(v, list, i, count);
         }
     }

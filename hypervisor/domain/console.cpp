@@ -9,6 +9,7 @@
 #include "domain/grants.hpp"
 #include "domain/run.hpp"
 #include "domain/upcalls.hpp"
+#include "guest/bounce.hpp"
 #include "mm/allocator.hpp"
 
 namespace hv::domain {
@@ -43,7 +44,7 @@ void dump_vcpu(Vcpu& v)
     const char* const state = !v.online() ? "offline" : v.loaded() ? "running" : v.blocked() ? "blocked" : "runnable";
     log::info("  d{}v{}: {}, ran {} us, rip {x} rsp {x}, root {x} user root {x}, event {}", v.domain().id(), v.id(),
               state, runstate_now(v).time[PV_RUNSTATE_RUNNING] / 1000, v.regs().rip, v.regs().rsp, v.hot.kernel_root,
-              v.hot.user_root, v.event_deliverable() ? "deliverable" : "none");
+              v.hot.user_root, event_deliverable(v) ? "deliverable" : "none");
 }
 
 void dump_domains()

@@ -62,7 +62,7 @@ public:
     void unpause();
     Result<> controller_unpause(); ///< domctl unpausedomain: einval if the controller has not paused it.
     Result<> controller_pause();   ///< domctl pausedomain.
-    [[nodiscard]] bool paused() const { return pause_count_.load(Order::acquire) != 0; }
+    [[nodiscard]] bool paused() const { return (stops_.load(Order::acquire) & ~(shut_down_bit | dying_bit)) != 0; }
     [[nodiscard]] bool controller_paused() const { return controller_pauses_.load(Order::relaxed) != 0; }
     /// The guest asked (PV_SHUTDOWN_*): its vCPUs stop and the hardware domain learns of it. The hardware domain's own
     /// shutdown takes the machine with it and does not return.
@@ -71,7 +71,7 @@ public:
     void crash(const char* why);
     /// domctl resumedomain, after a suspend.
     void resume();
-    [[nodiscard]] bool is_shut_down() const { return shut_down_.load(Order::acquire); }
+    [[nodiscard]] bool is_shut_down() const { return (stops_.load(Order::acquire) & shut_down_bit) != 0; }
     [[nodiscard]] std::uint32_t shutdown_reason() const { return shutdown_reason_.load(Order::relaxed); }
     void set_shutdown_code(std::uint32_t reason) { shutdown_reason_.store(reason, Order::relaxed); }
     /// Preemptible: restart until all it can give back is given back. Einval for the caller's own domain.
@@ -95,13 +95,14 @@ public:
     std::uint32_t weight = default_weight; ///< Of each vCPU.
     std::uint32_t cap = 0;                 ///< Percent of one CPU for all vCPUs together; 0 = none.
     void set_share(std::uint32_t weight, std::uint32_t cap);
-    Atomic<std::uint32_t> pollers; ///< vCPUs in SCHEDOP_poll.
+    std::array<Atomic<std::uint64_t>, max_vcpus_per_domain / 64> pollers; ///< vCPUs in SCHEDOP_poll.
     /// XENMEM_set_memory_map of the builder; guarded by lock().
     std::array<pv_e820_entry, 32> memory_map{};
     std::uint32_t memory_map_entries = 0; ///< As memory_map.
 
 private:
     friend class DomainRef;
+    friend class Vcpu;
     friend DomainRef next_domain(DomainId id);
     struct DomainTimer : cpu::Timer {
         DomainTimer(Domain& d, Callback fn) : Timer{fn}, domain{d} {}
@@ -119,27 +120,29 @@ private:
     static Domain*& list_from(DomainId id);
     bool free_if_alone(); ///< If nothing holds it any more.
 
+    static constexpr std::uint32_t shut_down_bit = 1U << 31, dying_bit = 1U << 30;
     const std::uint32_t max_vcpus_;
+    Atomic<std::uint32_t> stops_{1};   ///< Why its vCPUs do not run: these two, and how often it is paused.
     Atomic<std::uint32_t> vcpu_count_; ///< Grows only.
     mm::Array<mm::Box<Vcpu>> vcpus_;
     std::optional<mm::SharedPage> shared_page_; ///< Goes late in the domain's death, under lock_.
     mm::Box<GrantTable> grants_;
     mm::Box<Domain> self_; ///< Owns itself from listing to the last reference.
     cpu::SpinLock lock_{cpu::Rank::domain};
-    Atomic<std::uint32_t> pause_count_;
     Atomic<std::uint32_t> references_;           ///< DomainRefs, and one while listed as alive or dying.
     Atomic<std::uint32_t> controller_pauses_;    ///< Changed by one domctl at a time.
     Atomic<std::uint32_t> shutdown_reason_{~0U}; ///< Changes under lock_ but for set_shutdown_code().
-    Atomic<bool> shut_down_;
     Atomic<Life> life_;
     DomainTimer watchdogs_[2], reaper_;
     Domain* next_ = nullptr; ///< Guarded by the list's lock, as self_.
 };
 
-inline bool Vcpu::runnable() const
+inline bool Vcpu::runnable() const { return online() && !blocked() && domain_.stops_.load(Order::acquire) == 0; }
+
+inline Result<bool> EventChannels::pending(EventPort port) const
 {
-    const Domain& d = domain_;
-    return online() && !blocked() && !d.paused() && !d.is_shut_down() && !d.is_dying();
+    if (port.raw() >= limit_) return Error::einval;
+    return (shared::load(&owner_.shared_info().evtchn_pending[port.raw() / 64]) >> port.raw() % 64 & 1) != 0;
 }
 
 /// Keeps a domain's memory from being freed; not the domain from dying.

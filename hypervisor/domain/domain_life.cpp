@@ -18,7 +18,7 @@ namespace hv::domain {
 
 Domain::Domain(DomainId id, const DomainConfig& config)
     : MemoryOwner{id, config.role == Role::hardware ? mm::Privilege::hardware : mm::Privilege::none},
-      handle{config.handle}, max_vcpus_{config.max_vcpus}, pause_count_{1}, references_{1}, controller_pauses_{1},
+      handle{config.handle}, max_vcpus_{config.max_vcpus}, references_{1}, controller_pauses_{1},
       watchdogs_{{*this, &on_watchdog}, {*this, &on_watchdog}}, reaper_{*this, &on_reap}
 {
     policy.hardware_domain = config.role == Role::hardware;
@@ -75,14 +75,14 @@ void Domain::stop_vcpus()
 
 void Domain::pause()
 {
-    pause_count_.fetch_add(1, Order::acq_rel);
+    stops_.fetch_add(1, Order::acq_rel);
     stop_vcpus();
 }
 
 void Domain::unpause()
 {
-    const std::uint32_t before = pause_count_.fetch_sub(1, Order::acq_rel);
-    ASSERT(before != 0);
+    ASSERT(paused());
+    stops_.fetch_sub(1, Order::acq_rel);
     settle_vcpus();
 }
 
@@ -132,7 +132,7 @@ void Domain::shutdown(std::uint32_t reason)
         const cpu::Guard guard{lock_};
         if (shutdown_reason() == ~0U) set_shutdown_code(reason);
         if (is_hardware_domain()) end_machine(shutdown_reason());
-        if (shut_down_.exchange(true, Order::acq_rel)) return;
+        if ((stops_.fetch_or(shut_down_bit, Order::acq_rel) & shut_down_bit) != 0) return;
     }
     settle_vcpus();
     raise_virq(PV_VIRQ_DOM_EXC);
@@ -149,7 +149,7 @@ void Domain::resume()
 {
     {
         const cpu::Guard guard{lock_};
-        shut_down_.store(false, Order::release);
+        stops_.fetch_and(~shut_down_bit, Order::acq_rel);
         set_shutdown_code(~0U);
     }
     settle_vcpus();
@@ -162,6 +162,7 @@ Result<> Domain::begin_death()
     const cpu::Guard guard{lock_};
     if (life() == Life::alive) {
         life_.store(Life::dying, Order::release);
+        stops_.fetch_or(dying_bit, Order::acq_rel);
         set_dying();
     }
     return Ok{};

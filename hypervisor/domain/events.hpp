@@ -41,6 +41,7 @@ public:
     void raise(EventPort port);
     /// Is one of @p ports? Einval for a port this domain cannot have.
     [[nodiscard]] Result<bool> pending(std::span<const EventPort> ports) const;
+    [[nodiscard]] inline Result<bool> pending(EventPort port) const; ///< In domain.hpp.
     /// Ports that are not closed.
     [[nodiscard]] std::uint32_t open_ports();
 

@@ -13,7 +13,7 @@ struct Bit {
 };
 
 /// The second level: @p v learns that word @p b.word of the bitmap has something new.
-void select(Vcpu& v, const Bit& b)
+[[gnu::always_inline]] inline void select(Vcpu& v, const Bit& b)
 {
     const std::uint64_t selector = 1ULL << b.word;
     if ((shared::fetch_or(&v.hot.info->evtchn_pending_sel, selector) & selector) == 0) kick(v);
@@ -32,35 +32,43 @@ void EventChannels::raise(EventPort port)
     if (c != nullptr) notify(port, *c);
 }
 
-void EventChannels::notify(EventPort port, const Channel& c)
+[[gnu::noinline]] void EventChannels::notify(EventPort port, const Channel& c)
 {
     const Bit b{port};
     pv_shared_info& info = owner_.shared_info();
     if ((shared::fetch_or(&info.evtchn_pending[b.word], b.mask) & b.mask) != 0) return;
-    if (owner_.pollers.load(Order::acquire) != 0) [[unlikely]]
-        wake_pollers(port);
     Vcpu* const v = owner_.vcpu(VcpuId{c.vcpu.load(Order::relaxed)});
     if (v != nullptr && (shared::load(&info.evtchn_mask[b.word]) & b.mask) == 0) select(*v, b);
+    for (const Atomic<std::uint64_t>& word : owner_.pollers)
+        if (word.load(Order::acquire) != 0) [[unlikely]]
+            return wake_pollers(port);
 }
 
 [[gnu::noinline]] void EventChannels::wake_pollers(EventPort port)
 {
-    for (const mm::Box<Vcpu>& v : owner_.vcpus()) {
-        const std::int32_t polled = v->poll_port.load(Order::acquire);
-        if (polled == Vcpu::any_port || polled == static_cast<std::int32_t>(port.raw())) v->wake();
-    }
+#pragma GCC unroll 2
+    for (std::uint32_t first = 0; first < max_vcpus_per_domain; first += 64)
+        for (std::uint64_t left = owner_.pollers[first / 64].load(Order::acquire); left != 0; left &= left - 1) {
+            Vcpu& v = *owner_.vcpus()[first + static_cast<unsigned>(__builtin_ctzll(left))];
+            const std::uint32_t polled = v.poll_port.load(Order::acquire);
+            if (polled == Vcpu::any_port || polled == port.raw()) v.wake();
+        }
 }
 
 Result<> EventChannels::send(EventPort port)
 {
     const cpu::Guard guard{lock_};
-    const Channel* const c = TRY(find_open(port));
-    switch (c->state) {
-    case PortState::interdomain: c->remote->events.raise(EventPort{c->number}); return Ok{};
-    case PortState::ipi: notify(port, *c); return Ok{};
-    case PortState::unbound: return Ok{};
-    default: return Error::einval;
+    const Channel* c = TRY(find_open(port));
+    EventChannels* to = this;
+    if (c->state == PortState::interdomain) {
+        to = &c->remote->events;
+        port = EventPort{c->number};
+        c = to->find(port);
+    } else if (c->state != PortState::ipi) {
+        return c->state == PortState::unbound ? Result<>{Ok{}} : Error::einval;
     }
+    to->notify(port, *c);
+    return Ok{};
 }
 
 Result<> EventChannels::unmask(EventPort port)
@@ -75,15 +83,11 @@ Result<> EventChannels::unmask(EventPort port)
     return Ok{};
 }
 
-Result<bool> EventChannels::pending(std::span<const EventPort> ports) const
+[[gnu::cold]] Result<bool> EventChannels::pending(std::span<const EventPort> ports) const
 {
-    const pv_shared_info& info = owner_.shared_info();
     bool any = false;
-    for (const EventPort port : ports) {
-        if (port.raw() >= limit_) return Error::einval;
-        const Bit b{port};
-        any |= (shared::load(&info.evtchn_pending[b.word]) & b.mask) != 0;
-    }
+    for (const EventPort port : ports)
+        any |= TRY(pending(port));
     return any;
 }
 

@@ -35,17 +35,16 @@ void leave(Vcpu& v)
 
 void enter(Vcpu& v)
 {
-    if (v.has_runstate_area() && !v.kernel_mode()) {
+    const bool shows = v.has_runstate_area(), first = shows && !v.kernel_mode();
+    if (first) {
         load_kernel_root(v);
         v.publish_runstate();
-        v.load();
-        return;
     }
     v.load();
-    if (v.has_runstate_area()) v.publish_runstate();
+    if (shows && !first) v.publish_runstate();
 }
 
-[[gnu::noinline]] void reschedule()
+void reschedule()
 {
     const Nanoseconds now = cpu::now();
     Vcpu* const previous = loaded_vcpu();
@@ -63,9 +62,9 @@ void enter(Vcpu& v)
     finish_leaving(*previous);
 }
 
-void serve(cpu::PerCpu& percpu)
+/// More is due than a reschedule.
+[[gnu::noinline]] void serve(cpu::PerCpu& percpu, std::uint32_t due)
 {
-    const std::uint32_t due = percpu.pending.exchange(0, Order::acq_rel);
     const auto has = [due](cpu::Softirq s) { return (due & static_cast<std::uint32_t>(s)) != 0; };
     if (has(cpu::Softirq::timer)) {
         percpu.timers.mark_stale();
@@ -74,11 +73,13 @@ void serve(cpu::PerCpu& percpu)
     if (has(cpu::Softirq::park)) cpu::park_here();
     if (has(cpu::Softirq::console)) console_typed();
     if (has(cpu::Softirq::reschedule)) reschedule();
+    if (percpu.timers.stale()) percpu.timers.program(cpu::now());
 }
 
-void settle(guest::Outcome outcome, Vcpu& v, const char* why)
+[[gnu::cold, gnu::noinline]] void crash(const char* why) { current().domain().crash(why); }
+void settle(guest::Outcome outcome, const char* why)
 {
-    if (outcome == guest::Outcome::crash) v.domain().crash(why);
+    if (outcome == guest::Outcome::crash) crash(why);
 }
 
 } // namespace
@@ -95,49 +96,36 @@ Vcpu& current()
 namespace hv::arch {
 using namespace hv::domain;
 
-/// Something to do before the guest may go on, or the timer hardware has the wrong deadline.
-[[gnu::noinline]] static void before_guest_slow()
-{
-    auto& percpu = cpu::this_cpu();
-    for (;;) {
-        if (percpu.pending.load(Order::acquire) != 0) {
-            serve(percpu);
-            continue;
-        }
-        Vcpu* const v = loaded_vcpu();
-        if (v != nullptr && guest::event_deliverable(*v)) {
-            settle(guest::deliver_event(*v), *v, "event delivery");
-            if (percpu.pending.load(Order::acquire) != 0) continue;
-        }
-        if (percpu.timers.stale()) percpu.timers.program(cpu::now());
-        if (v != nullptr) return;
-        wait_for_interrupt();
-    }
-}
-
 void upcall_before_guest()
 {
     const CpuInfo& info = cpu_info();
-    const cpu::PerCpu& percpu = *info.percpu;
-    if (info.hot != nullptr && percpu.pending.load(Order::acquire) == 0) [[likely]] {
-        const pv_vcpu_info& vi = *info.hot->info;
-        const bool quiet = shared::load(&vi.evtchn_upcall_pending) == 0 || shared::load(&vi.evtchn_upcall_mask) != 0;
-        if (quiet || guest::deliver_event(*info.current) == guest::Outcome::resume) return;
-        current().domain().crash("event delivery");
+    cpu::PerCpu& percpu = *info.percpu;
+    for (;;) {
+        if (percpu.pending.load(Order::acquire) != 0) {
+            const std::uint32_t due = percpu.pending.exchange(0, Order::acq_rel);
+            if (due == static_cast<std::uint32_t>(cpu::Softirq::reschedule))
+                reschedule();
+            else
+                serve(percpu, due);
+        } else if (info.hot == nullptr) {
+            wait_for_interrupt();
+        } else {
+            const pv_vcpu_info& vi = *info.hot->info;
+            if (shared::load(&vi.evtchn_upcall_pending) == 0 || shared::load(&vi.evtchn_upcall_mask) != 0) return;
+            if (guest::deliver_event(*info.current) == guest::Outcome::resume) return;
+            crash("event delivery");
+        }
     }
-    before_guest_slow();
 }
 
 void upcall_guest_trap(GuestRegs&, std::uint64_t fault_address)
 {
-    Vcpu& v = current();
-    settle(guest::handle_trap(v, fault_address), v, "trap");
+    settle(guest::handle_trap(current(), fault_address), "trap");
 }
 
 void upcall_return_fault(GuestRegs&, unsigned vector, std::uint32_t error_code)
 {
-    Vcpu& v = current();
-    settle(guest::deliver_return_fault(v, vector, error_code), v, "return to the guest");
+    settle(guest::deliver_return_fault(current(), vector, error_code), "return to the guest");
 }
 
 void upcall_timer() { cpu::raise(cpu::Softirq::timer); }

@@ -12,8 +12,6 @@ namespace hv::domain {
 void requeue(Vcpu& v);
 /// No other CPU holds state or translations of @p v on return; it must have been made not runnable before.
 void wait_until_unloaded(const Vcpu& v);
-/// Has the current vCPU a reason to leave the CPU after a yield? Asks for a reschedule if so.
-void yield_cpu();
 /// Changes the share of @p v; it may be queued or running. @p cap in percent of one CPU, 0 = none.
 void reweigh(Vcpu& v, std::uint32_t weight, std::uint32_t cap);
 /// Where a vCPU may run and where it should. The hard set names CPUs that are online and is not empty.

@@ -134,7 +134,7 @@ CpuId pick_by_load(const CpuSet& among, Extreme which)
 [[gnu::always_inline]] inline void requeue_locked(CpuRun* c, Vcpu& v)
 {
     const bool free = arch::online_cpu_count() > 1 && !c->queue.contains(v) && !is_loaded(v);
-    if (const CpuId to = free ? place(v) : cpu_of(v); to != cpu_of(v)) {
+    if (const CpuId to = free ? place(v) : CpuId{}; free && to != cpu_of(v)) {
         c->queue.detach(v);
         v.cpu_number.store(to.raw(), Order::release);
         c->lock.unlock();
@@ -220,6 +220,13 @@ void CpuRun::on_slice(cpu::Timer&)
 
 void requeue(Vcpu& v) { requeue_locked(&lock_run_of(v), v); }
 
+[[gnu::always_inline]] inline void Vcpu::end_poll()
+{
+    polling_ = false;
+    if (poll_timer_.active()) poll_timer_.stop();
+    domain_.pollers[id().raw() / 64].fetch_and(~(1ULL << id().raw() % 64), Order::acq_rel);
+}
+
 void Vcpu::wake()
 {
     if (!blocked()) return;
@@ -247,7 +254,7 @@ void wait_until_unloaded(const Vcpu& v)
     if (c.queue.yield(cpu::now())) cpu::raise(cpu::Softirq::reschedule);
 }
 
-void yield_cpu()
+void Vcpu::yield()
 {
     CpuRun& c = run_of(here());
     if (c.load.load(Order::relaxed) > 1) yield_to_others(c);

@@ -46,7 +46,7 @@ inline void FairQueue::charge(Nanoseconds now)
     Runnable *const r = running_, *const first = heap_.first();
     if (r != nullptr) {
         const Nanoseconds ran = now - now_;
-        r->vruntime_ += ran * default_weight / r->weight;
+        r->vruntime_ += r->weight == default_weight ? ran : ran * default_weight / r->weight;
         if (r->capped()) [[unlikely]]
             r->full_at_ = later(r->full_at_, now_) + ran * 100 / r->cap;
     }
@@ -57,7 +57,7 @@ inline void FairQueue::charge(Nanoseconds now)
 }
 
 /// To the waiting or the throttled ones.
-void FairQueue::enter(Runnable& r)
+[[gnu::always_inline]] inline void FairQueue::enter(Runnable& r)
 {
     ASSERT(r.home_ == nullptr);
     if (r.detached_) r.vruntime_ += virtual_now_;
@@ -75,6 +75,13 @@ void FairQueue::enter(Runnable& r)
     r.ticket_ = next_ticket_++;
     heap_.insert(r);
     ++load_;
+}
+
+/// Where it belongs now.
+[[gnu::noinline]] void FairQueue::reenter(Runnable& r)
+{
+    leave(r);
+    enter(r);
 }
 
 Nanoseconds FairQueue::wake(Runnable& r, Nanoseconds now)
@@ -112,14 +119,9 @@ bool FairQueue::yield(Nanoseconds now)
 Runnable* FairQueue::pick(Nanoseconds now)
 {
     charge(now);
-    if (Runnable* const previous = running_; previous != nullptr) {
-        leave(*previous);
-        enter(*previous);
-    }
-    for (Runnable* r = throttled_.first(); r != nullptr && r->full_at_ <= now_; r = throttled_.first()) {
-        leave(*r);
-        enter(*r);
-    }
+    if (running_ != nullptr) reenter(*running_);
+    for (Runnable* r = throttled_.first(); r != nullptr && r->full_at_ <= now_; r = throttled_.first())
+        reenter(*r);
     if (!waiting()) return nullptr;
     running_ = heap_.first();
     heap_.remove(*running_);
@@ -131,14 +133,12 @@ Runnable* FairQueue::pick(Nanoseconds now)
 void FairQueue::set_share(Runnable& r, std::uint32_t weight, std::uint32_t cap)
 {
     ASSERT(weight != 0);
-    const bool requeue = contains(r) && running_ != &r;
-    if (requeue) leave(r);
     // What it is ahead of the others it has run under the old weight.
     const Nanoseconds base = r.detached_ ? 0 : virtual_now_;
     if (is_ahead(base, r.vruntime_)) r.vruntime_ = base + (r.vruntime_ - base) * r.weight / weight;
     r.weight = weight;
     r.cap = cap;
-    if (requeue) enter(r);
+    if (contains(r) && running_ != &r) reenter(r);
 }
 
 void FairQueue::settle(Nanoseconds now) { charge(now); }

@@ -86,7 +86,8 @@ public:
     void detach(Runnable& r);
 
 private:
-    void enter(Runnable& r);
+    inline void enter(Runnable& r);
+    void reenter(Runnable& r);
     void evict(Runnable& r);
     inline void leave(Runnable& r);
     inline void charge(Nanoseconds now);

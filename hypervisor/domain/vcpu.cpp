@@ -28,8 +28,6 @@ Vcpu::Vcpu(Domain& d, VcpuId id)
     runstate.start(cpu::now());
 }
 
-Vcpu::~Vcpu() = default;
-
 [[gnu::cold]] Result<mm::Box<Vcpu>> Vcpu::create(Domain& d, VcpuId id)
 {
     mm::Box<Vcpu> v = TRY(mm::make_box<Vcpu>(d, id));
@@ -85,13 +83,11 @@ Vcpu::~Vcpu() = default;
     drop_references();
 }
 
-bool Vcpu::event_deliverable() const { return guest::event_deliverable(*this); }
-
 void Vcpu::block()
 {
     blocked_.store(true, Order::seq_cst);
     // Looked at after the store: a sender that comes later sees blocked_, and wakes it.
-    if (event_deliverable()) return stay_awake();
+    if (event_deliverable(*this)) return stay_awake();
     cpu::raise(cpu::Softirq::reschedule); // which finds it blocked, or woken
 }
 
@@ -102,25 +98,15 @@ void Vcpu::notify()
     if (on != no_cpu && on != arch::cpu_info().cpu) arch::kick_cpu(CpuId{on});
 }
 
-void Vcpu::yield() { yield_cpu(); }
-
-void Vcpu::end_poll()
-{
-    polling_ = false;
-    if (poll_timer_.active()) poll_timer_.stop();
-    poll_port.store(no_poll, Order::release);
-    domain_.pollers.fetch_sub(1, Order::acq_rel);
-}
-
 Result<> Vcpu::poll(std::span<const EventPort> ports, Nanoseconds deadline)
 {
     polling_ = true;
-    const std::int32_t watched = ports.size() == 1 ? static_cast<std::int32_t>(ports[0].raw()) : any_port;
-    poll_port.store(ports.empty() ? no_poll : watched, Order::relaxed);
-    domain_.pollers.fetch_add(1, Order::acq_rel);
+    poll_port.store(ports.size() == 1 ? ports[0].raw() : ports.empty() ? no_port : any_port, Order::relaxed);
+    domain_.pollers[id().raw() / 64].fetch_or(1ULL << id().raw() % 64, Order::acq_rel);
     blocked_.store(true, Order::seq_cst);
-    const Result<bool> pending = domain_.events.pending(ports);
-    if (pending.ok() && !pending.take() && !event_deliverable() && (deadline == 0 || deadline > cpu::now())) {
+    const EventChannels& events = domain_.events;
+    const Result<bool> pending = ports.size() == 1 ? events.pending(ports[0]) : events.pending(ports);
+    if (pending.ok() && !pending.take() && !event_deliverable(*this) && (deadline == 0 || deadline > cpu::now())) {
         cpu::raise(cpu::Softirq::reschedule); // as in block()
         if (deadline != 0) poll_timer_.start(cpu::this_cpu().timers, deadline);
         if (deadline != 0 && !blocked()) poll_timer_.stop(); // a waker may have been too early to do it

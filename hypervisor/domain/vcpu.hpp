@@ -29,7 +29,6 @@ public:
     /// Allocated, with a place for its vcpu_info, offline.
     static Result<mm::Box<Vcpu>> create(Domain& d, VcpuId id);
     Vcpu(Domain& d, VcpuId id);
-    ~Vcpu();
 
     [[nodiscard]] Domain& domain() const { return domain_; }
     [[nodiscard]] inline bool runnable() const; ///< In domain.hpp.
@@ -55,8 +54,7 @@ public:
     void block();
     void wake();   ///< Ends a block or a poll.
     void notify(); ///< Something was marked pending: wakes it, or interrupts it where it runs.
-    void yield();
-    [[nodiscard]] bool event_deliverable() const;
+    void yield();  ///< The CPU to whoever else waits for it. The vCPU runs here.
     /// Blocks until one of @p ports is pending or @p deadline (0 = none) passes. Einval for a bad port.
     Result<> poll(std::span<const EventPort> ports, Nanoseconds deadline);
 
@@ -85,9 +83,8 @@ public:
 
     RunstateClock runstate;
     std::array<Atomic<std::uint32_t>, PV_NR_VIRQS> virq_ports; ///< 0 = not bound. Written under the event lock.
-    Atomic<std::int32_t> poll_port{no_poll};                   ///< Port polled for, any_port, or no_poll.
-    static constexpr std::int32_t no_poll = -1;
-    static constexpr std::int32_t any_port = 0;
+    Atomic<std::uint32_t> poll_port; ///< While it is one of Domain::pollers: port polled for, any_port, or no_port.
+    static constexpr std::uint32_t no_port = ~0U, any_port = 0;
 
 private:
     static void on_singleshot(cpu::Timer& t);
@@ -95,7 +92,7 @@ private:
     static void on_poll_timeout(cpu::Timer& t);
     void use_info(pv_vcpu_info* place);
     void stay_awake(); ///< It does not wait after all.
-    void end_poll();
+    inline void end_poll();
 
     Domain& domain_;
     Atomic<bool> initialised_, online_;

@@ -95,7 +95,8 @@ inline void init_fpu_area(std::byte* fpu)
 }
 /// Saves / loads segment selectors and bases, debug registers, FPU, XCR0, TS, GDT and LDT windows.
 void save_guest_cpu(GuestCpu& state);
-void load_guest_cpu(const GuestCpu& state);
+/// @p before: what has been saved just now, and need not be loaded again where it is the same; null: nothing was.
+void load_guest_cpu(const GuestCpu& state, const GuestCpu* before);
 /// Exchanges the active and the inactive GS base (the step between guest kernel and guest user).
 void swap_gs();
 /// Immediate effect on the running vCPU (state is also kept in GuestCpu by the caller).

@@ -16,7 +16,7 @@ enum class TaskSwitched : std::uint8_t { clear = 0, set = 1 };
 
 /// Words read by assembly; offsets are generated from this struct. A root is a CR3 value; 0 = none.
 struct VcpuHot {
-    std::uint64_t kernel_root;
+    std::uint64_t kernel_root; ///< A reference, as the next.
     std::uint64_t user_root;
     std::uint64_t kernel_sp;     ///< stack_switch: stack of entries from guest user mode.
     std::uint64_t frame_top;     ///< Where a frame there ends; non-canonical if that cannot be written.
@@ -37,12 +37,12 @@ struct VcpuHot {
 
 /// State that moves between memory and hardware at a vCPU switch.
 struct GuestCpu {
-    std::uint64_t fs_base, kernel_gs_base, user_gs_base;
+    std::array<std::uint64_t, 3> bases; ///< By PV_SEGBASE number: FS, GS of guest user mode, GS of its kernel.
     std::uint16_t ds, es, fs, gs;
     std::array<std::uint64_t, 8> debug; ///< dr0-3, 6, 7; 4 and 5 unused.
     std::uint64_t xcr0;
     TaskSwitched task_switched;
-    std::uint8_t kernel_mode_gs;    ///< 1: kernel_gs_base is the active one.
+    std::uint8_t kernel_mode_gs;    ///< 1: the kernel's GS base is the active one.
     std::byte* fpu;                 ///< fpu_area_bytes(), 64-aligned.
     std::array<Mfn, 14> gdt_frames; ///< invalid_mfn where absent.
     std::uint32_t gdt_entries;      ///< 0..7168

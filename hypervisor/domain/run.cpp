@@ -33,14 +33,14 @@ void leave(Vcpu& v)
     v.unload();
 }
 
-void enter(Vcpu& v)
+void enter(Vcpu& v, const Vcpu* previous)
 {
     const bool shows = v.has_runstate_area(), first = shows && !v.kernel_mode();
     if (first) {
         load_kernel_root(v);
         v.publish_runstate();
     }
-    v.load();
+    v.load(previous);
     if (shows && !first) v.publish_runstate();
 }
 
@@ -52,7 +52,7 @@ void reschedule()
     if (next == previous) return;
     if (previous != nullptr) leave(*previous);
     if (next != nullptr)
-        enter(*next);
+        enter(*next, previous);
     else
         arch::load_idle_root(); // the root of a vCPU that is not loaded may be freed
     if (previous == nullptr) return;

@@ -60,11 +60,10 @@ void set_fpu(VcpuState& v, const pv_vcpu_guest_context& c)
 
 void set_callbacks(VcpuState& v, const pv_vcpu_guest_context& c)
 {
-    const bool failsafe = (c.flags & PV_VGCF_FAILSAFE_DISABLES_EVENTS) != 0;
-    const bool syscall = (c.flags & PV_VGCF_SYSCALL_DISABLES_EVENTS) != 0;
+    const auto masks = [&c](std::uint64_t flag) { return static_cast<std::uint8_t>((c.flags & flag) != 0); };
     v.set_callback(CallbackKind::event, {c.event_callback_eip, 1});
-    v.set_callback(CallbackKind::failsafe, {c.failsafe_callback_eip, failsafe});
-    v.set_callback(CallbackKind::syscall, {c.syscall_callback_eip, syscall});
+    v.set_callback(CallbackKind::failsafe, {c.failsafe_callback_eip, masks(PV_VGCF_FAILSAFE_DISABLES_EVENTS)});
+    v.set_callback(CallbackKind::syscall, {c.syscall_callback_eip, masks(PV_VGCF_SYSCALL_DISABLES_EVENTS)});
     for (unsigned i = 0; i < 256; ++i) {
         v.hot.traps[i] = c.trap_ctxt[i];
         v.hot.traps[i].vector = static_cast<std::uint8_t>(i);

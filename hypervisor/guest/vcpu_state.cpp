@@ -11,9 +11,7 @@ namespace {
 constexpr std::uint64_t dr6_fixed = 0xffff0ff0, dr6_writable = 0xe00f;
 constexpr std::uint64_t dr7_fixed = 0x400, dr7_writable = 0xffff03ff; // not RTM
 
-/// Where bases are while the vCPU is not loaded, by PV_SEGBASE number, and which register one is in while it is.
-constexpr std::uint64_t arch::GuestCpu::*kept_bases[] = {&arch::GuestCpu::fs_base, &arch::GuestCpu::user_gs_base,
-                                                         &arch::GuestCpu::kernel_gs_base};
+/// Which register a base is in while the vCPU is loaded.
 arch::Base place_of_base(std::uint32_t which, bool kernel_mode)
 {
     if (which == PV_SEGBASE_FS) return arch::Base::fs;
@@ -45,30 +43,31 @@ Result<> VcpuState::allocate()
     return Ok{};
 }
 
-void VcpuState::load()
+void VcpuState::load(const VcpuState* before)
 {
     arch::CpuInfo& info = arch::cpu_info();
     ASSERT(info.current == nullptr);
     // Only this CPU takes itself out.
-    if (!owner_.cpus.has(CpuId{info.cpu}, Order::relaxed)) owner_.cpus.add(CpuId{info.cpu}, Order::seq_cst);
+    const bool in =
+        (before != nullptr && &before->owner_ == &owner_) || owner_.cpus.has(CpuId{info.cpu}, Order::relaxed);
+    if (!in) owner_.cpus.add(CpuId{info.cpu}, Order::seq_cst);
     info.regs = saved_regs_;
     info.current = this;
     info.hot = &hot;
-    if ((hot.fast_calls != 0) != fast_paths_allowed()) choose_fast_paths(); // another vCPU changed the assist
+    if (policy_.vm_assist.load(Order::relaxed) != assists_) choose_fast_paths(); // another vCPU changed it
     reload_root();
     cpu.kernel_mode_gs = hot.kernel_mode;
-    arch::load_guest_cpu(cpu);
+    arch::load_guest_cpu(cpu, before != nullptr ? &before->cpu : nullptr);
     arch::write_debug_register(6, cpu.debug[6]); // sticky: the next #DB adds to it
 }
-
-bool VcpuState::fast_paths_allowed() const { return options.fastpath && !policy_.sees_iopl(); }
 
 void VcpuState::choose_fast_paths()
 {
     const pv_trap_info& fault = hot.traps[14];
     const Callback syscall = callback(CallbackKind::syscall);
     hot.fault_entry = fault.address;
-    hot.fast_calls = fast_paths_allowed() ? 1 : 0;
+    assists_ = policy_.vm_assist.load(Order::relaxed);
+    hot.fast_calls = options.fastpath && !policy_.sees_iopl() ? 1 : 0;
     hot.fast_faults = fault.address != 0 && (fault.flags & PV_TI_IF) != 0 ? hot.fast_calls : 0;
     hot.fast_syscalls = syscall.address != 0 && syscall.mask_events != 0 ? hot.fast_calls : 0;
 }
@@ -93,26 +92,36 @@ void VcpuState::unload()
 
 void VcpuState::reload_root() const { mm::load_root(owner_, hw_root()); }
 
+/// The reference becomes @p place's, and that one's the result.
+[[gnu::always_inline]] static inline mm::RootRef exchange_root(std::uint64_t& place, mm::RootRef& root)
+{
+    const std::uint64_t old = std::exchange(place, root ? maddr_of(root.release()).raw() : 0);
+    return mm::RootRef::adopt(old != 0 ? mfn_of(Maddr{old}) : invalid_mfn);
+}
+
 void VcpuState::set_kernel_root(mm::RootRef root)
 {
-    const mm::RootRef old = std::exchange(kernel_root_, std::move(root));
-    hot.kernel_root = maddr_of(kernel_root_.mfn()).raw();
+    const mm::RootRef old = exchange_root(hot.kernel_root, root);
     if (loaded() && kernel_mode()) reload_root();
 }
 
 void VcpuState::set_user_root(mm::RootRef root)
 {
-    const mm::RootRef old = std::exchange(user_root_, std::move(root));
-    hot.user_root = user_root_ ? maddr_of(user_root_.mfn()).raw() : 0;
-    if (loaded() && !kernel_mode() && user_root_) reload_root();
+    const mm::RootRef old = exchange_root(hot.user_root, root);
+    if (loaded() && !kernel_mode() && has_user_root()) reload_root();
+}
+
+VcpuState::~VcpuState()
+{
+    for (const std::uint64_t root : {hot.kernel_root, hot.user_root})
+        if (root != 0) mm::RootRef::adopt(mfn_of(Maddr{root})).reset();
 }
 
 void VcpuState::drop_references()
 {
     ASSERT(!loaded());
-    hot.kernel_root = hot.user_root = 0;
-    kernel_root_.reset();
-    user_root_.reset();
+    set_kernel_root({});
+    set_user_root({});
     cpu.gdt_entries = cpu.ldt_entries = 0;
     cpu.gdt_frames.fill(invalid_mfn);
     cpu.ldt_frames.fill(invalid_mfn);
@@ -130,14 +139,14 @@ void VcpuState::change_mode()
 
 void VcpuState::set_base(std::uint32_t which, std::uint64_t value)
 {
-    ASSERT(which < std::size(kept_bases));
-    cpu.*kept_bases[which] = value;
+    ASSERT(which < cpu.bases.size());
+    cpu.bases[which] = value;
     if (loaded()) arch::write_base(place_of_base(which, kernel_mode()), value);
 }
 
 std::uint64_t VcpuState::base(std::uint32_t which) const
 {
-    return loaded() ? arch::read_base(place_of_base(which, kernel_mode())) : cpu.*kept_bases[which];
+    return loaded() ? arch::read_base(place_of_base(which, kernel_mode())) : cpu.bases[which];
 }
 
 Result<> VcpuState::set_debug_register(unsigned index, std::uint64_t value)
@@ -150,7 +159,10 @@ Result<> VcpuState::set_debug_register(unsigned index, std::uint64_t value)
     if (index == 6) value = (value & dr6_writable) | dr6_fixed;
     if (index == 7) value = (value & dr7_writable) | dr7_fixed;
     cpu.debug[index] = value;
-    if (loaded()) arch::write_debug_register(index, value);
+    if (!loaded()) return Ok{};
+    for (unsigned i = 0; index == 7 && i < 4; ++i) // while none is in force a switch leaves them alone
+        arch::write_debug_register(i, cpu.debug[i]);
+    arch::write_debug_register(index, value);
     return Ok{};
 }
 

@@ -52,6 +52,7 @@ class VcpuState {
 public:
     VcpuState(VcpuId id, mm::MemoryOwner& owner, DomainPolicy& policy) : id_{id}, owner_{owner}, policy_{policy} {}
     VcpuState(const VcpuState&) = delete;
+    ~VcpuState();
     VcpuState& operator=(const VcpuState&) = delete;
 
     /// Allocates trap table and FPU area and sets the reset state; before anything else is called.
@@ -68,7 +69,8 @@ public:
     /// The registers the guest will resume with: the CPU's entry frame while loaded, else the saved copy.
     arch::GuestRegs& regs() { return loaded() ? arch::cpu_info().regs : saved_regs_; }
     /// Moves the state into / out of the calling CPU (registers, hardware state, root, cpu_info().current and hot).
-    void load();
+    /// @p before was unloaded just now, if not null.
+    void load(const VcpuState* before = nullptr);
     void unload();
     /// Decides what the assembly paths may serve: nothing with `fastpath=off`, or when the kernel wants to see its IOPL
     /// in frames. At each load, and when the assist, the system-call callback or the page-fault handler changes.
@@ -147,16 +149,15 @@ public:
 private:
     void reload_root() const;
     void change_mode();
-    [[nodiscard]] bool fast_paths_allowed() const;
 
     VcpuId id_;
     mm::MemoryOwner& owner_;
     DomainPolicy& policy_;
     arch::GuestRegs saved_regs_{};
-    mm::RootRef kernel_root_, user_root_; ///< Empty: none.
     std::array<mm::SegDescRef, 14> gdt_;
     std::array<mm::SegDescRef, 16> ldt_;
     GuestVa ldt_base_{};
+    std::uint64_t assists_ = 0; ///< As choose_fast_paths() saw them.
     std::array<Callback, static_cast<unsigned>(CallbackKind::count)> callbacks_{};
     mm::Box<VcpuMemory> memory_{};
     std::array<std::uint64_t, 5> continuation_{};

@@ -15,8 +15,8 @@ namespace {
 GuestCpu& hw() { return thread_state().hardware; }
 std::uint64_t& base(Base which)
 {
-    if (which == Base::fs) return hw().fs_base;
-    return (which == Base::active_gs) == (hw().kernel_mode_gs != 0) ? hw().kernel_gs_base : hw().user_gs_base;
+    if (which == Base::fs) return hw().bases[0];
+    return hw().bases[(which == Base::active_gs) == (hw().kernel_mode_gs != 0) ? 2 : 1];
 }
 constexpr std::size_t fpu_bytes = 576;
 } // namespace
@@ -67,7 +67,7 @@ void save_guest_cpu(GuestCpu& s)
 {
     s = hw();
 } // also what the core should have kept itself: loses what it changed here only
-void load_guest_cpu(const GuestCpu& s) { hw() = s; }
+void load_guest_cpu(const GuestCpu& s, const GuestCpu*) { hw() = s; }
 void swap_gs() { hw().kernel_mode_gs ^= 1; }
 void write_base(Base which, std::uint64_t v) { base(which) = v; }
 std::uint64_t read_base(Base which) { return base(which); }

@@ -12,9 +12,6 @@ namespace {
 using namespace x86;
 
 constexpr std::uint64_t dr7_idle = 0x400, dr7_enables = 0xff;
-std::array<std::uint64_t, 256> loaded_dr7; // by CPU: most vCPUs have no breakpoints, then nothing is written
-
-std::uint32_t msr_of(Base which) { return msr_fs_base + static_cast<std::uint32_t>(which); }
 
 #define LOAD_SELECTOR(name)                                                                                            \
     void load_##name(std::uint16_t selector)                                                                           \
@@ -28,6 +25,8 @@ LOAD_SELECTOR(fs)
 LOAD_SELECTOR(gs)
 #undef LOAD_SELECTOR
 
+/// Not 0 unless all four are the null selector 0.
+std::uint64_t all_selectors(const GuestCpu& s) { return reinterpret_cast<const std::uint64_t&>(s.ds); }
 #define STORE_SELECTOR(name, to) asm volatile("mov %%" #name ", %0" : "=r"(to))
 
 void save_fpu(const GuestCpu& s)
@@ -47,18 +46,13 @@ void save_fpu(const GuestCpu& s)
 /// False if @p area is malformed (it can come from a saved context).
 bool restore(const std::byte* area)
 {
-    bool failed = false;
     if (abilities().xsave)
-        asm volatile("1: xrstor64 (%1)\n2:\n" ON_FAULT("1b", "mov $1, %b0", "2b")
-                     : "+q"(failed)
-                     : "r"(area), "a"(-1), "d"(-1)
-                     : "memory");
+        asm goto("1: xrstor64 (%0)\n" EX_TABLE("1b", "%l[bad]") : : "r"(area), "a"(-1), "d"(-1) : "memory" : bad);
     else
-        asm volatile("1: fxrstor64 (%1)\n2:\n" ON_FAULT("1b", "mov $1, %b0", "2b")
-                     : "+q"(failed)
-                     : "r"(area)
-                     : "memory");
-    return !failed;
+        asm goto("1: fxrstor64 (%0)\n" EX_TABLE("1b", "%l[bad]") : : "r"(area) : "memory" : bad);
+    return true;
+bad:
+    return false;
 }
 
 /// Restores every component, not only those the guest enabled: what it never used is reset, never another vCPU's.
@@ -77,15 +71,12 @@ void load_fpu(const GuestCpu& s)
     if (s.task_switched == TaskSwitched::set) set_task_switched(TaskSwitched::set);
 }
 
-void load_debug_registers(const GuestCpu& s)
+/// Most vCPUs have no breakpoints, then nothing is written.
+[[gnu::cold, gnu::noinline]] void load_breakpoints(const GuestCpu& s)
 {
-    const std::uint64_t dr7 = s.debug[7] | dr7_idle;
-    if (((dr7 | loaded_dr7[cpu_info().cpu]) & dr7_enables) == 0) return;
-    write_debug_register(7, dr7_idle);
     for (unsigned i = 0; i < 4; ++i)
         write_debug_register(i, s.debug[i]);
-    write_debug_register(6, s.debug[6]);
-    write_debug_register(7, dr7);
+    write_debug_register(7, s.debug[7]);
 }
 
 } // namespace
@@ -98,28 +89,40 @@ void save_guest_cpu(GuestCpu& s)
     STORE_SELECTOR(es, s.es);
     STORE_SELECTOR(fs, s.fs);
     STORE_SELECTOR(gs, s.gs);
-    s.fs_base = read_base(Base::fs);
-    const std::uint64_t active = read_base(Base::active_gs), inactive = read_base(Base::inactive_gs);
-    s.kernel_gs_base = s.kernel_mode_gs != 0 ? active : inactive;
-    s.user_gs_base = s.kernel_mode_gs != 0 ? inactive : active;
-    if ((s.debug[7] & dr7_enables) != 0) s.debug[6] = read_debug_status();
+    const std::size_t mode = s.kernel_mode_gs;
+    s.bases[0] = read_base(Base::fs);
+    s.bases[1 + mode] = read_base(Base::active_gs);
+    s.bases[2 - mode] = read_base(Base::inactive_gs);
+    if ((s.debug[7] & dr7_enables) != 0) [[unlikely]] {
+        s.debug[6] = read_debug_status();
+        write_debug_register(7, dr7_idle);
+    }
     save_fpu(s);
 }
 
 // Selectors first: loading one also loads a base.
-void load_guest_cpu(const GuestCpu& s)
+void load_guest_cpu(const GuestCpu& s, const GuestCpu* before)
 {
     barrier_between_vcpus();
-    load_gdt_window(s);
-    load_ldt_window(s);
-    load_ds(s.ds);
-    load_es(s.es);
-    load_fs(s.fs);
-    load_gs(s.gs);
-    write_base(Base::fs, s.fs_base);
-    write_base(Base::active_gs, s.kernel_mode_gs != 0 ? s.kernel_gs_base : s.user_gs_base);
-    write_base(Base::inactive_gs, s.kernel_mode_gs != 0 ? s.user_gs_base : s.kernel_gs_base);
-    load_debug_registers(s);
+    const GuestCpu& was = before != nullptr ? *before : s;
+    if (before == nullptr || (was.gdt_entries | s.gdt_entries) != 0) load_gdt_window(s);
+    if (before == nullptr || (was.ldt_entries | s.ldt_entries) != 0) load_ldt_window(s);
+    const bool selectors = before == nullptr || (all_selectors(was) | all_selectors(s)) != 0;
+    if (selectors) {
+        load_ds(s.ds);
+        load_es(s.es);
+        load_fs(s.fs);
+        load_gs(s.gs);
+    }
+    const auto load_base = [selectors](Base which, std::uint64_t base, std::uint64_t then) {
+        if (selectors || base != then) write_base(which, base);
+    };
+    const std::size_t mode = s.kernel_mode_gs, old_mode = was.kernel_mode_gs;
+    load_base(Base::fs, s.bases[0], was.bases[0]);
+    load_base(Base::active_gs, s.bases[1 + mode], was.bases[1 + old_mode]);
+    load_base(Base::inactive_gs, s.bases[2 - mode], was.bases[2 - old_mode]);
+    if ((s.debug[7] & dr7_enables) != 0) [[unlikely]]
+        load_breakpoints(s);
     load_fpu(s);
 }
 
@@ -130,9 +133,9 @@ void write_base(Base which, std::uint64_t v)
     std::uint32_t low = static_cast<std::uint32_t>(v), high = static_cast<std::uint32_t>(v >> 32);
     asm volatile("1: wrmsr\n2:\n" ON_FAULT("1b", "xor %k0, %k0\nxor %k1, %k1\nwrmsr", "2b")
                  : "+a"(low), "+d"(high)
-                 : "c"(msr_of(which)));
+                 : "c"(msr_fs_base + static_cast<std::uint32_t>(which)));
 }
-std::uint64_t read_base(Base which) { return rdmsr(msr_of(which)); }
+std::uint64_t read_base(Base which) { return rdmsr(msr_fs_base + static_cast<std::uint32_t>(which)); }
 
 void load_user_gs_selector(std::uint16_t selector)
 {
@@ -144,7 +147,6 @@ void load_user_gs_selector(std::uint16_t selector)
 
 void write_debug_register(unsigned index, std::uint64_t v)
 {
-    if (index == 7) loaded_dr7[cpu_info().cpu] = v;
     switch (index) {
     case 0: asm volatile("mov %0, %%dr0" : : "r"(v)); break;
     case 1: asm volatile("mov %0, %%dr1" : : "r"(v)); break;

@@ -65,17 +65,16 @@ TEST(HostCpu, GsBasesSwap)
 {
     host::reset(1);
     GuestCpu state{};
-    state.kernel_gs_base = 0x1000;
-    state.user_gs_base = 0x2000;
+    state.bases = {0, 0x2000, 0x1000};
     state.kernel_mode_gs = 1;
-    load_guest_cpu(state);
+    load_guest_cpu(state, nullptr);
     EXPECT_EQ(read_base(Base::active_gs), 0x1000U);
     swap_gs();
     EXPECT_EQ(read_base(Base::active_gs), 0x2000U);
     write_base(Base::inactive_gs, 0x3000);
     save_guest_cpu(state);
-    EXPECT_EQ(state.kernel_gs_base, 0x3000U);
-    EXPECT_EQ(state.user_gs_base, 0x2000U);
+    EXPECT_EQ(state.bases[2], 0x3000U);
+    EXPECT_EQ(state.bases[1], 0x2000U);
 }
 
 TEST(HostCpu, RemoteCallsRunOnEveryOtherCpu)

@@ -49,7 +49,7 @@ TEST_F(Emulate, SegmentBasesThroughMsrs)
     EXPECT_EQ(v->base(PV_SEGBASE_GS_USER), 0x5000u);
     msr(0xc0000100, 0x6000);
     EXPECT_TRUE(emulates(wrmsr));
-    EXPECT_EQ(arch::host::hardware().fs_base, 0x6000u);
+    EXPECT_EQ(arch::host::hardware().bases[0], 0x6000u);
     regs().rcx = 0xc0000102;
     EXPECT_TRUE(emulates(rdmsr));
     EXPECT_EQ(edx_eax(), 0x5000u);
@@ -368,6 +368,16 @@ TEST_F(Triage, DeviceNotAvailableOnlyForTheGuestsOwnTs)
     EXPECT_EQ(regs().rip, handler_va + 7);
     EXPECT_EQ(v->cpu.task_switched, arch::TaskSwitched::clear);
     EXPECT_EQ(arch::host::hardware().task_switched, arch::TaskSwitched::clear);
+}
+
+/// A vCPU switch leaves dr0 to dr3 alone while no breakpoint is in force: they may be another vCPU's.
+TEST_F(Triage, BreakpointsComeIntoForceWithTheirAddresses)
+{
+    ASSERT_TRUE(v->set_debug_register(0, user_va).ok());
+    arch::host::hardware().debug[0] = 0x1234;
+    ASSERT_TRUE(v->set_debug_register(7, 1).ok());
+    EXPECT_EQ(arch::host::hardware().debug[0], user_va);
+    EXPECT_EQ(arch::host::hardware().debug[7], 0x401u);
 }
 
 TEST_F(Triage, DebugTrapsRecordDr6)

@@ -36,8 +36,8 @@ protected:
         v->hot.kernel_root = kernel << page_shift;
         v->hot.user_root = user << page_shift;
         v->hot.kernel_sp = stack_top;
-        v->cpu.kernel_gs_base = 0x1000;
-        v->cpu.user_gs_base = 0x2000;
+        v->cpu.bases[PV_SEGBASE_GS_KERNEL] = 0x1000;
+        v->cpu.bases[PV_SEGBASE_GS_USER] = 0x2000;
         v->load();
         auto& r = regs();
         r = {};
@@ -52,6 +52,7 @@ protected:
     ~Machine() override
     {
         if (v->loaded()) v->unload();
+        v->hot.kernel_root = v->hot.user_root = 0; // they were no references
     }
 
     std::uint64_t new_frame() { return next_frame++; }

@@ -25,6 +25,7 @@ trap_stubs:
 trap_entry:
     save_registers
     cld
+    smap_site 0xca
     mov %rsp, %rdi
     testb $3, REGS_CS(%rsp)
     jz trap_in_hypervisor
@@ -46,6 +47,7 @@ trap_in_hypervisor:
 ist_entry:
     save_registers
     cld
+    smap_site 0xca
     mov %rsp, %rdi
     testb $3, REGS_CS(%rsp)
     jz trap_in_hypervisor

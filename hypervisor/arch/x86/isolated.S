@@ -31,6 +31,7 @@ isolated_stubs:
 isolated_trap: // on any stack of this CPU, under either root
     save_registers
     cld
+    smap_site 0xca
     mov %rsp, %rdi
     mov %rsp, %rbp
     or $(HV_STACK_BYTES - 1), %rbp

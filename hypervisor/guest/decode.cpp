@@ -42,6 +42,7 @@ constexpr std::array patterns{
     Pattern{0xf4, Op::hlt, Form::bare, Sizes::wide},
     Pattern{0xfa, Op::cli, Form::bare, Sizes::wide},
     Pattern{0xfb, Op::sti, Form::bare, Sizes::wide},
+    Pattern{0x0f01, Op::xsetbv, Form::modrm, Sizes::wide, 2},
     Pattern{0x0f06, Op::clts, Form::bare, Sizes::wide},
     Pattern{0x0f09, Op::wbinvd, Form::bare, Sizes::wide},
     Pattern{0x0f20, Op::mov_from_cr, Form::register_only, Sizes::wide},
@@ -68,8 +69,7 @@ public:
     {
         if (!ok(bytes)) return 0;
         std::uint64_t v = 0;
-        for (unsigned i = 0; i < bytes; ++i)
-            v |= std::uint64_t{b_[at_ + i]} << (8 * i);
+        __builtin_memcpy(&v, &b_[at_], bytes);
         at_ += bytes;
         const unsigned shift = 64 - 8 * bytes;
         return static_cast<std::int64_t>(v << shift) >> shift;
@@ -186,19 +186,13 @@ Instruction decode(std::span<const std::uint8_t> bytes)
     const Prefixes p = read_prefixes(b, i);
     unsigned opcode = b.next();
     if (opcode == 0x0f) opcode = 0x0f00 | b.next();
-    if (opcode == 0x0f01 && b.peek() == 0xd1) {
-        b.next();
-        i.op = Op::xsetbv;
-        i.length = static_cast<std::uint8_t>(b.position());
-        return b.failed() ? Instruction{} : i;
-    }
     const Pattern* const pattern = find(opcode, b.peek());
     if (pattern == nullptr) return Instruction{};
     const bool port_io = pattern->op >= Op::in && pattern->op <= Op::outs; // never 8 bytes
     const bool byte = pattern->sizes != Sizes::wide && opcode == pattern->opcode;
     i.size = byte ? 1 : (p.rex & 8) != 0 && !port_io ? 8 : p.operand16 ? 2 : 4;
     read_operands(b, i, p, pattern->form);
-    if (b.failed()) return Instruction{};
+    if (b.failed() || (pattern->op == Op::xsetbv && (i.memory || i.rm != 1))) return Instruction{}; // d1, no other
     i.op = pattern->op;
     i.length = static_cast<std::uint8_t>(b.position());
     return i;

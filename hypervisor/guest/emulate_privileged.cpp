@@ -12,19 +12,21 @@ namespace hv::guest {
 
 namespace {
 
+constexpr unsigned invalid_opcode = 6, general_protection = 13;
 constexpr std::uint64_t cr0_fixed = 0x80050033; // PG AM WP NE ET MP PE
 constexpr std::uint64_t cr0_ts = 8;
 constexpr std::uint64_t cr4_fixed = 0x620;      // OSXMMEXCPT OSFXSR PAE
 constexpr std::uint64_t cr4_settable = 0x4004c; // OSXSAVE MCE DE TSD
 constexpr std::uint64_t cr4_osxsave = 0x40000;
 
-std::uint64_t read_cr(VcpuState& v, unsigned number)
+Result<> read_cr(const VcpuState& v, unsigned number, std::uint64_t& to)
 {
     switch (number) {
-    case 0: return cr0_fixed | (v.cpu.task_switched == arch::TaskSwitched::set ? cr0_ts : 0);
-    case 2: return v.hot.info->arch.cr2;
-    case 3: return v.hot.kernel_root;
-    default: return cr4_fixed | v.virtual_cr4;
+    case 0: to = cr0_fixed | (v.cpu.task_switched == arch::TaskSwitched::set ? cr0_ts : 0); return Ok{};
+    case 2: to = v.hot.info->arch.cr2; return Ok{};
+    case 3: to = v.hot.kernel_root; return Ok{};
+    case 4: to = cr4_fixed | v.virtual_cr4; return Ok{};
+    default: return Error::einval;
     }
 }
 
@@ -42,83 +44,78 @@ Result<> write_cr(VcpuState& v, unsigned number, std::uint64_t value)
     }
 }
 
-std::optional<Outcome> xsetbv(VcpuState& v, const Instruction& i)
+std::uint64_t edx_eax(const arch::GuestRegs& r) { return (r.rdx << 32) | static_cast<std::uint32_t>(r.rax); }
+
+Result<> xsetbv(VcpuState& v, const arch::GuestRegs& r)
 {
-    arch::GuestRegs& r = v.regs();
-    if ((v.virtual_cr4 & cr4_osxsave) == 0) return deliver_trap(v, 6, std::nullopt);
-    const std::uint64_t value = (r.rdx << 32) | static_cast<std::uint32_t>(r.rax);
+    const std::uint64_t value = edx_eax(r);
     if (static_cast<std::uint32_t>(r.rcx) != 0 || !xcr0_ok(value, arch::cpu_features().xcr0_supported))
-        return std::nullopt;
+        return Error::einval;
     v.cpu.xcr0 = value;
     arch::write_xcr0(value);
-    return retire(v, i.length);
+    return Ok{};
 }
 
-std::optional<Outcome> read_msr(VcpuState& v, const Instruction& i)
+[[gnu::cold, gnu::noinline]] Error refuse(VcpuState& v, const char* what, const arch::GuestRegs& r)
 {
-    arch::GuestRegs& r = v.regs();
+    log::debug("d{}v{}: {} {x} refused, rdx:rax {x}", v.owner().id(), v.id(), what, r.rcx, edx_eax(r));
+    return Error::einval;
+}
+
+Result<> read_msr(VcpuState& v, arch::GuestRegs& r)
+{
     const auto value = read_guest_msr(v, static_cast<std::uint32_t>(r.rcx));
-    if (!value.ok()) {
-        log::debug("d{}v{}: rdmsr {x} refused", v.owner().id(), v.id(), static_cast<std::uint32_t>(r.rcx));
-        return std::nullopt;
-    }
+    if (!value.ok()) return refuse(v, "rdmsr", r);
     r.rax = static_cast<std::uint32_t>(value.take());
     r.rdx = value.take() >> 32;
-    return retire(v, i.length);
+    return Ok{};
 }
 
-std::optional<Outcome> write_msr(VcpuState& v, const Instruction& i)
+Result<> write_msr(VcpuState& v, const arch::GuestRegs& r)
 {
-    arch::GuestRegs& r = v.regs();
-    const std::uint64_t value = (r.rdx << 32) | static_cast<std::uint32_t>(r.rax);
-    if (!write_guest_msr(v, static_cast<std::uint32_t>(r.rcx), value).ok()) {
-        log::debug("d{}v{}: wrmsr {x} = {x} refused", v.owner().id(), v.id(), static_cast<std::uint32_t>(r.rcx), value);
-        return std::nullopt;
-    }
-    return retire(v, i.length);
+    if (write_guest_msr(v, static_cast<std::uint32_t>(r.rcx), edx_eax(r)).ok()) return Ok{};
+    return refuse(v, "wrmsr", r);
 }
 
-std::optional<Outcome> move_to_cr(VcpuState& v, const Instruction& i)
-{
-    const auto done = write_cr(v, i.reg, read_gpr(v.regs(), i.rm));
-    if (done.error() == Error::restart) return Outcome::resume;
-    return done.ok() ? std::optional{retire(v, i.length)} : std::nullopt;
-}
-
-std::optional<Outcome> move_from_cr(VcpuState& v, const Instruction& i)
-{
-    if (i.reg != 0 && i.reg != 2 && i.reg != 3 && i.reg != 4) return std::nullopt;
-    gpr(v.regs(), i.rm) = read_cr(v, i.reg);
-    return retire(v, i.length);
-}
-
-std::optional<Outcome> move_dr(VcpuState& v, const Instruction& i)
-{
-    if (i.reg > 7 || i.reg == 4 || i.reg == 5) return std::nullopt;
-    if (i.op == Op::mov_from_dr)
-        gpr(v.regs(), i.rm) = v.debug_register(i.reg);
-    else if (!v.set_debug_register(i.reg, read_gpr(v.regs(), i.rm)).ok())
-        return std::nullopt;
-    return retire(v, i.length);
-}
-
-std::optional<Outcome> emulate_kernel_only(VcpuState& v, const Instruction& i)
+Result<> execute(VcpuState& v, arch::GuestRegs& r, const Instruction& i)
 {
     switch (i.op) {
-    case Op::mov_from_cr: return move_from_cr(v, i);
-    case Op::mov_to_cr: return move_to_cr(v, i);
+    case Op::mov_from_cr: return read_cr(v, i.reg, gpr(r, i.rm));
+    case Op::mov_to_cr: return write_cr(v, i.reg, read_gpr(r, i.rm));
     case Op::mov_from_dr:
-    case Op::mov_to_dr: return move_dr(v, i);
-    case Op::rdmsr: return read_msr(v, i);
-    case Op::wrmsr: return write_msr(v, i);
-    case Op::xsetbv: return xsetbv(v, i);
-    case Op::clts: v.set_task_switched(arch::TaskSwitched::clear); return retire(v, i.length);
-    case Op::cpuid: emulate_cpuid(v); return retire(v, i.length);
+        if (i.reg > 7 || i.reg == 4 || i.reg == 5) return Error::einval;
+        gpr(r, i.rm) = v.debug_register(i.reg);
+        return Ok{};
+    case Op::mov_to_dr: return v.set_debug_register(i.reg, read_gpr(r, i.rm));
+    case Op::rdmsr: return read_msr(v, r);
+    case Op::wrmsr: return write_msr(v, r);
+    case Op::xsetbv: return xsetbv(v, r);
+    case Op::clts: v.set_task_switched(arch::TaskSwitched::clear); return Ok{};
+    case Op::cpuid: emulate_cpuid(v); return Ok{};
     case Op::cli: // a kernel's own interrupt flag is the upcall mask; before it knows, this changes nothing
     case Op::sti:
-    case Op::wbinvd: return retire(v, i.length); // RAM is cache coherent; devices are dom0's, mapped uncached
-    default: return std::nullopt;
+    case Op::wbinvd: return Ok{}; // RAM is cache coherent; devices are dom0's, mapped uncached
+    default: return Error::einval;
     }
+}
+
+inline Outcome finish(VcpuState& v, arch::GuestRegs& r, Result<> done, unsigned length)
+{
+    if (done.ok()) [[likely]]
+        return retire(v, r, length);
+    return done.error() == Error::restart ? Outcome::resume : deliver_trap(v, general_protection, 0);
+}
+
+[[gnu::cold, gnu::noinline]] Outcome emulate_any(VcpuState& v, arch::GuestRegs& r)
+{
+    const Instruction i = decode(fetch(v).span());
+    if (i.op >= Op::in && i.op <= Op::outs && !i.lock) {
+        if (const auto done = emulate_port_io(v, i)) return *done;
+    } else if (!i.lock && v.kernel_mode()) {
+        if (i.op == Op::xsetbv && (v.virtual_cr4 & cr4_osxsave) == 0) return deliver_trap(v, invalid_opcode, {});
+        return finish(v, r, execute(v, r, i), i.length);
+    }
+    return deliver_trap(v, general_protection, 0);
 }
 
 } // namespace
@@ -134,14 +131,10 @@ bool xcr0_ok(std::uint64_t x, std::uint64_t supported)
 Fetched fetch(VcpuState& v)
 {
     Fetched f{};
-    const std::uint64_t rip = v.regs().rip;
-    const std::size_t in_page = page_size - (rip & (page_size - 1));
-    const In<std::uint8_t> code{GuestVa{rip}};
-    for (const std::size_t want : {f.bytes.size(), in_page < f.bytes.size() ? in_page : 0})
-        if (want != 0 && code.read_array(std::span{f.bytes}.first(want)).ok()) {
-            f.count = want;
-            break;
-        }
+    const In<std::uint8_t> code{GuestVa{v.regs().rip}};
+    const std::size_t in_page = page_size - code.address().raw() % page_size;
+    for (const std::size_t want : {in_page, f.bytes.size()}) // what follows in the next page, if that can be read
+        if (want <= f.bytes.size() && code.read_array(std::span{f.bytes}.first(want)).ok()) f.count = want;
     return f;
 }
 
@@ -163,12 +156,20 @@ void emulate_cpuid(VcpuState& v)
     r.rdx = leaf.edx;
 }
 
-std::optional<Outcome> emulate_privileged(VcpuState& v)
+Outcome emulate_privileged(VcpuState& v, arch::GuestRegs& r)
 {
-    const Instruction i = decode(fetch(v).span());
-    if (i.op >= Op::in && i.op <= Op::outs && !i.lock) return emulate_port_io(v, i);
-    if (i.op == Op::unknown || i.lock || !v.kernel_mode()) return std::nullopt;
-    return emulate_kernel_only(v, i);
+    // Most are these, whole in one word of code; where that cannot be read, it is 0.
+    const std::uint32_t code = v.kernel_mode() ? load_word_from_guest(GuestVa{r.rip}).take() : 0;
+    Result<> done = Ok{};
+    unsigned length = 2;
+    switch (code & 0xffff) {
+    case 0x200f: done = read_cr(v, code >> 19 & 7, gpr(r, code >> 16 & 7)), length = 3; break;
+    case 0x220f: done = write_cr(v, code >> 19 & 7, read_gpr(r, code >> 16 & 7)), length = 3; break;
+    case 0x300f: done = write_msr(v, r); break;
+    case 0x320f: done = read_msr(v, r); break;
+    default: return emulate_any(v, r);
+    }
+    return finish(v, r, done, length);
 }
 
 } // namespace hv::guest

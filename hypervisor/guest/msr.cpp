@@ -27,7 +27,6 @@ Result<std::uint64_t> read_guest_msr(VcpuState& v, std::uint32_t index)
 {
     constexpr std::uint64_t apic_enabled = 0xfee00800, boot_processor = 0x100, tsc_counts_at_p0 = 1 << 24,
                             lfence_serializes = 2;
-    if (is_inert(index)) return 0;
     switch (index) {
     case fs_base: return v.base(PV_SEGBASE_FS);
     case gs_base: return v.base(PV_SEGBASE_GS_KERNEL);
@@ -41,7 +40,7 @@ Result<std::uint64_t> read_guest_msr(VcpuState& v, std::uint32_t index)
     case platform_id:
     case ucode:
     case misc_enable: return arch::read_msr(index);
-    default: return Error::einval;
+    default: return is_inert(index) ? Result<std::uint64_t>{0} : Error::einval;
     }
 }
 
@@ -54,7 +53,6 @@ static Result<> write_base(VcpuState& v, std::uint32_t which, std::uint64_t valu
 
 Result<> write_guest_msr(VcpuState& v, std::uint32_t index, std::uint64_t value)
 {
-    if (is_inert(index)) return Ok{};
     switch (index) {
     case fs_base: return write_base(v, PV_SEGBASE_FS, value);
     case gs_base: return write_base(v, PV_SEGBASE_GS_KERNEL, value);
@@ -65,7 +63,7 @@ Result<> write_guest_msr(VcpuState& v, std::uint32_t index, std::uint64_t value)
     case misc_enable:
     case hwcr:
     case de_cfg: return Ok{};
-    default: return Error::einval;
+    default: return is_inert(index) ? Result<>{Ok{}} : Error::einval;
     }
 }
 

@@ -11,8 +11,11 @@ namespace hv::guest {
 namespace {
 
 constexpr unsigned debug = 1, invalid_opcode = 6, device_not_available = 7, general_protection = 13, page_fault = 14;
+constexpr std::uint32_t idt_error = 2;
+constexpr std::uint32_t with_error =
+    1U << 8 | 1U << 10 | 1U << 11 | 1U << 12 | 1U << 13 | 1U << 14 | 1U << 17 | 1U << 21;
 
-Outcome on_page_fault(VcpuState& v, arch::GuestRegs& r, std::uint64_t address)
+[[gnu::noinline]] Outcome on_page_fault(VcpuState& v, arch::GuestRegs& r, std::uint64_t address)
 {
     constexpr std::uint32_t present = 1, write = 2, reserved_or_fetch = 8 | 16;
     const std::uint32_t error = r.error_code;
@@ -25,7 +28,6 @@ Outcome on_page_fault(VcpuState& v, arch::GuestRegs& r, std::uint64_t address)
 /// `int n`: permitted by the handler's DPL as for a kernel in ring 1 and user code in ring 3.
 Outcome software_interrupt(VcpuState& v, std::uint8_t vector, unsigned length)
 {
-    constexpr std::uint32_t idt_error = 2;
     const unsigned ring = !v.kernel_mode() ? 3 : v.policy().sees_iopl() ? 0 : 1;
     const pv_trap_info& t = v.hot.traps[vector];
     if ((t.flags & PV_TI_DPL_MASK) < ring || t.address == 0)
@@ -34,18 +36,12 @@ Outcome software_interrupt(VcpuState& v, std::uint8_t vector, unsigned length)
     return deliver_trap(v, vector, std::nullopt);
 }
 
-Outcome on_general_protection(VcpuState& v, std::uint32_t error)
+/// The instruction names the vector; some machines garble it in the error code.
+Outcome on_interrupt_refused(VcpuState& v, std::uint32_t error)
 {
-    constexpr std::uint32_t idt_error = 2;
-    if ((error & idt_error) != 0) {
-        // The instruction names the vector; some machines garble it in the error code.
-        const Instruction i = decode(fetch(v).span());
-        if (i.op == Op::software_interrupt)
-            return software_interrupt(v, static_cast<std::uint8_t>(i.immediate), i.length);
-    } else if (error == 0) {
-        if (const auto done = emulate_privileged(v)) return *done;
-    }
-    return deliver_trap(v, general_protection, error);
+    const Instruction i = decode(fetch(v).span());
+    if (i.op != Op::software_interrupt) return deliver_trap(v, general_protection, error);
+    return software_interrupt(v, static_cast<std::uint8_t>(i.immediate), i.length);
 }
 
 /// ud2, the letters "xen", cpuid: a CPUID that traps everywhere, also from user mode.
@@ -73,22 +69,13 @@ Outcome on_device_not_available(VcpuState& v)
     return deliver_trap(v, device_not_available, std::nullopt);
 }
 
-bool has_error_code(unsigned vector)
+[[gnu::noinline]] Outcome other_trap(VcpuState& v, arch::GuestRegs& r, unsigned vector)
 {
-    constexpr std::uint32_t with = 1U << 8 | 1U << 10 | 1U << 11 | 1U << 12 | 1U << 13 | 1U << 14 | 1U << 17 | 1U << 21;
-    return vector < 32 && (with >> vector & 1) != 0;
-}
-
-} // namespace
-
-Outcome handle_trap(VcpuState& v, std::uint64_t fault_address)
-{
-    arch::GuestRegs& r = v.regs();
-    const unsigned vector = r.entry_vector & 0xff;
     const std::uint32_t error = r.error_code;
     switch (vector) {
-    case page_fault: return on_page_fault(v, r, fault_address);
-    case general_protection: return on_general_protection(v, error);
+    case general_protection:
+        if ((error & idt_error) != 0) return on_interrupt_refused(v, error);
+        break;
     case invalid_opcode: return on_invalid_opcode(v);
     case device_not_available: return on_device_not_available(v);
     case debug: v.cpu.debug[6] = arch::read_debug_status(); break;
@@ -98,8 +85,18 @@ Outcome handle_trap(VcpuState& v, std::uint64_t fault_address)
         r.rip -= 2;
         return software_interrupt(v, static_cast<std::uint8_t>(vector), 2);
     }
-    if (has_error_code(vector)) return deliver_trap(v, vector, error);
-    return deliver_trap(v, vector, std::nullopt);
+    return deliver_trap(v, vector, (with_error >> vector & 1) != 0 ? std::optional{error} : std::nullopt);
+}
+
+} // namespace
+
+Outcome handle_trap(VcpuState& v, std::uint64_t fault_address)
+{
+    arch::GuestRegs& r = arch::cpu_info().regs;
+    const unsigned vector = r.entry_vector & 0xff;
+    if (vector == page_fault) return on_page_fault(v, r, fault_address);
+    if (vector == general_protection && r.error_code == 0) return emulate_privileged(v, r);
+    return other_trap(v, r, vector);
 }
 
 } // namespace hv::guest

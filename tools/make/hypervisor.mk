@@ -15,7 +15,7 @@ HV_COLD := hypervisor/boot/% hypervisor/base/image/% hypervisor/base/options.o h
   $(addprefix hypervisor/mm/,audit.o buddy.o heap.o reservation.o segdesc.o) \
   $(addprefix hypervisor/arch/x86/,acpi.o cmos.o features.o ioapic.o mitigations.o descriptors.o paging.o panic.o pci.o power.o serial.o start_cpus.o time.o vga.o) \
   $(addprefix hypervisor/domain/,audit.o console% control% cpu_policy.o domain_% msi.o pirq.o time.o) \
-  $(addprefix hypervisor/guest/,context.o cpuid_policy.o crash_report.o emulate_privileged.o ioport.o msr.o) \
+  $(addprefix hypervisor/guest/,context.o cpuid_policy.o crash_report.o ioport.o) \
   $(addprefix hypervisor/hypercall/,domctl.o physdev.o version.o console.o memory% page.o traps.o vcpu.o)
 # Of an inline function that several objects have, the first is kept: let that be one compiled for speed.
 HV_COLD_OBJ = $(filter $(HV_COLD:%=$(BUILD)/hv/%),$(HV_OBJ))

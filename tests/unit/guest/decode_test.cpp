@@ -64,7 +64,7 @@ static const std::vector<Case> cases{
     {"mov %cr0,%rax, mod 0", {0x0f, 0x20, 0x00}, Op::mov_from_cr, 4, 0},
     {"wrmsr", {0x0f, 0x30}, Op::wrmsr, 4, 0},
     {"rdmsr", {0x0f, 0x32}, Op::rdmsr, 4, 0},
-    {"xsetbv", {0x0f, 0x01, 0xd1}, Op::xsetbv, 0, 0},
+    {"xsetbv", {0x0f, 0x01, 0xd1}, Op::xsetbv, 4, 0},
     {"cpuid", {0x0f, 0xa2}, Op::cpuid, 4, 0},
     {"int $0x80", {0xcd, 0x80}, Op::software_interrupt, 1, 0},
 };

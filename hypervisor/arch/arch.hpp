@@ -23,12 +23,11 @@ namespace hv::arch {
 /// Sits at the top of every CPU's stack; entry code and C++ reach it from the stack pointer alone.
 struct CpuInfo {
     GuestRegs regs;            ///< Registers of the vCPU that runs here, as entered; restored on the way out.
-    VcpuHot* hot;              ///< Of the current vCPU; null while idle.
-    guest::VcpuState* current; ///< The vCPU loaded on this CPU; null while idle.
-    cpu::PerCpu* percpu; ///< Begins with a 32-bit word that is 0 while upcall_before_guest() has no work of its own.
-    std::uint32_t cpu;   ///< CpuId.
-    std::uint32_t spec_ctrl; ///< Machine-private, as are the next two: 0 unless entries must isolate.
-    std::uint64_t full_root, isolated_root;
+    guest::VcpuState* current; ///< The vCPU loaded on this CPU, which begins with its VcpuHot; null while idle.
+    cpu::PerCpu* percpu;       ///< Begins with a byte that is 0 while upcall_before_guest() has no work of its own.
+    std::uint32_t cpu;         ///< CpuId.
+    std::uint32_t spec_ctrl;   ///< Machine-private, as is the rest: 0 unless entries must isolate.
+    std::uint64_t full_root, isolated_root, reserved;
 };
 [[gnu::const]] CpuInfo& cpu_info(); ///< The same object for as long as a function runs: code never migrates.
 /// Upcall: where CPU number @p cpu keeps its per-CPU data; the machine stores it in cpu_info() when the CPU comes up.

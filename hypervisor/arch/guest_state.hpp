@@ -14,6 +14,8 @@ using GuestRegs = pv_cpu_user_regs; ///< Entry code pushes exactly this layout (
 
 enum class TaskSwitched : std::uint8_t { clear = 0, set = 1 };
 
+inline constexpr std::uint8_t hypercall_numbers = 64; ///< They are lower.
+
 /// Words read by assembly; offsets are generated from this struct. A root is a CR3 value; 0 = none.
 struct VcpuHot {
     std::uint64_t kernel_root; ///< A reference, as the next.
@@ -25,12 +27,13 @@ struct VcpuHot {
     std::uint64_t event_entry;   ///< CALLBACKTYPE_event; 0 = not registered.
     pv_vcpu_info* info;          ///< Hypervisor mapping of the registered vcpu_info, never null.
     // Bytes that assembly tests together; those that begin with fast allow it to serve what they name.
-    std::uint8_t fast_faults; ///< Page faults have a handler, and it masks events.
-    std::uint8_t kernel_mode; ///< 1 in guest kernel mode, 0 in guest user mode. Both are ring 3.
-    std::uint8_t fast_calls;
+    std::uint8_t fast_faults;   ///< Page faults have a handler, and it masks events.
+    std::uint8_t kernel_mode;   ///< 1 in guest kernel mode, 0 in guest user mode. Both are ring 3.
     std::uint8_t fast_syscalls; ///< System calls have a callback, and it masks events.
-    std::uint8_t pad[4];
-    std::uint64_t recent_calls = ~0ULL; ///< Numbers of the last eight hypercalls, the last in the low byte.
+    std::uint8_t call_limit;    ///< Hypercalls with lower numbers are: fast_calls in guest kernel mode, else 0.
+    std::uint8_t zero[7];
+    std::uint8_t fast_calls;
+    std::uint64_t recent_calls = ~0ULL; ///< Numbers of the last eight hypercalls, the last in the high byte.
     pv_trap_info* traps;                ///< 256 entries, index = vector; address 0 = no handler.
     Atomic<std::uint64_t> events; ///< Delivered so far. Only its own CPU writes it: no locked instruction is needed.
 };

@@ -49,13 +49,16 @@ template <typename T = Ok, bool trivial = is_register_sized<T>> class [[nodiscar
 template <typename T> class [[nodiscard]] Result<T, true> {
 public:
     constexpr Result(T value) : value_{value}, error_{} {} // NOLINT: implicit on purpose
-    constexpr Result(Error e) : value_{}, error_{e} {}     // NOLINT: implicit on purpose
+    constexpr Result(Error e) : value_{}, error_{e}        // NOLINT: implicit on purpose
+    {
+        if constexpr (std::is_same_v<T, std::uint64_t>) value_ = static_cast<T>(static_cast<std::int64_t>(e));
+    }
     [[nodiscard]] constexpr bool ok() const { return error_ == Error{}; }
     [[nodiscard]] constexpr Error error() const { return error_; }
-    constexpr T take() const { return value_; }
+    constexpr T take() const { return value_; } ///< Of a failed 64-bit one: the negative errno, as rax has it.
 
 private:
-    T value_;
+    [[no_unique_address]] T value_;
     Error error_;
 };
 
@@ -85,12 +88,6 @@ private:
     };
     Error error_;
 };
-
-/// A hypercall's value in rax: a result, or a negative errno.
-constexpr std::uint64_t to_register(const Result<std::uint64_t>& r)
-{
-    return r.ok() ? r.take() : static_cast<std::uint64_t>(static_cast<std::int64_t>(r.error()));
-}
 
 } // namespace hv
 

@@ -107,10 +107,10 @@ void upcall_before_guest()
                 reschedule();
             else
                 serve(percpu, due);
-        } else if (info.hot == nullptr) {
+        } else if (info.current == nullptr) {
             wait_for_interrupt();
         } else {
-            const pv_vcpu_info& vi = *info.hot->info;
+            const pv_vcpu_info& vi = *info.current->hot.info;
             if (shared::load(&vi.evtchn_upcall_pending) == 0 || shared::load(&vi.evtchn_upcall_mask) != 0) return;
             if (guest::deliver_event(*info.current) == guest::Outcome::resume) return;
             crash("event delivery");

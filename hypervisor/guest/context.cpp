@@ -97,7 +97,7 @@ Result<> set_context(VcpuState& v, const pv_vcpu_guest_context& c)
     set_registers(v, c.user_regs);
     set_fpu(v, c);
     set_callbacks(v, c);
-    v.hot.kernel_mode = kernel;
+    v.set_mode(kernel);
     v.kernel_ss = c.kernel_ss;
     v.set_kernel_sp(c.kernel_sp);
     v.virtual_cr4 = c.ctrlreg[4] & cr4_settable;

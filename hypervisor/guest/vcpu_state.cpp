@@ -31,7 +31,7 @@ Result<> VcpuState::allocate()
 {
     memory_ = TRY(mm::make_box<VcpuMemory>());
     hot.traps = memory_->traps.data();
-    hot.kernel_mode = 1;
+    set_mode(1);
     cpu.fpu = memory_->fpu;
     arch::init_fpu_area(cpu.fpu);
     cpu.xcr0 = arch::cpu_features().xcr0_supported != 0 ? 1 : 0;
@@ -53,7 +53,6 @@ void VcpuState::load(const VcpuState* before)
     if (!in) owner_.cpus.add(CpuId{info.cpu}, Order::seq_cst);
     info.regs = saved_regs_;
     info.current = this;
-    info.hot = &hot;
     if (policy_.vm_assist.load(Order::relaxed) != assists_) choose_fast_paths(); // another vCPU changed it
     reload_root();
     cpu.kernel_mode_gs = hot.kernel_mode;
@@ -67,9 +66,10 @@ void VcpuState::choose_fast_paths()
     const Callback syscall = callback(CallbackKind::syscall);
     hot.fault_entry = fault.address;
     assists_ = policy_.vm_assist.load(Order::relaxed);
-    hot.fast_calls = options.fastpath && !policy_.sees_iopl() ? 1 : 0;
-    hot.fast_faults = fault.address != 0 && (fault.flags & PV_TI_IF) != 0 ? hot.fast_calls : 0;
-    hot.fast_syscalls = syscall.address != 0 && syscall.mask_events != 0 ? hot.fast_calls : 0;
+    hot.fast_calls = options.fastpath && !policy_.sees_iopl() ? arch::hypercall_numbers : 0;
+    hot.fast_faults = fault.address != 0 && (fault.flags & PV_TI_IF) != 0 && hot.fast_calls != 0;
+    hot.fast_syscalls = syscall.address != 0 && syscall.mask_events != 0 && hot.fast_calls != 0;
+    set_mode(hot.kernel_mode);
 }
 
 void VcpuState::set_kernel_sp(std::uint64_t sp)
@@ -87,7 +87,6 @@ void VcpuState::unload()
     arch::save_guest_cpu(cpu);
     saved_regs_ = info.regs;
     info.current = nullptr;
-    info.hot = nullptr;
 }
 
 void VcpuState::reload_root() const { mm::load_root(owner_, hw_root()); }
@@ -129,9 +128,16 @@ void VcpuState::drop_references()
     ldt_ = {};
 }
 
-void VcpuState::change_mode()
+void VcpuState::set_mode(std::uint8_t kernel)
 {
-    hot.kernel_mode = kernel_mode() ? 0 : 1;
+    hot.kernel_mode = kernel;
+    hot.call_limit = kernel != 0 ? hot.fast_calls : 0;
+}
+
+void VcpuState::change_mode(std::uint8_t kernel)
+{
+    if (hot.kernel_mode == kernel) return;
+    set_mode(kernel);
     if (!loaded()) return;
     arch::swap_gs();
     arch::load_root(hw_root());

@@ -50,6 +50,8 @@ struct VcpuMemory {
 
 class VcpuState {
 public:
+    arch::VcpuHot hot{}; ///< First: assembly takes a vCPU's address for that of this.
+
     VcpuState(VcpuId id, mm::MemoryOwner& owner, DomainPolicy& policy) : id_{id}, owner_{owner}, policy_{policy} {}
     VcpuState(const VcpuState&) = delete;
     ~VcpuState();
@@ -87,15 +89,10 @@ public:
     [[nodiscard]] Mfn user_root() const { return mfn_of(Maddr{hot.user_root}); }
     /// The CR3 value this vCPU must run with in its current mode: the only source of it.
     [[nodiscard]] Maddr hw_root() const { return Maddr{kernel_mode() ? hot.kernel_root : hot.user_root}; }
+    void set_mode(std::uint8_t kernel); ///< Of one that is not loaded; else enter_kernel_mode() or enter_user_mode().
     /// Between guest kernel and guest user: flag, GS base and root. No-ops when already there.
-    void enter_kernel_mode()
-    {
-        if (!kernel_mode()) change_mode();
-    }
-    void enter_user_mode()
-    {
-        if (kernel_mode()) change_mode();
-    }
+    void enter_kernel_mode() { change_mode(1); }
+    void enter_user_mode() { change_mode(0); }
 
     /// set_gdt: @p frames must all be usable as descriptor pages of the owner; replaces the old table or fails whole.
     Result<> set_gdt(std::span<const Mfn> frames, std::uint32_t entries);
@@ -129,13 +126,25 @@ public:
     }
 
     /// For crash reports: the last eight calls (255 before the first).
-    void note_hypercall(std::uint8_t number) { hot.recent_calls = hot.recent_calls << 8 | number; }
+    void note_hypercall(std::uint64_t number)
+    {
+        hot.recent_calls = std::rotr(hot.recent_calls, 8);
+        reinterpret_cast<std::uint8_t*>(&hot.recent_calls)[7] = static_cast<std::uint8_t>(number);
+    }
     [[nodiscard]] std::uint8_t recent_call(unsigned ago) const
     {
-        return static_cast<std::uint8_t>(hot.recent_calls >> 8 * ago);
+        return static_cast<std::uint8_t>(hot.recent_calls >> (56 - 8 * ago));
+    }
+    /// A hypercall that reads or writes other registers than its arguments asks first: during a fast one regs() holds
+    /// no more. It is then run again.
+    enum class Frame : std::uint8_t { arguments, wanted, whole } frame{};
+    Result<> want_whole_frame()
+    {
+        if (frame == Frame::whole) return Ok{};
+        frame = Frame::wanted;
+        return Error::restart;
     }
 
-    arch::VcpuHot hot{};
     arch::GuestCpu cpu{};
     /// For `vmctl top`; only its own CPU writes it, so that no locked instruction is needed.
     Atomic<std::uint64_t> table_updates;
@@ -148,7 +157,7 @@ public:
 
 private:
     void reload_root() const;
-    void change_mode();
+    void change_mode(std::uint8_t kernel);
 
     VcpuId id_;
     mm::MemoryOwner& owner_;

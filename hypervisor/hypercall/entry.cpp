@@ -25,13 +25,22 @@ void upcall_syscall(GuestRegs& r)
         if (guest::deliver_syscall(v) == guest::Outcome::crash) v.domain().crash("system call");
         return;
     }
+    v.frame = domain::Vcpu::Frame::whole;
     const auto result = hypercall::dispatch(v, r.rax, {r.rdi, r.rsi, r.rdx, r.r10, r.r8});
+    v.frame = domain::Vcpu::Frame::arguments;
     if (result.error() == Error::restart) [[unlikely]]
         return rewind(r, v);
-    r.rax = to_register(result);
+    r.rax = result.take();
 }
 
-void upcall_hypercall_preempted(GuestRegs& r) { rewind(r, domain::current()); }
+void upcall_hypercall_preempted(GuestRegs& r)
+{
+    domain::Vcpu& v = domain::current();
+    rewind(r, v);
+    if (v.frame != domain::Vcpu::Frame::wanted) return;
+    r.rip += 2;
+    upcall_syscall(r);
+}
 
 void upcall_compat_syscall(GuestRegs&, CompatEntry how)
 {

@@ -25,6 +25,7 @@ GuestVa entry_at(List list, std::uint32_t index)
 
 Error preempt(Vcpu& v, List list, std::uint32_t done, std::uint32_t count)
 {
+    v.note_hypercall(PV_HYPERCALL_MULTICALL); // it is the one that goes on
     v.set_continuation(entry_at(list, done).raw(), count - done);
     return Error::restart;
 }
@@ -54,7 +55,7 @@ Return multicall(Vcpu& v, GuestVa address, std::uint32_t count)
             if (e.op == PV_HYPERCALL_IRET) [[unlikely]]
                 return result; // the registers are another context's now
             const guest::Out<std::uint64_t> at{entry_at(list, i++) + offsetof(pv_multicall_entry, result)};
-            TRY(at.store(to_register(result)));
+            TRY(at.store(result.take()));
             if ((quick_calls >> (e.op & 63) & 1) == 0 && i < count &&
                 arch::read_tsc() - start > arch::tsc_scale().khz / runs_per_millisecond)
                 return preempt(v, list, i, count);

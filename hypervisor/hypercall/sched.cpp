@@ -37,6 +37,7 @@ Result<> shutdown(Vcpu& v, std::uint32_t cmd, GuestVa arg)
         return Ok{};
     }
     // The machine ends with the hardware domain: this is the last chance to see where it was.
+    TRY(v.want_whole_frame());
     if (reason == PV_SHUTDOWN_CRASH && v.domain().is_hardware_domain())
         guest::print_crash_report(v, "reports its own crash");
     v.domain().shutdown(reason);

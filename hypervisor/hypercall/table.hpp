@@ -11,14 +11,15 @@
 namespace hv::hypercall {
 
 using Args = std::array<std::uint64_t, 5>;
-/// Called from here and by fast.S: the five argument registers and the vCPU; value in rax, error in edx.
-using Handler = Return (*)(std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, Vcpu&);
+/// Called from here and by fast.S: the vCPU among the five argument registers, the last two of which are exchanged;
+/// value in rax, error in edx.
+using Handler = Return (*)(std::uint64_t, std::uint64_t, std::uint64_t, Vcpu&, std::uint64_t, std::uint64_t);
 
 /// Decodes registers into the handler's parameters; narrow integers are truncated, never trusted.
 template <auto Fn> struct Thunk;
 template <typename R, typename... A, R (*Fn)(Vcpu&, A...)> struct Thunk<Fn> {
     static_assert(sizeof...(A) <= 5, "a hypercall has at most five register arguments");
-    static Return call(std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d, std::uint64_t e, Vcpu& v)
+    static Return call(std::uint64_t a, std::uint64_t b, std::uint64_t c, Vcpu& v, std::uint64_t e, std::uint64_t d)
     {
         const Args args{a, b, c, d, e};
         return [&]<std::size_t... I>(std::index_sequence<I...>)->Return
@@ -30,22 +31,21 @@ template <typename R, typename... A, R (*Fn)(Vcpu&, A...)> struct Thunk<Fn> {
     }
 };
 
-inline Return no_such_call(std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, Vcpu&)
+inline Return no_such_call(std::uint64_t, std::uint64_t, std::uint64_t, Vcpu&, std::uint64_t, std::uint64_t)
 {
     return Error::enosys;
 }
 
-inline constexpr std::size_t table_size = 64;
-using Table = std::array<Handler, table_size>;
+using Table = std::array<Handler, arch::hypercall_numbers>;
 extern "C" const Table hypercall_table; ///< In list.cpp.
 
 /// Runs one hypercall; restart may come back, with v.continuation() filled if the arguments changed.
 inline Return dispatch(Vcpu& v, std::uint64_t number, const Args& args)
 {
-    v.note_hypercall(static_cast<std::uint8_t>(number));
-    if (number >= table_size) [[unlikely]]
+    v.note_hypercall(number);
+    if (number >= arch::hypercall_numbers) [[unlikely]]
         return Error::enosys;
-    return hypercall_table[number](args[0], args[1], args[2], args[3], args[4], v);
+    return hypercall_table[number](args[0], args[1], args[2], v, args[4], args[3]);
 }
 
 void duplicate_hypercall_number(); // never defined: naming it makes a consteval table ill-formed

@@ -69,6 +69,7 @@ Result<> set_callbacks(Vcpu& v, std::uint64_t event, std::uint64_t failsafe, std
 
 Return iret(Vcpu& v)
 {
+    TRY(v.want_whole_frame());
     if (guest::iret(v) == guest::Outcome::crash) v.domain().crash("iret");
     return v.regs().rax; // the frame's, which the dispatcher stores back
 }

@@ -5,7 +5,7 @@
 //
 // The main stack at C++ entry, from its top (T = HV_WINDOW_STACK_TOP of this CPU) downwards:
 //
-//   T - INFO_SIZE + INFO_HOT ...   hot, current, percpu, cpu        (CpuInfo after regs)
+//   T - INFO_SIZE + INFO_CURRENT   current, percpu, cpu ...         (CpuInfo after regs)
 //   T - INFO_SIZE + REGS_END ...   es ds fs gs                      (not pushed: saved at a vCPU switch)
 //   T - INFO_SIZE + REGS_RIP ...   rip cs rflags rsp ss             pushed by the CPU or the trampoline
 //   T - INFO_SIZE + REGS_ERROR     error code, vector               pushed by the stub
@@ -29,9 +29,13 @@ trap_entry:
     mov %rsp, %rdi
     testb $3, REGS_CS(%rsp)
     jz trap_in_hypervisor
-    sub $8, %rsp // C++ wants rsp 16-aligned at a call
+1:  sub $8, %rsp // C++ wants rsp 16-aligned at a call
     call entry_from_guest
-    jmp resume_guest
+    .globl resume_guest
+resume_guest:
+    add $8, %rsp
+    restore_registers
+    guarded 9b, iretq
 
 // A fault of ours (exception table decides), or an interrupt in an idle window. Same frame, anywhere on the stack:
 // the CPU aligned rsp before it pushed five words and the stub pushed one, so rsp is 8 off 16 here.
@@ -58,37 +62,26 @@ ist_entry:
     mov $(REGS_END / 8), %ecx
     rep movsq
     mov %rsp, %rdi
-    sub $8, %rsp
-    call entry_from_guest
-    jmp resume_guest
+    jmp 1b
 
-// ---- the way out --------------------------------------------------------------------------------------------
-//   rsp = regs - 8 on arrival
+// ---- into the first guest, or back to any -------------------------------------------------------------------
     .globl enter_guest_asm
 enter_guest_asm: // resets the stack
     or $(HV_STACK_BYTES - 1), %rsp
     sub $(INFO_SIZE - 1 + 8), %rsp
     call entry_leave
-    .globl resume_guest
-resume_guest:
-    add $8, %rsp
-    restore_registers
-    .globl guest_iret
-guest_iret: // rsp -> rip cs rflags rsp ss; a fault here is the guest's: entry_from_hypervisor knows this address
-    iretq
+    jmp resume_guest
 
 // ---- syscall, sysenter --------------------------------------------------------------------------------------
 // One page, mapped into every CPU's window at HV_WINDOW_TRAMPOLINE and entered there; rip-relative addresses hence
 // reach the entering CPU's own stack. Nothing is pushed until rsp is ours; no register but rcx and r11 is touched.
-    .macro at_stack_top reg, below
-    lea syscall_trampoline + (HV_WINDOW_STACK_TOP - HV_WINDOW_TRAMPOLINE) - (\below)(%rip), \reg
-    .endm
+#define RSP_SLOT syscall_trampoline + (HV_WINDOW_STACK_TOP - HV_WINDOW_TRAMPOLINE) - (INFO_SIZE - REGS_RSP)(%rip)
     .macro syscall_trampoline_to name, cs, target // rcx rip, r11 rflags
     .balign 64
     .globl \name
 \name:
-    mov %rsp, syscall_trampoline + (HV_WINDOW_STACK_TOP - HV_WINDOW_TRAMPOLINE) - (INFO_SIZE - REGS_RSP)(%rip)
-    at_stack_top %rsp, (INFO_SIZE-REGS_RSP)
+    mov %rsp, RSP_SLOT
+    lea RSP_SLOT, %rsp
     push %r11
     push $\cs
     push %rcx
@@ -100,7 +93,7 @@ guest_iret: // rsp -> rip cs rflags rsp ss; a fault here is the guest's: entry_f
     .balign 64
     .globl \name
 \name:
-    at_stack_top %rsp, (INFO_SIZE-REGS_RSP)
+    lea RSP_SLOT, %rsp
     movq $0, (%rsp)
     pushfq
     orq $0x200, (%rsp)
@@ -120,15 +113,12 @@ guest_iret: // rsp -> rip cs rflags rsp ss; a fault here is the guest's: entry_f
     syscall_trampoline_to isolated_syscall_trampoline, HV_SEL_GUEST_CS64, isolated_syscall
     syscall_trampoline_to isolated_syscall32_trampoline, HV_SEL_GUEST_CS32, isolated_syscall32
     sysenter_trampoline_to isolated_sysenter_trampoline, isolated_sysenter
-    .balign 4096
 
 // The 64-bit syscall comes through fast.S.
     .text
     .globl syscall32_entry, sysenter_entry
-    .balign 16
 syscall32_entry:
     slow_entry HV_VECTOR_SYSCALL32
-    .balign 16
 sysenter_entry:
     slow_entry HV_VECTOR_SYSENTER
 

@@ -12,18 +12,11 @@ namespace hv::arch {
 using namespace x86;
 
 extern "C" {
-void entry_from_guest(GuestRegs* regs);
-void entry_from_hypervisor(GuestRegs* regs);
-void entry_call(GuestRegs* regs);
-void entry_leave();
-void entry_preempted(GuestRegs* regs);
-void entry_isolated(GuestRegs* regs);
 [[noreturn]] void enter_guest_asm();
 [[noreturn]] void enter_guest_isolated();
-extern char guest_iret[], isolated_iret[];
 
 struct ExceptionFixup {
-    std::int32_t at, continue_at; // each from its own place
+    std::int32_t at, continue_at; // each from its own place; alike for an iretq into a guest
 };
 extern const ExceptionFixup ex_table_start[], ex_table_end[];
 }
@@ -46,8 +39,11 @@ void handle_interrupt(unsigned vector)
     if (vector != spurious_vector) log::warning("unexpected interrupt, vector {}", vector);
 }
 
-void handle_nmi(const GuestRegs& regs)
+/// NMI, machine check, double fault.
+[[gnu::cold, gnu::noinline]] void handle_own(const GuestRegs& regs, unsigned vector)
 {
+    if (vector == machine_check) panic("machine check", &regs);
+    if (vector == double_fault) panic("double fault (stack overflow?)", &regs);
     if (answer_report(regs)) return;
     log::error("NMI, system control port {x}, at {x}:{x}", inb(0x61), regs.cs, regs.rip);
 }
@@ -55,16 +51,6 @@ void handle_nmi(const GuestRegs& regs)
 std::uint64_t address_from(const std::int32_t& offset)
 {
     return reinterpret_cast<std::uint64_t>(&offset) + static_cast<std::uint64_t>(std::int64_t{offset});
-}
-
-bool fix_up(GuestRegs& regs)
-{
-    for (const ExceptionFixup* f = ex_table_start; f != ex_table_end; ++f) {
-        if (address_from(f->at) != regs.rip) continue;
-        regs.rip = address_from(f->continue_at);
-        return true;
-    }
-    return false;
 }
 
 [[noreturn]] void resume()
@@ -87,6 +73,17 @@ bool fix_up(GuestRegs& regs)
     resume();
 }
 
+bool fix_up(GuestRegs& regs)
+{
+    for (const ExceptionFixup* f = ex_table_start; f != ex_table_end; ++f) {
+        if (address_from(f->at) != regs.rip) continue;
+        if (address_from(f->continue_at) == regs.rip) fail_return(regs);
+        regs.rip = address_from(f->continue_at);
+        return true;
+    }
+    return false;
+}
+
 /// A guest's breakpoint on an address the hypervisor touched, or single-stepping into sysenter: not ours to report.
 void ignore_debug_trap(GuestRegs& regs)
 {
@@ -100,24 +97,21 @@ void ignore_debug_trap(GuestRegs& regs)
     upcall_before_guest();
     GuestRegs& regs = cpu_info().regs;
     regs.rflags = (regs.rflags & ~(flag_iopl | flag_vm)) | flag_if | 2;
-    ASSERT((regs.cs & regs.ss & 3) == 3);
+    ASSERT(((~regs.cs | ~regs.ss) & 3) == 0);
 }
 
 } // namespace
 
+extern "C" {
 void entry_from_guest(GuestRegs* regs)
 {
     const unsigned vector = regs->entry_vector;
-    if (vector == page_fault)
-        upcall_guest_trap(*regs, read_cr2());
-    else if (vector == nmi)
-        handle_nmi(*regs);
-    else if (vector == machine_check || vector == double_fault)
-        panic(vector == double_fault ? "double fault in a guest" : "machine check", regs);
-    else if (vector < 32 || vector == guest_syscall_vector)
-        upcall_guest_trap(*regs, 0);
-    else
+    if (vector >= 32 && vector != guest_syscall_vector)
         handle_interrupt(vector);
+    else if (vector == nmi || vector == machine_check || vector == double_fault)
+        handle_own(*regs, vector);
+    else
+        upcall_guest_trap(*regs, vector == page_fault ? read_cr2() : 0);
     leave();
 }
 
@@ -125,19 +119,17 @@ void entry_from_hypervisor(GuestRegs* regs)
 {
     const unsigned vector = regs->entry_vector;
     if (vector >= 32 && vector != guest_syscall_vector) return handle_interrupt(vector);
-    if (vector == nmi) return handle_nmi(*regs);
+    if (vector == nmi || vector == machine_check || vector == double_fault) return handle_own(*regs, vector);
     if (vector == debug) return ignore_debug_trap(*regs);
-    const auto* const at = reinterpret_cast<const char*>(regs->rip);
-    if ((at == guest_iret || at == isolated_iret) && vector != double_fault) fail_return(*regs);
     if (vector >= 10 && vector <= page_fault && fix_up(*regs)) return;
-    panic(vector == double_fault ? "double fault (stack overflow?)" : "fault in the hypervisor", regs);
+    panic("fault in the hypervisor", regs);
 }
 
 void entry_leave() { leave(); }
 
-void entry_preempted(GuestRegs* regs)
+void entry_preempted()
 {
-    upcall_hypercall_preempted(*regs);
+    upcall_hypercall_preempted(cpu_info().regs);
     leave();
 }
 
@@ -157,6 +149,7 @@ void entry_isolated(GuestRegs* regs)
         entry_call(regs);
     else
         entry_from_guest(regs);
+}
 }
 
 CpuInfo& cpu_info()

@@ -11,10 +11,18 @@
     .set offset, offset + 8
     .endr
 
-    .macro save_registers rcx=%rcx, r11=%r11 // may be memory, as %rsp is when they are pushed
-    .irp from, %rdi, %rsi, %rdx, \rcx, %rax, %r8, %r9, %r10, \r11, %rbx, %rbp, %r12, %r13, %r14, %r15
-    pushq \from
+    .macro save_registers
+    .irp name, rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
+    push %\name
     .endr
+    .endm
+
+    // An instruction whose fault continues at \target; where that is the instruction itself, the fault is the guest's.
+    .macro guarded target, insn:vararg
+9:  \insn
+    .pushsection .ex_table, "a"
+    .long 9b - ., \target - .
+    .popsection
     .endm
 
     // Three bytes of nothing, which on CPUs with SMAP features.cpp makes `stac` (0xcb) or `clac` (0xca).

@@ -7,7 +7,7 @@
 //
 // Stack on entry, T being the address of regs.rip at the top of this CPU's stack:
 //
-//   T + INFO_HOT - REGS_RIP   hot
+//   T + INFO_CURRENT - REGS_RIP   the vCPU
 //   T + 0 .. 32               rip cs rflags rsp ss
 //   T - 8                     error code, vector   (page fault only; the others start at T)
 #include "arch/x86/entry_macros.h"
@@ -18,26 +18,18 @@
 #define T_RFLAGS 16
 #define T_RSP 24
 #define T_SS 32
-#define T_HOT (INFO_HOT - REGS_RIP)
+#define T_HOT (INFO_CURRENT - REGS_RIP) /* a vCPU begins with its hot words */
 
 // Bytes of VcpuHot, the first in the low byte: allowed, and the mode.
-#define FAST_CALL 0x0101        /* kernel_mode 1, fast_calls 1; for faults fast_faults 1, kernel_mode 1 */
-#define FAST_SYSCALL 0x00010100 /* kernel_mode 0, fast_calls 1, fast_syscalls 1 */
+#define FAST_CALL 0x0101       /* fast_faults 1, kernel_mode 1 */
 #define FAST_USER_FAULT 0x0001 /* fast_faults 1, kernel_mode 0 */
+#define FAST_SYSCALL 0x0100    /* kernel_mode 0, fast_syscalls 1 */
 #define FLAGS_BOUNCE ~0x74500 /* TF DF NT RF VM AC */
 #define FLAGS_TRAP ~0x74100   /* TF NT RF VM AC */
 #define FLAGS_LOADABLE 0x254dd5
 #define FLAGS_ALWAYS 0x202
 #define HYPERCALL_IRET 23
-#define HYPERCALLS 64
 #define ERROR_RESTART -85
-
-    .macro guarded target, insn:vararg // an instruction whose fault continues at \target
-9:  \insn
-    .pushsection .ex_table, "a"
-    .long 9b - ., \target - .
-    .popsection
-    .endm
 
     // Leaves for \target if guest address \reg lies in the hypervisor's 8 TiB; a non-canonical one faults when used.
     .macro refuse_own reg, scratch, scratch32, target
@@ -54,99 +46,100 @@
     .globl syscall_entry
 syscall_entry:
     mov T_HOT(%rsp), %rcx
-    cmpw $FAST_CALL, HOT_KERNEL_MODE(%rcx)
-    jne syscall_of_user
+    cmp HOT_CALL_LIMIT(%rcx), %rax
+    jae syscall_of_user
     cmp $HYPERCALL_IRET, %rax
     je fast_iret
-    cmp $HYPERCALLS, %rax
-    jae syscall_decline
 
 // ---- hypercalls ---------------------------------------------------------------------------------------------
-//   rax number, rcx hot. The handlers' C++ keeps rbx, rbp, r12 to r15, but a vCPU switch, a crash report and a
-//   preempted call want the whole frame.
+//   rax number, rcx vCPU. The frame gets what C++ may change, but for rcx and r11, which are rip and rflags; the rest
+//   of it is completed for whoever wants it whole: a vCPU switch, a preempted call (VcpuState::want_whole_frame, too).
+    .macro complete_call
+    movl $0, 8+REGS_ERROR(%rsp)
+    movl $HV_VECTOR_SYSCALL, 8+REGS_ERROR+4(%rsp)
+    mov 8+REGS_RIP(%rsp), %rcx
+    mov 8+REGS_RFLAGS(%rsp), %r11
+    .irp name, rax, rcx, r11, rbx, rbp, r12, r13, r14, r15
+    mov %\name, 8+regs_\name(%rsp)
+    .endr
+    .endm
+
     movq $HV_SEL_GUEST_DS, T_SS(%rsp)
-    pushq $0
-    movl $HV_VECTOR_SYSCALL, 4(%rsp)
-    shlq $8, HOT_RECENT_CALLS(%rcx)
-    movb %al, HOT_RECENT_CALLS(%rcx)
-    save_registers 32+T_RIP(%rsp), 72+T_RFLAGS(%rsp)
-    sub $8, %rsp // C++ wants rsp 16-aligned at a call
+    shrd $8, %rax, HOT_RECENT_CALLS(%rcx)
+    sub $(8+REGS_RIP), %rsp // C++ wants rsp 16-aligned at a call
+    .irp name, rdi, rsi, rdx, r8, r9, r10
+    mov %\name, 8+regs_\name(%rsp)
+    .endr
     lea hypercall_table(%rip), %r11
-    mov %r10, %rcx
-    mov 8+INFO_CURRENT(%rsp), %r9
+    mov %r10, %r9
     call *(%r11, %rax, 8)
-    test %edx, %edx
-    jnz hypercall_failed
-hypercall_done:
     mov 8+INFO_PERCPU(%rsp), %rcx
-    cmpl $0, (%rcx)
-    jne hypercall_leave
-    mov 8+INFO_HOT(%rsp), %rcx
-    mov HOT_INFO(%rcx), %rcx
-    cmpb $0, VCPU_INFO_PENDING(%rcx)
-    jne hypercall_event
-1:  // an iret in a multicall has brought another frame, complete but for rax
-    .irp name, rdi, rsi, rdx, rcx, r8, r9, r10, r11
+    mov 8+INFO_CURRENT(%rsp), %r9
+    mov HOT_INFO(%r9), %r8
+    or (%rcx), %dl
+    or VCPU_INFO_PENDING(%r8), %dl
+    jnz hypercall_more // the low byte of an error is not 0, and its highest bit is 1 still
+hypercall_out:
+    mov 8+REGS_RIP(%rsp), %rcx
+    mov 8+REGS_RFLAGS(%rsp), %r11
+hypercall_restore:
+    .irp name, rdi, rsi, rdx, r8, r9, r10
     mov 8+regs_\name(%rsp), %\name
     .endr
     add $(8+REGS_RIP), %rsp
-    jmp guest_iret
-hypercall_event: // rax result, rcx vcpu_info: from guest kernel mode to the event callback
-    cmpb $0, VCPU_INFO_MASK(%rcx)
-    jne 1b
-    mov 8+INFO_HOT(%rsp), %rdx
-    cmpb $0, HOT_KERNEL_MODE(%rdx) // a multicall may have ended in guest user mode
-    je hypercall_leave
-    mov HOT_EVENT_ENTRY(%rdx), %r8
-    test %r8, %r8
+    guarded 9b, iretq
+hypercall_more: // rax value or error, r9 vCPU, r8 its vcpu_info, rcx per-CPU data
+    test %edx, %edx
+    js hypercall_failed
+hypercall_done:
+    cmpl $0, (%rcx)
+    jne hypercall_leave
+    cmpb $0, VCPU_INFO_PENDING(%r8)
+    je hypercall_out
+    cmpb $0, VCPU_INFO_MASK(%r8)
+    jne hypercall_out
+    mov HOT_EVENT_ENTRY(%r9), %rdi // from guest kernel mode to the event callback
+    test %rdi, %rdi
     jz hypercall_leave
-    mov 8+REGS_RSP(%rsp), %rdi
-    movzwl 8+REGS_SS(%rsp), %r9d
-    mov %rdi, %rsi
+    mov 8+REGS_RSP(%rsp), %r10
+    mov %r10, %rsi
     and $-16, %rsi
     sub $56, %rsi
-    refuse_own %rsi, %r10, %r10d, hypercall_leave
+    refuse_own %rsi, %rdx, %edx, hypercall_leave
+    mov 8+REGS_RIP(%rsp), %rcx
+    mov 8+REGS_RFLAGS(%rsp), %r11 // IF is set: events are not masked
     smap_site 0xcb
-    guarded 3f, mov %rdi, 40(%rsi)
-    guarded 3f, mov %r9, 48(%rsi)
-    mov 8+regs_rcx(%rsp), %rdi
-    guarded 3f, mov %rdi, (%rsi)
-    mov 8+regs_r11(%rsp), %rdi
-    guarded 3f, mov %rdi, 8(%rsi)
-    mov 8+REGS_RIP(%rsp), %rdi
-    guarded 3f, mov %rdi, 16(%rsi)
-    movzwl 8+REGS_CS(%rsp), %edi
-    and $~3, %edi
-    guarded 3f, mov %rdi, 24(%rsi)
-    mov 8+REGS_RFLAGS(%rsp), %rdi // IF is set: events are not masked
-    guarded 3f, mov %rdi, 32(%rsi)
+    guarded 3f, mov %rcx, (%rsi)
+    guarded 3f, mov %r11, 8(%rsi)
+    guarded 3f, mov %rcx, 16(%rsi)
+    guarded 3f, movq $(HV_SEL_GUEST_CS64 & ~3), 24(%rsi)
+    guarded 3f, mov %r11, 32(%rsi)
+    guarded 3f, mov %r10, 40(%rsi)
+    guarded 3f, movq $HV_SEL_GUEST_DS, 48(%rsi)
     smap_site 0xca
-    movb $1, VCPU_INFO_MASK(%rcx) // from here on nothing can fail
-    incq HOT_EVENTS(%rdx)
-    mov %r8, 8+REGS_RIP(%rsp)
-    movq $HV_SEL_GUEST_CS64, 8+REGS_CS(%rsp)
+    movb $1, VCPU_INFO_MASK(%r8) // from here on nothing can fail
+    incq HOT_EVENTS(%r9)
+    mov %rdi, 8+REGS_RIP(%rsp)
     andq $FLAGS_TRAP, 8+REGS_RFLAGS(%rsp)
     mov %rsi, 8+REGS_RSP(%rsp)
-    movq $HV_SEL_GUEST_DS, 8+REGS_SS(%rsp)
-    jmp 1b
+    jmp hypercall_restore
 3:  smap_site 0xca
 hypercall_leave:
-    mov %rax, 8+regs_rax(%rsp)
+    complete_call
     call entry_leave
     jmp resume_guest
 hypercall_failed:
-    movslq %edx, %rax
-    cmp $ERROR_RESTART, %edx
+    cmp $ERROR_RESTART, %rax
     jne hypercall_done
-    lea 8(%rsp), %rdi
+    movzbl HOT_RECENT_CALLS+7(%r9), %eax // the number
+    complete_call
     call entry_preempted
     jmp resume_guest
 
 // ---- system calls -------------------------------------------------------------------------------------------
 //   From guest user mode to the registered callback; whatever is in rax, it is no hypercall.
-    .balign 16
 syscall_of_user:
-    cmpl $FAST_SYSCALL, HOT_KERNEL_MODE(%rcx)
+    cmpw $FAST_SYSCALL, HOT_KERNEL_MODE(%rcx)
     jne syscall_decline
     push %rax
     mov HOT_FRAME_TOP(%rcx), %r11
@@ -167,7 +160,7 @@ syscall_of_user:
     guarded 1f, mov %rax, -16(%r11)
     guarded 1f, movq $HV_SEL_GUEST_DS, -8(%r11)
     swapgs // from here on nothing can fail
-    movb $1, HOT_KERNEL_MODE(%rcx)
+    orl $KERNEL_MODE, HOT_KERNEL_MODE(%rcx)
     mov HOT_INFO(%rcx), %rax
     movb $1, VCPU_INFO_MASK(%rax)
     lea -56(%r11), %rax
@@ -179,7 +172,7 @@ syscall_of_user:
     andq $FLAGS_BOUNCE, 8+T_RFLAGS(%rsp)
     movq $HV_SEL_GUEST_DS, 8+T_SS(%rsp)
     pop %rax
-    jmp guest_iret
+    guarded 9b, iretq
 1:  pop %rax
 syscall_decline:
     smap_site 0xca
@@ -189,7 +182,6 @@ syscall_decline:
 
 // ---- iret hypercall -----------------------------------------------------------------------------------------
 //   rax 23, rcx hot; rax, rcx and r11 come from the frame, a pv_iret_context at the guest's rsp
-    .balign 16
 fast_iret:
     mov T_RSP(%rsp), %r11
     refuse_own %r11, %rax, %eax, fast_iret_decline
@@ -224,13 +216,13 @@ fast_iret:
     mov HOT_USER_ROOT(%rcx), %rax
     test %rax, %rax
     jz fast_iret_late
-    movb $0, HOT_KERNEL_MODE(%rcx)
+    andl $~KERNEL_MODE, HOT_KERNEL_MODE(%rcx)
     guarded fast_iret_late, mov IRET_RCX(%r11), %rcx
     guarded fast_iret_late, mov IRET_R11(%r11), %r11
     mov %rax, %cr3
     swapgs
 2:  pop %rax
-    jmp guest_iret
+    guarded 9b, iretq
 3:  movb $1, VCPU_INFO_MASK(%rax)
     jmp 1b
 4:  orl $3, 8+T_CS(%rsp)
@@ -240,7 +232,7 @@ fast_iret:
 fast_iret_late: // r11 is still the frame's address
     mov %r11, 8+T_RSP(%rsp)
     mov 8+T_HOT(%rsp), %rcx
-    movb $1, HOT_KERNEL_MODE(%rcx)
+    orl $KERNEL_MODE, HOT_KERNEL_MODE(%rcx)
     add $8, %rsp
 fast_iret_decline: // it reads the frame anew; its caller's rip and flags are of no more use
     mov $HYPERCALL_IRET, %eax
@@ -292,7 +284,7 @@ fault_frame: // rax where the frame ends, edx error code
     cmpb $0, HOT_KERNEL_MODE(%rcx)
     jne 2f
     swapgs
-    movb $1, HOT_KERNEL_MODE(%rcx)
+    orl $KERNEL_MODE, HOT_KERNEL_MODE(%rcx)
 2:  mov HOT_FAULT_ENTRY(%rcx), %rdx
     mov %rdx, S+T_RIP(%rsp)
     movq $HV_SEL_GUEST_CS64, S+T_CS(%rsp)
@@ -304,7 +296,7 @@ fault_frame: // rax where the frame ends, edx error code
     pop %\name
     .endr
     add $8, %rsp
-    jmp guest_iret
+    guarded 9b, iretq
 fault_of_kernel:
     cmpw $FAST_CALL, HOT_FAST_FAULTS(%rcx)
     jne fast_fault_decline

@@ -12,8 +12,6 @@
 
     .section .text.isolated, "ax"
     .balign 4096
-    .globl isolated_start
-isolated_start:
     .globl isolated_stubs
 isolated_stubs:
     idt_stubs isolated_trap, isolated_trap, isolated_trap
@@ -78,9 +76,7 @@ isolated_exit: // rsp = regs - 8
     jz 8f
     mov %rax, %cr3
 8:  restore_registers
-    .globl isolated_iret
-isolated_iret: // as guest_iret
-    iretq
+    guarded 9b, iretq
 
 isolated_in_hypervisor:
     sub $8, %rsp

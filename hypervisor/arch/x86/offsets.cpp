@@ -7,11 +7,8 @@
 namespace hv::arch {
 #define EMIT(name, value) asm volatile("->" #name " %c0" : : "i"(static_cast<long>(value)))
 
-// fast.S tests two or three of these bytes, and the zero after them, at once.
-static_assert(offsetof(VcpuHot, kernel_mode) == offsetof(VcpuHot, fast_faults) + 1 &&
-              offsetof(VcpuHot, fast_calls) == offsetof(VcpuHot, kernel_mode) + 1 &&
-              offsetof(VcpuHot, fast_syscalls) == offsetof(VcpuHot, fast_calls) + 1 &&
-              offsetof(VcpuHot, pad) == offsetof(VcpuHot, fast_syscalls) + 1);
+// fast.S tests or changes two or three of these bytes at once; the last one and the zeros after it are a number.
+static_assert(offsetof(VcpuHot, zero) == offsetof(VcpuHot, fast_faults) + 4 && sizeof(VcpuHot::zero) == 7);
 
 void emit_offsets();
 void emit_offsets()
@@ -24,7 +21,6 @@ void emit_offsets()
     EMIT(REGS_SS, offsetof(GuestRegs, ss));
     EMIT(REGS_END, offsetof(GuestRegs, es)); // one past ss: what the CPU's own frame ends at
     EMIT(INFO_SIZE, sizeof(CpuInfo));
-    EMIT(INFO_HOT, offsetof(CpuInfo, hot));
     EMIT(INFO_CURRENT, offsetof(CpuInfo, current));
     EMIT(INFO_PERCPU, offsetof(CpuInfo, percpu));
     EMIT(INFO_SPEC_CTRL, offsetof(CpuInfo, spec_ctrl));
@@ -36,6 +32,8 @@ void emit_offsets()
     EMIT(HOT_SYSCALL_ENTRY, offsetof(VcpuHot, syscall_entry));
     EMIT(HOT_INFO, offsetof(VcpuHot, info));
     EMIT(HOT_KERNEL_MODE, offsetof(VcpuHot, kernel_mode));
+    EMIT(KERNEL_MODE, 1 | hypercall_numbers << 16); // in kernel_mode and call_limit
+    EMIT(HOT_CALL_LIMIT, offsetof(VcpuHot, call_limit));
     EMIT(HOT_FAST_FAULTS, offsetof(VcpuHot, fast_faults));
     EMIT(HOT_RECENT_CALLS, offsetof(VcpuHot, recent_calls));
     EMIT(HOT_EVENT_ENTRY, offsetof(VcpuHot, event_entry));

@@ -10,7 +10,7 @@
 #include "base/log.hpp"
 
 extern "C" {
-extern char image_start[], text_end[], rodata_end[], image_end[], syscall_trampoline[], isolated_start[],
+extern char image_start[], text_end[], rodata_end[], image_end[], syscall_trampoline[], isolated_stubs[],
     isolated_end[];
 }
 
@@ -106,7 +106,7 @@ std::uint64_t build_isolated_root(std::uint32_t cpu)
         const auto va = reinterpret_cast<std::uint64_t>(page);
         map_one(va, va - HV_IMAGE_OFFSET, flags, false, top);
     };
-    for (const char* page = isolated_start; page < isolated_end; page += page_size)
+    for (const char* page = isolated_stubs; page < isolated_end; page += page_size)
         share(page, map_code);
     share(idt_page(), map_constant);
     return top;

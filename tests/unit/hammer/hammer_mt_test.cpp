@@ -160,7 +160,7 @@ TEST_F(Hammer, RandomHypercallsOnFourCpus)
     EXPECT_EQ(differences_, 0U);
     EXPECT_FALSE(domu_.guest.domain->is_shut_down());
     std::uint64_t total = 0;
-    for (std::size_t i = 0; i < hypercall::table_size; ++i) {
+    for (std::size_t i = 0; i < arch::hypercall_numbers; ++i) {
         total += successes[i];
         if (hypercall::hypercall_table[i] == &hypercall::no_such_call) continue;
         std::printf("hypercall %2zu: %8lu succeeded\n", i, successes[i].load());

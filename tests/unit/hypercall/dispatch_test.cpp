@@ -172,6 +172,27 @@ TEST_F(Multicall, IretEndsIt)
     EXPECT_EQ(v().hot.kernel_sp, 0x1000u);
 }
 
+/// As fast.S calls, with a frame of nothing but arguments.
+TEST_F(Multicall, IretRunsWithTheWholeFrame)
+{
+    EXPECT_EQ(static_cast<void*>(&v().hot), static_cast<void*>(&v())); // fast.S takes one for the other
+    const pv_iret_context frame{0x77, 0x88, 0x99, 0, 0x6000, 0xe030, 0x202, data_va + 0x900, 0xe02b};
+    regs().rsp = put(0x800, frame);
+    fill(0, PV_HYPERCALL_STACK_SWITCH, 0, 0x1000);
+    fill(1, PV_HYPERCALL_IRET);
+    const Handler multicall = hypercall_table[PV_HYPERCALL_MULTICALL];
+    EXPECT_EQ(multicall(data_va, 2, 0, v(), 0, 0).error(), Error::restart);
+    EXPECT_EQ(v().hot.kernel_sp, 0x1000u);
+    EXPECT_EQ(v().recent_call(0), PV_HYPERCALL_MULTICALL);
+    EXPECT_EQ(v().recent_call(1), PV_HYPERCALL_IRET);
+    regs().rax = v().recent_call(0);
+    arch::upcall_hypercall_preempted(regs());
+    EXPECT_EQ(regs().rax, 0x77u);
+    EXPECT_EQ(regs().rip, 0x6000u);
+    EXPECT_EQ(regs().rcx, 0x99u);
+    EXPECT_EQ(entry(1).result, 0xdeadu);
+}
+
 TEST_F(Multicall, APreemptedEntryIsResumedNotRepeated)
 {
     // The trap table reaches to the end of the page, more than one run's worth of nothing behind it: the resumed entry

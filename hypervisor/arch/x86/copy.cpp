@@ -45,9 +45,9 @@ bool copy_words(void* dst, const void* src, std::size_t words)
 template <typename T> bool store(GuestVa dst, T v)
 {
     const x86::GuestAccess open;
-    asm goto inline("1: mov %[v], (%[dst])\n" EX_TABLE("1b", "%l[failed]")
+    asm goto inline("1: mov %[v], %[to]\n" EX_TABLE("1b", "%l[failed]")
                     :
-                    : [v] "r"(v), [dst] "r"(dst.raw())
+                    : [v] "r"(v), [to] "m"(*static_cast<T*>(at(dst)))
                     : "memory"
                     : failed);
     return true;

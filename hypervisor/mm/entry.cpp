@@ -50,12 +50,10 @@ Result<std::uint64_t> write_entry(const EntryWrite& w, Owners owners, Work& work
         static_cast<std::int32_t>(pte::is_present(planned.entry)) - static_cast<std::int32_t>(pte::is_present(old));
     if (!pte::is_present(old)) return old;
     const Mfn m = pte::frame_of(old);
-    if (!planned.keeps) {
-        // What the entry named may be a tree too big to take apart now.
-        if (!drop_entry(w.level, old, owners.table, work).ok()) drop_type(m, work);
-    } else if (w.level == 1 && pte::is_writable(old) && !pte::is_writable(planned.entry) && is_ram(m)) {
+    if (!planned.keeps)
+        w.level > 1 ? drop_type(m, work) : drop_l1(old, owners.table);
+    else if (w.level == 1 && pte::is_writable(old) && !pte::is_writable(planned.entry) && is_ram(m))
         demote_writable(m, owners.table);
-    }
     return old;
 }
 

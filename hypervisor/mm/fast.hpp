@@ -30,10 +30,8 @@ inline bool take_validated(Frame& f, PageType want)
 {
     const std::uint64_t top = static_cast<std::uint64_t>(want) << 2 | static_cast<std::uint64_t>(Progress::valid);
     std::uint64_t old = f.state.load(Order::relaxed);
-    do
-        if (old >> 58 != top || !has_refs(old) || (old & nearly_full) != 0 || (old & count_mask) == 0) return false;
-    while (!f.state.compare_exchange(old, old + one_ref + one_type, Order::acq_rel));
-    return true;
+    return old >> 58 == top && has_refs(old) && (old & nearly_full) == 0 && (old & count_mask) != 0 &&
+           f.state.compare_exchange(old, old + one_ref + one_type, Order::acq_rel);
 }
 /// Is it in use as @p type, and validated? Under the frame's lock.
 inline bool is_valid(const Frame& f, PageType type)
@@ -64,19 +62,14 @@ inline unsigned valid_level(const Frame& f)
 inline bool drop_type(Frame& f)
 {
     std::uint64_t old = f.state.load(Order::relaxed);
-    do {
-        const std::uint64_t count = old & count_mask;
-        if (!has_more_refs(old) || count == 0 || (count == one_type && (old & not_writable) != 0)) return false;
-    } while (!f.state.compare_exchange(old, old - one_ref - one_type, Order::acq_rel));
-    return true;
+    const std::uint64_t count = old & count_mask;
+    return has_more_refs(old) && count != 0 && (count != one_type || (old & not_writable) == 0) &&
+           f.state.compare_exchange(old, old - one_ref - one_type, Order::acq_rel);
 }
 inline bool drop_ref(Frame& f)
 {
     std::uint64_t old = f.state.load(Order::relaxed);
-    do
-        if (!has_more_refs(old)) return false;
-    while (!f.state.compare_exchange(old, old - one_ref, Order::acq_rel));
-    return true;
+    return has_more_refs(old) && f.state.compare_exchange(old, old - one_ref, Order::acq_rel);
 }
 
 /// @p stamp is the owner's, who gave up a mapping. A frame that another domain had mapped declines.

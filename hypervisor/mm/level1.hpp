@@ -9,31 +9,30 @@
 
 namespace hv::mm::level1 {
 
-inline constexpr std::uint64_t unusual_flags = pte::memory_type | pte::global;
-
-/// Takes the references of a present entry.
-[[gnu::always_inline]] inline bool take(std::uint64_t entry, DomainId owner)
+/// Takes the references of a present entry of a table of @p level: above 1, of one that names a valid table.
+[[gnu::always_inline]] inline bool take(std::uint64_t entry, DomainId owner, unsigned level = 1)
 {
     const Mfn m = pte::frame_of(entry);
-    if ((entry & unusual_flags) != 0 || m >= frame_table_end()) [[unlikely]]
+    if ((entry & (pte::memory_type | pte::global)) != 0 || m >= frame_table_end()) [[unlikely]]
         return false;
     Frame& f = frame(m);
-    if (owner_of(f) != owner || !(pte::is_writable(entry) ? fast::take_writable(f) : fast::take_page(f))) [[unlikely]]
+    if (owner_of(f) != owner || !(level > 1                 ? fast::take_validated(f, table_type(level - 1))
+                                  : pte::is_writable(entry) ? fast::take_writable(f)
+                                                            : fast::take_page(f))) [[unlikely]]
         return false;
     if (owner_of(f) == owner) [[likely]]
         return true;
-    untake_l1(entry); // it changed hands in between
+    level == 1 ? untake_l1(entry) : drop_type(m); // it changed hands in between
     return false;
 }
 
 /// Drops the references of a present entry that no table holds any more.
-[[gnu::always_inline]] inline void drop(std::uint64_t entry, const MemoryOwner& mapper)
+[[gnu::always_inline]] inline void drop(std::uint64_t entry, const MemoryOwner& mapper, FlushStamp stamp)
 {
     const Mfn m = pte::frame_of(entry);
     if (m >= frame_table_end()) [[unlikely]]
         return;
     Frame& f = frame(m);
-    const FlushStamp stamp = own_stamp(mapper);
     const bool own = owner_of(f) == mapper.id();
     if (!own || !(pte::is_writable(entry) ? fast::drop_writable(f, stamp) : fast::drop_page(f, stamp))) [[unlikely]]
         drop_l1(entry, mapper);
@@ -58,15 +57,15 @@ struct Written {
     const std::uint64_t old = shared::exchange(at, value);
     if (pte::is_present(old)) {
         --present;
-        drop(old, owner);
+        drop(old, owner, own_stamp(owner));
     }
     return {true, old};
 }
 
-/// The present entry for @p va that names a table of @p level below @p root, or for level 0 the mapped frame.
+/// The present entry for canonical @p va that names a table of @p level below @p root, or for level 0 the mapped frame.
 [[gnu::always_inline]] inline Result<std::uint64_t> walk(Mfn root, GuestVa va, unsigned level)
 {
-    if (!is_guest_va(va.raw())) return Error::einval;
+    if (is_hypervisor_va(va.raw())) return Error::einval;
     std::uint64_t entry = maddr_of(root).raw();
 #pragma GCC unroll 4
     for (unsigned at = 4; at > level; --at) {

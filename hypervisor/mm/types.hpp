@@ -90,8 +90,6 @@ constexpr bool change_needs_flush(PageType from, PageType to)
 /// Checks a present entry of a table of @p level and takes the references it needs; returns the entry as it must be
 /// stored.
 Result<std::uint64_t> take_entry(unsigned level, std::uint64_t entry, Owners owners, Work& work);
-/// Drops the references of a present entry of a table of @p mapper; restart as put_type().
-Result<> drop_entry(unsigned level, std::uint64_t entry, const MemoryOwner& mapper, Work& work);
 /// The entry named the same frame before: checks the flags of @p entry; takes no reference.
 Result<std::uint64_t> adjust_entry(unsigned level, std::uint64_t entry, Owners owners);
 /// Level 1 of these.

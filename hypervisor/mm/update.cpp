@@ -8,11 +8,7 @@
 
 namespace hv::mm {
 
-namespace {
-
-constexpr std::uint64_t command_mask = 7, command_m2p = 1, command_preserve = 2, last_command = 3;
-
-} // namespace
+static constexpr std::uint64_t command_mask = 7, command_m2p = 1, command_preserve = 2, last_command = 3;
 
 /// No page table: 0. A validation that was preempted half-way is carried on: its own caller may be waiting for this one
 /// (an upcall of the same vCPU).
@@ -124,6 +120,7 @@ Result<> UpdateBatch::apply(std::span<const pv_mmu_update> requests, std::uint32
 
 Result<L1Slot> find_l1(Mfn root, GuestVa va)
 {
+    if (!is_canonical(va.raw())) return Error::einval;
     return L1Slot{pte::frame_of(TRY(level1::walk(root, va, 1))), pte::index_of(va.raw(), 1)};
 }
 
@@ -162,8 +159,7 @@ Result<std::uint64_t> write_l1(L1Slot slot, std::uint64_t entry, Owners owners)
 
 Result<> update_va(Mfn root, GuestVa va, std::uint64_t entry, Owners owners)
 {
-    const L1Slot slot = TRY(find_l1(root, va));
-    TRY(write_l1(slot, entry, owners));
+    TRY(write_l1(TRY(find_l1(root, va)), entry, owners));
     return Ok{};
 }
 

@@ -9,27 +9,44 @@ namespace hv::mm {
 
 namespace {
 
-/// First index at or after @p i of a present entry, or 512. Thirty-two at a time: most tables are mostly empty.
-[[gnu::noinline]] unsigned find_present(const std::uint64_t* w, unsigned i)
+/// Upwards: first index at or after @p i of a present entry, or 512. Downwards: one more than the last index before
+/// @p i; there is one. Thirty-two at a time: most tables are mostly empty.
+template <int step> [[gnu::noinline]] unsigned find_present(const std::uint64_t* w, unsigned i)
 {
-    for (; i < pte::entries && i % 32 != 0; ++i)
-        if (pte::is_present(w[i])) return i;
-    const auto any = [w](unsigned at) {
-        const std::uint64_t* const p = w + at;
-        return p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7] | p[8] | p[9] | p[10] | p[11] | p[12] | p[13] |
-               p[14] | p[15];
+    constexpr unsigned end = step > 0 ? pte::entries : 0;
+    const auto none = [w, &i]<unsigned n>() {
+        const std::uint64_t* const p = w + i - (step > 0 ? 0 : n);
+        std::uint64_t any = 0;
+#pragma GCC unroll 32
+        for (unsigned k = 0; k < n; ++k)
+            any |= p[k];
+        return !pte::is_present(any);
     };
-    while (i < pte::entries && !pte::is_present(any(i) | any(i + 16)))
-        i += 32;
-    while (i < pte::entries && !pte::is_present(w[i]))
-        ++i;
+    while (i != end) {
+        if (i % 32 == 0 && none.template operator()<32>())
+            i += 32 * step;
+        else if (i % 8 == 0 && none.template operator()<8>())
+            i += 8 * step;
+        else
+            do {
+                if (!none.template operator()<1>()) return i;
+                i += step;
+            } while (i % 8 != 0);
+    }
+    ASSERT(step > 0);
     return i;
 }
 
-/// The same, where the next entry is as likely as not.
-[[gnu::always_inline]] inline unsigned next_present(const std::uint64_t* w, unsigned i)
+/// Takes what a run of ordinary entries from @p i on needs, and returns where it ends.
+[[gnu::always_inline]] inline unsigned take_run(std::uint64_t* w, unsigned i, unsigned level, DomainId owner)
 {
-    return i < pte::entries && pte::is_present(w[i]) ? i : find_present(w, i);
+    const unsigned end = level == 4 && i < pte::first_hypervisor_slot ? pte::first_hypervisor_slot : pte::entries;
+    for (; i < end; ++i) {
+        const std::uint64_t entry = w[i];
+        if (!pte::is_present(entry) || !level1::take(entry, owner, level)) break;
+        w[i] = entry | pte::user;
+    }
+    return i;
 }
 
 /// Slots 256..271 of a root are the hypervisor's: whatever a guest left there is overwritten, never looked at.
@@ -52,18 +69,10 @@ Result<std::uint64_t> adjust_entry(unsigned level, std::uint64_t entry, Owners o
 
 [[gnu::noinline]] Result<std::uint64_t> take_entry(unsigned level, std::uint64_t entry, Owners owners, Work& work)
 {
-    if (level == 1) [[likely]]
-        return take_l1(entry, owners, work);
+    if (level == 1) return take_l1(entry, owners, work);
     const std::uint64_t adjusted = TRY(adjust_entry(level, entry, owners));
     TRY(get_type(pte::frame_of(entry), table_type(level - 1), owners.table, work));
     return adjusted;
-}
-
-[[gnu::noinline]] Result<> drop_entry(unsigned level, std::uint64_t entry, const MemoryOwner& mapper, Work& work)
-{
-    if (level > 1) return put_type(pte::frame_of(entry), work);
-    level1::drop(entry, mapper);
-    return Ok{};
 }
 
 Result<> validate_entries(Mfn m, unsigned level, const MemoryOwner& owner, Work& work)
@@ -72,34 +81,32 @@ Result<> validate_entries(Mfn m, unsigned level, const MemoryOwner& owner, Work&
     MemoryOwner* const self = find_owner(owner.id());
     ASSERT(self == &owner);
     const FrameWindow<std::uint64_t> w{m};
-    const bool plain = level == 1 && !owner.dying();
     const unsigned start = info.partial;
     unsigned present = info.present;
     if (arch::follows_absent_entries())
         for (const std::uint64_t entry : w.span())
             if (is_revealing(entry, owner)) return Error::einval;
-    for (unsigned i = next_present(w.data(), start); i < pte::entries; i = next_present(w.data(), i + 1)) {
-        const std::uint64_t entry = w[i];
-        if (plain && level1::take(entry, owner.id())) [[likely]] {
-            w[i] = entry | pte::user;
-            ++present;
+    for (unsigned i = start; (i = find_present<1>(w.data(), i)) < pte::entries;) {
+        if (pte::is_hypervisor_slot(level, i)) {
+            i = pte::end_hypervisor_slot;
             continue;
         }
-        if (pte::is_hypervisor_slot(level, i)) continue;
-        if (level > 1 && i != start && work.exhausted()) {
-            record_progress(m, i, present);
-            return Error::restart;
+        const bool late = level > 1 && i != start && work.exhausted();
+        const unsigned from = i;
+        if (!late && !owner.dying())
+            i = level == 1 ? take_run(w.data(), i, 1, owner.id()) : take_run(w.data(), i, level, owner.id());
+        if (i == from) {
+            const auto taken = late ? Error::restart : take_entry(level, w[i], {*self, *self}, work);
+            if (!taken.ok()) {
+                record_progress(m, i, present);
+                return taken.error();
+            }
+            w[i++] = taken.take();
         }
-        const Result<std::uint64_t> taken = take_entry(level, entry, {*self, *self}, work);
-        if (!taken.ok()) {
-            record_progress(m, i, present);
-            return taken.error();
-        }
-        if (taken.take() != entry) w[i] = taken.take();
-        ++present;
-        (void)work.spend();
+        present += i - from;
+        (void)work.spend(static_cast<std::int32_t>(i - from));
     }
-    (void)work.spend(6 + static_cast<std::int32_t>(level == 1 ? present : 0));
+    (void)work.spend(6);
     if (level == 4) fill_hypervisor_slots(w);
     record_progress(m, pte::entries, present);
     return Ok{};
@@ -113,17 +120,15 @@ Result<> release_entries(Mfn m, unsigned level, Work& work)
     const FrameWindow<std::uint64_t> w{m};
     unsigned present = info.present;
     unsigned i = info.partial;
-    if (level == 1) (void)work.spend(static_cast<std::int32_t>(present));
-    for (; level == 1 && i > 0 && present > 0; --i) {
-        const std::uint64_t entry = w[i - 1];
-        if (!pte::is_present(entry)) continue;
-        level1::drop(entry, *mapper);
-        --present;
-    }
+    const FlushStamp stamp = own_stamp(*mapper); // no entry leads here any more
     for (; i > 0 && present > 0; --i) {
+        if (!pte::is_present(w[i - 1])) i = find_present<-1>(w.data(), i);
         const std::uint64_t entry = w[i - 1];
-        if (!pte::is_present(entry) || pte::is_hypervisor_slot(level, i - 1)) continue;
-        if ((work.exhausted() && i != info.partial) || !drop_entry(level, entry, *mapper, work).ok()) {
+        if (level == 1) {
+            level1::drop(entry, *mapper, stamp);
+        } else if (pte::is_hypervisor_slot(level, i - 1)) {
+            continue;
+        } else if ((work.exhausted() && i != info.partial) || !put_type(pte::frame_of(entry), work).ok()) {
             record_progress(m, i, present);
             return Error::restart;
         }

@@ -26,8 +26,7 @@ Result<std::uint64_t> adjust_l1(std::uint64_t entry, Owners owners)
     return entry & ~pte::memory_type;
 }
 
-/// Whatever is not an ordinary mapping of one's own RAM. Out of line, as the next: the common way saves no registers.
-[[gnu::noinline]] static Result<std::uint64_t> take_slow(std::uint64_t entry, Owners owners, Work& work)
+[[gnu::noinline]] Result<std::uint64_t> take_l1(std::uint64_t entry, Owners owners, Work& work)
 {
     const std::uint64_t adjusted = TRY(adjust_l1(entry, owners));
     const Mfn m = pte::frame_of(adjusted);
@@ -37,13 +36,6 @@ Result<std::uint64_t> adjust_l1(std::uint64_t entry, Owners owners)
     if (!taken.ok()) return Error::ebusy; // the ABI's answer to a wrong owner and to a wrong type alike
     if (owners.frame.id() != owners.table.id()) foreign.fetch_add(1, Order::relaxed);
     return adjusted;
-}
-
-Result<std::uint64_t> take_l1(std::uint64_t entry, Owners owners, Work& work)
-{
-    if (&owners.frame == &owners.table && !owners.frame.dying() && level1::take(entry, owners.frame.id())) [[likely]]
-        return entry | pte::user;
-    return take_slow(entry, owners, work);
 }
 
 [[gnu::noinline]] void untake_l1(std::uint64_t entry)

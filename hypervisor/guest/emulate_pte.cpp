@@ -45,7 +45,8 @@ std::optional<mm::EntryAccess> access_of(const Instruction& i, const arch::Guest
     case Op::bts:
         // A register's bit number may reach beyond the entry; none of ours would. Only whole entries.
         if (i.size != 8 || (!i.has_immediate && source > 63)) return std::nullopt;
-        return mm::EntryAccess{i.op == Op::btr ? EntryOp::bit_reset : EntryOp::bit_set, 8, source & 63, 0};
+        if (i.op == Op::bts) return mm::EntryAccess{EntryOp::bit_or, 8, 1ULL << (source & 63), 0};
+        return mm::EntryAccess{EntryOp::bit_and, 8, ~(1ULL << (source & 63)), 0};
     default: return std::nullopt;
     }
 }
@@ -67,35 +68,35 @@ void write_back(arch::GuestRegs& r, const Instruction& i, const mm::EntryAccess&
         break;
     case Op::and_store: set_flags(r, all & ~af, result_flags(old & a.operand, i.size)); break;
     case Op::or_store: set_flags(r, all & ~af, result_flags(old | a.operand, i.size)); break;
-    case Op::btr:
-    case Op::bts: set_flags(r, cf, (old >> a.operand & 1) != 0 ? cf : 0); break;
+    case Op::btr: set_flags(r, cf, (old & ~a.operand) != 0 ? cf : 0); break;
+    case Op::bts: set_flags(r, cf, (old & a.operand) != 0 ? cf : 0); break;
     default: break;
     }
 }
 
-/// The common way, without a call of decode(): mov or xchg of a 64-bit register with memory at a base register.
-std::optional<Outcome> exchange_entry(VcpuState& v, arch::GuestRegs& r, std::uint64_t address)
-{
-    std::uint64_t code = 0;
-    if (!load_from_guest(std::span{&code, 1}, GuestVa{r.rip}).ok()) return std::nullopt; // may be shorter than that
-    const bool xchg = (code & 0xfff8) == 0x8748;
-    const unsigned mod = code >> 22 & 3, rm = code >> 16 & 7;
-    if ((!xchg && (code & 0xfff8) != 0x8948) || mod == 3 || rm == 4 || (mod == 0 && rm == 5)) return std::nullopt;
-    const auto rest = static_cast<std::int32_t>(code >> 24);
-    const std::int64_t displacement = mod == 0 ? 0 : mod == 1 ? static_cast<std::int8_t>(rest) : rest;
-    const std::uint64_t base = read_gpr(r, rm | (code & 1) << 3);
-    if (base + static_cast<std::uint64_t>(displacement) != address) return std::nullopt;
-    std::uint64_t& reg = gpr(r, (code >> 19 & 7) | (code & 4) << 1);
-    const auto old = mm::exchange_l1(v.kernel_root(), GuestVa{address}, reg, v.owner());
-    if (!old.ok()) return std::nullopt;
-    v.count_updates(1);
-    if (xchg) reg = old.take();
-    return retire(v, r, mod == 0 ? 3 : mod == 1 ? 4 : 7);
-}
-
 } // namespace
 
-[[gnu::cold]] static std::optional<Outcome> emulate_any(VcpuState& v, arch::GuestRegs& r, std::uint64_t address)
+/// mov or xchg of a 64-bit register with memory less than 128 bytes from where a base register points.
+extern "C" bool store_page_table_entry(arch::GuestRegs& r, std::uint64_t address, VcpuState& v)
+{
+    const Result<std::uint32_t> code = load_word_from_guest(GuestVa{r.rip}); // fails if rip is near the end
+    const std::uint32_t c = code.take(), mod = c >> 22 & 3, rm = c >> 16 & 7;
+    const bool xchg = (c & 0xfff8) == 0x8748;
+    if (!code.ok() || (!xchg && (c & 0xfff8) != 0x8948) || mod > 1 || rm == 4 || (mod == 0 && rm == 5)) return false;
+    const std::int64_t displacement = mod == 0 ? 0 : static_cast<std::int8_t>(c >> 24);
+    const std::uint64_t base = read_gpr(r, rm | (c & 1) << 3);
+    if (base + static_cast<std::uint64_t>(displacement) != address || (r.rflags & flags::tf) != 0) return false;
+    std::uint64_t& reg = gpr(r, (c >> 19 & 7) | (c & 4) << 1);
+    v.count_updates(1);
+    const auto old = mm::exchange_l1(v.kernel_root(), GuestVa{address}, reg, v.owner());
+    if (!old.ok()) return false;
+    if (xchg) reg = old.take();
+    r.rip += 3 + mod;
+    r.rflags &= ~flags::rf;
+    return true;
+}
+
+std::optional<Outcome> emulate_page_table_write(VcpuState& v, arch::GuestRegs& r, std::uint64_t address)
 {
     const Instruction i = decode(fetch(v).span());
     if (i.op == Op::unknown || !i.memory || i.size == 2) return std::nullopt;
@@ -111,12 +112,6 @@ std::optional<Outcome> exchange_entry(VcpuState& v, arch::GuestRegs& r, std::uin
     if (!old.ok()) return std::nullopt;
     write_back(r, i, *access, old.take());
     return retire(v, r, i.length);
-}
-
-std::optional<Outcome> emulate_page_table_write(VcpuState& v, arch::GuestRegs& r, std::uint64_t address)
-{
-    const auto done = exchange_entry(v, r, address);
-    return done ? done : emulate_any(v, r, address);
 }
 
 } // namespace hv::guest

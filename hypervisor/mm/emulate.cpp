@@ -21,15 +21,12 @@ Combined combine(const EntryAccess& a, std::uint64_t old, unsigned offset)
     const std::uint64_t ones = a.size == 8 ? ~0ULL : (1ULL << a.size * 8) - 1;
     const std::uint64_t mask = ones << shift;
     const std::uint64_t operand = (a.operand & ones) << shift;
-    const std::uint64_t bit = 1ULL << (a.operand & 63);
     const std::uint64_t seen = (old & mask) >> shift;
     switch (a.op) {
     case EntryOp::exchange: return {(old & ~mask) | operand, seen, true};
     case EntryOp::compare_exchange: return {(old & ~mask) | operand, seen, seen == (a.expected & ones)};
     case EntryOp::bit_and: return {old & (operand | ~mask), seen, true};
     case EntryOp::bit_or: return {old | operand, seen, true};
-    case EntryOp::bit_reset: return {old & ~bit, old, true};
-    case EntryOp::bit_set: return {old | bit, old, true};
     }
     return {old, seen, false};
 }

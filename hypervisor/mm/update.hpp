@@ -96,15 +96,15 @@ Result<> remove_grant_pte(L1Slot slot, Mfn frame, GrantAccess access, MemoryOwne
 /// Page-table entries that map a frame of another domain than their table's: foreign and grant mappings.
 std::uint64_t foreign_mappings();
 
-enum class EntryOp : std::uint8_t { exchange, compare_exchange, bit_and, bit_or, bit_reset, bit_set };
+enum class EntryOp : std::uint8_t { exchange, compare_exchange, bit_and, bit_or };
 struct EntryAccess {
     EntryOp op;
-    unsigned size;          ///< 1, 4 or 8 bytes, inside one aligned entry (the bit operations take 8: size = 8).
-    std::uint64_t operand;  ///< New value, mask, or bit number.
+    unsigned size;          ///< 1, 4 or 8 bytes, inside one aligned entry.
+    std::uint64_t operand;  ///< New value or mask.
     std::uint64_t expected; ///< compare_exchange only.
 };
 /// A trapped store of the guest into one of its L1 tables, through the mapping of @p va under @p root:
-/// returns the old value of the accessed bytes (bit operations: of the entry). einval when @p va does not map
+/// returns the old value of the accessed bytes. einval when @p va does not map
 /// an L1 table of the owner read-only, an error when the entry is refused: the fault is the guest's. May return
 /// restart.
 Result<std::uint64_t> emulate_l1_access(Mfn root, GuestVa va, const EntryAccess& access, MemoryOwner& owner);

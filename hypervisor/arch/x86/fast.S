@@ -239,16 +239,16 @@ fast_iret_decline: // it reads the frame anew; its caller's rip and flags are of
     jmp syscall_decline
 
 // ---- page fault ---------------------------------------------------------------------------------------------
-//   rsp -> T - 8. Not for a write to a present page by the guest kernel: that may be a page-table update.
-#define S 40 /* error code, rax rcx rdx rsi */
+//   rsp -> T - 8. A write to a present page by the guest kernel may be a page-table update.
+#define S 40 /* error code, rdi rsi rdx rcx */
 #define S_ERROR 32
-#define S_RCX 16
+#define S_RCX 0
     .balign 64
     .globl page_fault_entry
 page_fault_entry:
     testb $3, 8+T_CS(%rsp)
     jz trap_entry
-    .irp name, rax, rcx, rdx, rsi
+    .irp name, rdi, rsi, rdx, rcx
     push %\name
     .endr
     mov S+T_HOT(%rsp), %rcx
@@ -257,24 +257,24 @@ page_fault_entry:
     jne fault_of_kernel
     mov HOT_KERNEL_ROOT(%rcx), %rdx
     mov %rdx, %cr3
-    mov HOT_FRAME_TOP(%rcx), %rax
+    mov HOT_FRAME_TOP(%rcx), %rdi
     movzwl S+T_CS(%rsp), %edx
     smap_site 0xcb
-    guarded fast_fault_failed, mov %rdx, -32(%rax)
+    guarded fast_fault_failed, mov %rdx, -32(%rdi)
     mov S_ERROR(%rsp), %edx
-fault_frame: // rax where the frame ends, edx error code
-    guarded fast_fault_failed, mov %rdx, -48(%rax)
+fault_frame: // rdi where the frame ends, edx error code
+    guarded fast_fault_failed, mov %rdx, -48(%rdi)
     mov S_RCX(%rsp), %rdx
-    guarded fast_fault_failed, mov %rdx, -64(%rax)
-    guarded fast_fault_failed, mov %r11, -56(%rax)
+    guarded fast_fault_failed, mov %rdx, -64(%rdi)
+    guarded fast_fault_failed, mov %r11, -56(%rdi)
     mov S+T_RIP(%rsp), %rdx
-    guarded fast_fault_failed, mov %rdx, -40(%rax)
+    guarded fast_fault_failed, mov %rdx, -40(%rdi)
     mov S+T_RSP(%rsp), %rdx
-    guarded fast_fault_failed, mov %rdx, -16(%rax)
+    guarded fast_fault_failed, mov %rdx, -16(%rdi)
     movzwl S+T_SS(%rsp), %edx
-    guarded fast_fault_failed, mov %rdx, -8(%rax)
+    guarded fast_fault_failed, mov %rdx, -8(%rdi)
     mov S+T_RFLAGS(%rsp), %rdx
-    guarded fast_fault_failed, mov %rdx, -24(%rax)
+    guarded fast_fault_failed, mov %rdx, -24(%rdi)
     mov HOT_INFO(%rcx), %rdx
     cmpb $0, VCPU_INFO_MASK(%rdx)
     jne fault_while_masked
@@ -289,10 +289,10 @@ fault_frame: // rax where the frame ends, edx error code
     mov %rdx, S+T_RIP(%rsp)
     movq $HV_SEL_GUEST_CS64, S+T_CS(%rsp)
     andq $FLAGS_TRAP, S+T_RFLAGS(%rsp)
-    sub $64, %rax
-    mov %rax, S+T_RSP(%rsp)
+    sub $64, %rdi
+    mov %rdi, S+T_RSP(%rsp)
     movq $HV_SEL_GUEST_DS, S+T_SS(%rsp)
-    .irp name, rsi, rdx, rcx, rax
+    .irp name, rcx, rdx, rsi, rdi
     pop %\name
     .endr
     add $8, %rsp
@@ -303,31 +303,57 @@ fault_of_kernel:
     mov S_ERROR(%rsp), %edx
     and $0x1b, %edx
     cmp $3, %edx
-    je fast_fault_decline
-    mov S+T_RSP(%rsp), %rax
-    and $-16, %rax
-    sub $64, %rax
-    refuse_own %rax, %rdx, %edx, fast_fault_decline
-    add $64, %rax
+    je table_write
+    mov S+T_RSP(%rsp), %rdi
+    and $-16, %rdi
+    sub $64, %rdi
+    refuse_own %rdi, %rdx, %edx, fast_fault_decline
+    add $64, %rdi
     movzwl S+T_CS(%rsp), %edx
     and $~3, %edx
     smap_site 0xcb
-    guarded fast_fault_failed, mov %rdx, -32(%rax)
+    guarded fast_fault_failed, mov %rdx, -32(%rdi)
     mov S_ERROR(%rsp), %edx
     and $~4, %edx // not the guest's user mode
     jmp fault_frame
 fault_while_masked: // the mask goes beside cs, IF is its complement
     movzbl VCPU_INFO_MASK(%rdx), %edx
-    guarded fast_fault_failed, mov %edx, -28(%rax)
-    guarded fast_fault_failed, andl $~0x200, -24(%rax)
+    guarded fast_fault_failed, mov %edx, -28(%rdi)
+    guarded fast_fault_failed, andl $~0x200, -24(%rdi)
     mov HOT_INFO(%rcx), %rdx
     jmp 1b
 fast_fault_failed:
     smap_site 0xca
     mov %rsi, %cr2 // the store that failed left its own
 fast_fault_decline:
-    .irp name, rsi, rdx, rcx, rax
+    .irp name, rcx, rdx, rsi, rdi
     pop %\name
     .endr
     jmp trap_entry
+table_write: // completes the frame that save_registers makes
+    .irp name, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
+    push %\name
+    .endr
+    cld
+    smap_site 0xca
+    mov %rsp, %rdi
+    mov %rsi, %rbx
+    sub $8, %rsp
+    mov 8+INFO_CURRENT(%rsp), %rdx
+    call store_page_table_entry
+    test %al, %al
+    jz 1f
+    mov 8+INFO_PERCPU(%rsp), %rcx
+    mov 8+INFO_CURRENT(%rsp), %rdx
+    mov HOT_INFO(%rdx), %rdx
+    cmpl $0, (%rcx)
+    jne 2f
+    cmpb $0, VCPU_INFO_PENDING(%rdx)
+    je resume_guest
+2:  call entry_leave
+    jmp resume_guest
+1:  mov %rbx, %cr2 // reading the instruction may have failed and left its own
+    lea 8(%rsp), %rdi
+    call entry_from_guest
+    jmp resume_guest
     .section .note.GNU-stack, "", @progbits

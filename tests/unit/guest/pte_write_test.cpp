@@ -3,6 +3,7 @@
 // Stores into read-only L1 tables, on real frames and a validated root: applied as the instruction says, or the
 // guest's own fault.
 #include "arch/host/machine.hpp"
+#include "guest/emulate.hpp"
 #include "guest/guest_ptr.hpp"
 #include "guest/triage.hpp"
 #include "mm/allocator.hpp"
@@ -19,7 +20,7 @@ constexpr std::uint64_t code_page = 1, stack_page = 2, table_page = 3, data_page
 constexpr std::uint64_t handler = code_page << 12 | 0x800, slot = table_page << 12 | data_page * 8;
 constexpr std::uint64_t user = 4;
 
-class PteWrite : public ::testing::Test {
+class PteWrite : public ::testing::TestWithParam<bool> {
 protected:
     PteWrite()
     {
@@ -81,7 +82,9 @@ protected:
         EXPECT_TRUE(copy_to_guest_bytes(GuestVa{rip}, std::as_bytes(std::span{bytes})).ok());
         r.entry_vector = 14;
         r.error_code = 7;
-        EXPECT_EQ(handle_trap(*v, address), Outcome::resume);
+        if (!GetParam() || !store_page_table_entry(r, address, *v)) {
+            EXPECT_EQ(handle_trap(*v, address), Outcome::resume);
+        }
         if (r.rip == rip + N) return true;
         EXPECT_EQ(r.rip, handler);
         EXPECT_EQ(info.arch.cr2, address);
@@ -99,7 +102,9 @@ protected:
 
 constexpr std::uint64_t frame_bits = 0x000ffffffffff000;
 
-TEST_F(PteWrite, XchgClearsAndReturnsTheOldEntry)
+INSTANTIATE_TEST_SUITE_P(WithAndWithoutFastPaths, PteWrite, testing::Bool());
+
+TEST_P(PteWrite, XchgClearsAndReturnsTheOldEntry)
 {
     const std::uint64_t old = entry(data_page);
     v->regs().rcx = 0;
@@ -109,7 +114,7 @@ TEST_F(PteWrite, XchgClearsAndReturnsTheOldEntry)
     EXPECT_TRUE(mm::get_segdesc(data, *owner).ok()); // no longer writable anywhere
 }
 
-TEST_F(PteWrite, MovInstallsAnEntry)
+TEST_P(PteWrite, MovInstallsAnEntry)
 {
     const Mfn m = page();
     v->regs().rax = maddr_of(m).raw() | 0x63;
@@ -119,7 +124,7 @@ TEST_F(PteWrite, MovInstallsAnEntry)
     EXPECT_FALSE(mm::get_segdesc(m, *owner).ok());
 }
 
-TEST_F(PteWrite, WholeStoresWithEveryKindOfAddress)
+TEST_P(PteWrite, WholeStoresWithEveryKindOfAddress)
 {
     auto& r = v->regs();
     const std::uint64_t old = entry(data_page);
@@ -155,7 +160,7 @@ TEST_F(PteWrite, WholeStoresWithEveryKindOfAddress)
     EXPECT_EQ(r.r9, 0u);
 }
 
-TEST_F(PteWrite, CodeThatEndsWithItsPage)
+TEST_P(PteWrite, CodeThatEndsWithItsPage)
 {
     v->regs().rcx = 0;
     v->regs().rbx = table_page << 12 | readonly_page * 8;
@@ -165,7 +170,7 @@ TEST_F(PteWrite, CodeThatEndsWithItsPage)
     EXPECT_NE(entry(readonly_page), 0u);
 }
 
-TEST_F(PteWrite, ByteAndRemovesWriteAccess)
+TEST_P(PteWrite, ByteAndRemovesWriteAccess)
 {
     v->regs().r12 = slot;
     EXPECT_TRUE(emulates({0xf0, 0x41, 0x80, 0x24, 0x24, 0xfd})); // lock andb $0xfd,(%r12)
@@ -174,7 +179,7 @@ TEST_F(PteWrite, ByteAndRemovesWriteAccess)
     EXPECT_EQ(v->regs().rflags & 0x8c1, 0u); // CF ZF SF OF: the result is neither zero nor negative
 }
 
-TEST_F(PteWrite, CompareAndExchange)
+TEST_P(PteWrite, CompareAndExchange)
 {
     const std::uint64_t old = entry(data_page);
     v->regs().rax = old ^ 2;
@@ -188,7 +193,7 @@ TEST_F(PteWrite, CompareAndExchange)
     EXPECT_EQ(entry(data_page), 0u);
 }
 
-TEST_F(PteWrite, BitTestAndReset)
+TEST_P(PteWrite, BitTestAndReset)
 {
     EXPECT_TRUE(emulates({0xf0, 0x48, 0x0f, 0xba, 0x33, 0x01})); // lock btr $1,(%rbx)
     EXPECT_EQ(v->regs().rflags & 1, 1u);
@@ -199,7 +204,7 @@ TEST_F(PteWrite, BitTestAndReset)
     EXPECT_EQ(entry(data_page) & 2, 2u);
 }
 
-TEST_F(PteWrite, RefusedEntriesAreTheGuestsFault)
+TEST_P(PteWrite, RefusedEntriesAreTheGuestsFault)
 {
     const std::uint64_t old = entry(data_page);
     v->regs().rax = maddr_of(l1).raw() | 7; // a writable page table
@@ -207,18 +212,18 @@ TEST_F(PteWrite, RefusedEntriesAreTheGuestsFault)
     EXPECT_EQ(entry(data_page), old);
 }
 
-TEST_F(PteWrite, OrdinaryReadOnlyPagesAreTheGuestsFault)
+TEST_P(PteWrite, OrdinaryReadOnlyPagesAreTheGuestsFault)
 {
     v->regs().rbx = readonly_page << 12;
     EXPECT_FALSE(emulates({0x48, 0x87, 0x0b}, readonly_page << 12));
 }
 
-TEST_F(PteWrite, AnInstructionThatDoesNotReachTheAddressIsTheGuestsFault)
+TEST_P(PteWrite, AnInstructionThatDoesNotReachTheAddressIsTheGuestsFault)
 {
     EXPECT_FALSE(emulates({0x48, 0x87, 0x0b}, slot + 8));
 }
 
-TEST_F(PteWrite, OddSizesAndAlignmentsAreTheGuestsFault)
+TEST_P(PteWrite, OddSizesAndAlignmentsAreTheGuestsFault)
 {
     const std::uint64_t old = entry(data_page);
     EXPECT_FALSE(emulates({0x66, 0x89, 0x03})); // two bytes
@@ -228,7 +233,7 @@ TEST_F(PteWrite, OddSizesAndAlignmentsAreTheGuestsFault)
     EXPECT_EQ(entry(data_page), old);
 }
 
-TEST_F(PteWrite, UserModeIsNeverEmulated)
+TEST_P(PteWrite, UserModeIsNeverEmulated)
 {
     const std::uint64_t old = entry(data_page);
     v->hot.user_root = v->hot.kernel_root;

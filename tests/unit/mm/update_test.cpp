@@ -223,8 +223,8 @@ TEST_F(Update, EmulatedStoresAreValidatedReadModifyWrites)
     EXPECT_EQ(peek(t.l1, 4), v & ~pte::writable);
     EXPECT_EQ(frame(ram).current().count, 0U);
     EXPECT_EQ(op(at(4), {EntryOp::bit_or, 4, 2, 0}).take(), (v & ~pte::writable) & 0xffffffff);
-    EXPECT_EQ(op(at(4), {EntryOp::bit_reset, 8, 6, 0}).take(), v);
-    EXPECT_EQ(op(at(4), {EntryOp::bit_set, 8, 63, 0}).take(), v & ~pte::dirty);
+    EXPECT_EQ(op(at(4), {EntryOp::bit_and, 8, ~(1ULL << 6), 0}).take(), v);
+    EXPECT_EQ(op(at(4), {EntryOp::bit_or, 8, 1ULL << 63, 0}).take(), v & ~pte::dirty);
     EXPECT_EQ(peek(t.l1, 4), (v & ~pte::dirty) | pte::no_execute);
     const std::uint64_t now = peek(t.l1, 4);
     EXPECT_EQ(op(at(4), {EntryOp::compare_exchange, 8, 0, now + 1}).take(), now) << "no match, no store";

@@ -70,16 +70,10 @@ bool update_one(Vcpu& v, Requests request)
     return mm::write_l1(slot, u.val, {v.owner(), v.owner()}).ok();
 }
 
-} // namespace
-
-Return mmu_update(Vcpu& v, GuestVa requests, std::uint32_t count, GuestVa done_at, std::uint32_t foreign)
+[[gnu::noinline]] Return update_any(Vcpu& v, GuestVa requests, std::uint32_t count, GuestVa done_at,
+                                    std::uint32_t foreign)
 {
     const guest::InOut<std::uint32_t> done{done_at};
-    if (count == 1 && foreign == PV_DOMID_SELF && update_one(v, Requests{requests})) {
-        v.count_updates(1);
-        if (!done.null()) (void)done.store(1).ok();
-        return 0;
-    }
     const Subject frames = TRY(Subject::resolve_foreign(DomainId{static_cast<std::uint16_t>(foreign)}, v));
     const auto table_id = static_cast<std::uint16_t>(foreign >> 16);
     const Subject tables = TRY(Subject::resolve(
@@ -101,6 +95,17 @@ Return mmu_update(Vcpu& v, GuestVa requests, std::uint32_t count, GuestVa done_a
         v.set_continuation(requests.raw() + std::uint64_t{n} * sizeof(pv_mmu_update), (count - n) | resumed,
                            done_at.raw(), foreign);
     return status.error();
+}
+
+} // namespace
+
+Return mmu_update(Vcpu& v, GuestVa requests, std::uint32_t count, GuestVa done_at, std::uint32_t foreign)
+{
+    if (count != 1 || foreign != PV_DOMID_SELF) return update_any(v, requests, count, done_at, foreign);
+    if (!update_one(v, Requests{requests})) return update_any(v, requests, 1, done_at, PV_DOMID_SELF);
+    v.count_updates(1);
+    if (done_at.raw() != 0) (void)guest::Out<std::uint32_t>{done_at}.store(1).ok();
+    return 0;
 }
 
 Return update_va_mapping(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t flags)

@@ -95,20 +95,11 @@ std::int32_t cost_of(std::uint32_t command)
 
 Result<> run(const Call& c)
 {
-    switch (c.op.cmd) {
-    case PV_MMUEXT_PIN_L1_TABLE:
-    case PV_MMUEXT_PIN_L2_TABLE:
-    case PV_MMUEXT_PIN_L3_TABLE:
-    case PV_MMUEXT_PIN_L4_TABLE: return mm::pin(c.target, c.mfn(), c.op.cmd - PV_MMUEXT_PIN_L1_TABLE + 1, c.work);
+    const std::uint32_t cmd = c.op.cmd;
+    switch (cmd) {
     case PV_MMUEXT_UNPIN_TABLE: return mm::unpin(c.target, c.mfn(), c.work);
     case PV_MMUEXT_NEW_BASEPTR: return new_base(c);
     case PV_MMUEXT_NEW_USER_BASEPTR: return new_user_base(c);
-    case PV_MMUEXT_TLB_FLUSH_LOCAL:
-    case PV_MMUEXT_INVLPG_LOCAL:
-    case PV_MMUEXT_TLB_FLUSH_MULTI:
-    case PV_MMUEXT_INVLPG_MULTI:
-    case PV_MMUEXT_TLB_FLUSH_ALL:
-    case PV_MMUEXT_INVLPG_ALL: return flush(c);
     case PV_MMUEXT_FLUSH_CACHE:
     case PV_MMUEXT_FLUSH_CACHE_GLOBAL:
         // RAM is write-back in every mapping, so the caches never hold what memory must be told.
@@ -119,7 +110,9 @@ Result<> run(const Call& c)
     case PV_MMUEXT_COPY_PAGE: return copy_page(c);
     case PV_MMUEXT_MARK_SUPER:
     case PV_MMUEXT_UNMARK_SUPER: return Error::eopnotsupp;
-    default: return Error::enosys;
+    default:
+        if (cmd <= PV_MMUEXT_PIN_L4_TABLE) return mm::pin(c.target, c.mfn(), cmd - PV_MMUEXT_PIN_L1_TABLE + 1, c.work);
+        return cmd >= PV_MMUEXT_TLB_FLUSH_LOCAL && cmd <= PV_MMUEXT_INVLPG_ALL ? flush(c) : Error::enosys;
     }
 }
 

@@ -126,7 +126,7 @@ hypercall_done:
 3:  smap_site 0xca
 hypercall_leave:
     complete_call
-    call entry_leave
+leave_guest: call entry_leave // rsp = regs - 8
     jmp resume_guest
 hypercall_failed:
     cmp $ERROR_RESTART, %rax
@@ -347,10 +347,9 @@ table_write: // completes the frame that save_registers makes
     mov 8+INFO_CURRENT(%rsp), %rdx
     mov HOT_INFO(%rdx), %rdx
     cmpl $0, (%rcx)
-    jne 2f
+    jne leave_guest
     cmpb $0, VCPU_INFO_PENDING(%rdx)
-    je resume_guest
-2:  call entry_leave
+    jne leave_guest
     jmp resume_guest
 1:  mov %rbx, %cr2 // reading the instruction may have failed and left its own
     lea 8(%rsp), %rdi

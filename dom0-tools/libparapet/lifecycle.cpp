@@ -168,10 +168,11 @@ std::unique_ptr<NewDomain> create_domain(Toolstack& tools, const DomainConfig& c
 bool destroy_domain(Toolstack& tools, DomainId domain)
 {
     if (domain == 0) fail("domain 0 cannot be destroyed");
+    // While it exists: xenstored cannot account for the nodes of a domain it finds gone, and ends no transaction then.
+    tools.store.transaction([&] { remove_nodes(tools.store, domain); });
     const int result = tools.hypervisor.try_destroy(domain);
     if (result < 0 && result != -ESRCH)
         throw Error{fmt::format("cannot destroy domain {}: {}", domain, std::strerror(-result)), -result};
-    tools.store.transaction([&] { remove_nodes(tools.store, domain); });
     tools.store.release(domain);
     for (int i = 0; i < 300; ++i) {
         if (!tools.hypervisor.find(domain)) return true;

@@ -21,14 +21,17 @@ public:
     void insert(T& t)
     {
         node(&t) = {};
-        root_ = root_ == nullptr ? &t : meld(root_, &t, nullptr);
+        if (root_ != nullptr && !t.before(*root_)) return void(root_ = meld(root_, &t, nullptr));
+        if (root_ != nullptr) node(root_).up_ = &t; // what meld() would make of it
+        node(&t).left_ = std::exchange(root_, &t);
     }
 
     void remove(T& t)
     {
         T* const up = node(&t).up_;
         T*& place = up == nullptr ? root_ : node(up).left_ == &t ? node(up).left_ : node(up).right_;
-        place = node(&t).left_ == nullptr ? nullptr : meld(node(&t).left_, node(&t).right_, up);
+        place = node(&t).right_ == nullptr ? node(&t).left_ : meld(node(&t).left_, node(&t).right_, up);
+        if (place != nullptr) node(place).up_ = up;
         if (up != nullptr && node(up).left_ == nullptr) std::swap(node(up).left_, node(up).right_);
     }
 

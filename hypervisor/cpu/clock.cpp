@@ -7,24 +7,22 @@
 namespace hv::cpu {
 namespace {
 std::uint64_t origin;
-std::uint32_t mul;
-std::uint8_t right, left; // one of them is 0
+std::uint64_t mul; // shifted left already, if that is to be done
+std::uint8_t right;
 } // namespace
 
 void start_clock()
 {
     const arch::TscScale scale = arch::tsc_scale();
-    mul = scale.mul;
+    mul = std::uint64_t{scale.mul} << (scale.shift < 0 ? 0 : scale.shift);
     right = scale.shift < 0 ? -scale.shift : 0;
-    left = scale.shift < 0 ? 0 : scale.shift;
     origin = arch::read_tsc();
 }
 
 /// arch::TscScale::nanoseconds() without its branch.
 Nanoseconds time_of_tsc(std::uint64_t tsc)
 {
-    const std::uint64_t shifted = (tsc - origin) >> right << left;
-    return static_cast<Nanoseconds>((static_cast<unsigned __int128>(shifted) * mul) >> 32);
+    return static_cast<Nanoseconds>((static_cast<unsigned __int128>((tsc - origin) >> right) * mul) >> 32);
 }
 
 Nanoseconds now() { return time_of_tsc(arch::read_tsc()); }

@@ -337,7 +337,8 @@ Vcpu* choose_next(Vcpu* previous, Nanoseconds now)
     CpuRun& c = run_of(here());
     if (c.load.load(Order::relaxed) > 1 && now >= c.balance_at.load(Order::relaxed)) give_away(c, previous, now);
     Vcpu* const next = pick(c, previous, now);
-    if (c.load.load(Order::relaxed) > 1) wake_an_idle_cpu(); // a capped one may have come back to wait here
+    if (c.load.load(Order::relaxed) > 1 && arch::online_cpu_count() > 1)
+        wake_an_idle_cpu(); // a capped one may have come back to wait here
     if (next != nullptr && c.idle_since.load(Order::relaxed) == 0) [[likely]]
         return next;
     return begin_or_end_idling(next, previous, now);

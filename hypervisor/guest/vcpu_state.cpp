@@ -48,9 +48,7 @@ void VcpuState::load(const VcpuState* before)
     arch::CpuInfo& info = arch::cpu_info();
     ASSERT(info.current == nullptr);
     // Only this CPU takes itself out.
-    const bool in =
-        (before != nullptr && &before->owner_ == &owner_) || owner_.cpus.has(CpuId{info.cpu}, Order::relaxed);
-    if (!in) owner_.cpus.add(CpuId{info.cpu}, Order::seq_cst);
+    if (before == nullptr || &before->owner_ != &owner_) owner_.cpus.add(CpuId{info.cpu}, Order::seq_cst);
     info.regs = saved_regs_;
     info.current = this;
     if (policy_.vm_assist.load(Order::relaxed) != assists_) choose_fast_paths(); // another vCPU changed it

@@ -118,9 +118,9 @@ void upcall_before_guest()
     }
 }
 
-void upcall_guest_trap(GuestRegs&, std::uint64_t fault_address)
+void upcall_guest_trap(GuestRegs& r, std::uint64_t fault_address)
 {
-    settle(guest::handle_trap(current(), fault_address), "trap");
+    settle(guest::handle_trap(current(), r, fault_address), "trap");
 }
 
 void upcall_return_fault(GuestRegs&, unsigned vector, std::uint32_t error_code)

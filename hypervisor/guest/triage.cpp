@@ -90,10 +90,9 @@ Outcome on_device_not_available(VcpuState& v)
 
 } // namespace
 
-Outcome handle_trap(VcpuState& v, std::uint64_t fault_address)
+Outcome handle_trap(VcpuState& v, arch::GuestRegs& r, std::uint64_t fault_address)
 {
-    arch::GuestRegs& r = arch::cpu_info().regs;
-    const unsigned vector = r.entry_vector & 0xff;
+    const unsigned vector = r.entry_vector;
     if (vector == page_fault) return on_page_fault(v, r, fault_address);
     if (vector == general_protection && r.error_code == 0) return emulate_privileged(v, r);
     return other_trap(v, r, vector);

@@ -7,7 +7,7 @@
 
 namespace hv::guest {
 
-/// cpu_info().regs hold entry_vector and the hardware's error_code; @p fault_address is CR2 for vector 14.
-Outcome handle_trap(VcpuState& v, std::uint64_t fault_address);
+/// @p r, the guest's, hold entry_vector and the hardware's error_code; @p fault_address is CR2 for vector 14.
+Outcome handle_trap(VcpuState& v, arch::GuestRegs& r, std::uint64_t fault_address);
 
 } // namespace hv::guest

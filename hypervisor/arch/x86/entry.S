@@ -26,12 +26,13 @@ trap_entry:
     save_registers
     cld
     smap_site 0xca
-    mov %rsp, %rdi
     testb $3, REGS_CS(%rsp)
     jz trap_in_hypervisor
 1:  sub $8, %rsp // C++ wants rsp 16-aligned at a call
     call entry_from_guest
-    .globl resume_guest
+    .globl leave_guest, resume_guest
+leave_guest: // rsp = regs - 8
+    call entry_leave
 resume_guest:
     add $8, %rsp
     restore_registers
@@ -40,6 +41,7 @@ resume_guest:
 // A fault of ours (exception table decides), or an interrupt in an idle window. Same frame, anywhere on the stack:
 // the CPU aligned rsp before it pushed five words and the stub pushed one, so rsp is 8 off 16 here.
 trap_in_hypervisor:
+    mov %rsp, %rdi
     sub $8, %rsp
     call entry_from_hypervisor
     add $8, %rsp
@@ -52,7 +54,6 @@ ist_entry:
     save_registers
     cld
     smap_site 0xca
-    mov %rsp, %rdi
     testb $3, REGS_CS(%rsp)
     jz trap_in_hypervisor
     mov %rsp, %rsi
@@ -61,7 +62,6 @@ ist_entry:
     mov %rsp, %rdi
     mov $(REGS_END / 8), %ecx
     rep movsq
-    mov %rsp, %rdi
     jmp 1b
 
 // ---- into the first guest, or back to any -------------------------------------------------------------------
@@ -69,8 +69,7 @@ ist_entry:
 enter_guest_asm: // resets the stack
     or $(HV_STACK_BYTES - 1), %rsp
     sub $(INFO_SIZE - 1 + 8), %rsp
-    call entry_leave
-    jmp resume_guest
+    jmp leave_guest
 
 // ---- syscall, sysenter --------------------------------------------------------------------------------------
 // One page, mapped into every CPU's window at HV_WINDOW_TRAMPOLINE and entered there; rip-relative addresses hence

@@ -39,7 +39,11 @@ void handle_interrupt(unsigned vector)
     if (vector != spurious_vector) log::warning("unexpected interrupt, vector {}", vector);
 }
 
-/// NMI, machine check, double fault.
+bool is_own(unsigned vector)
+{
+    return ((1U << nmi | 1U << machine_check | 1U << double_fault) >> vector % 32 & 1) != 0;
+}
+
 [[gnu::cold, gnu::noinline]] void handle_own(const GuestRegs& regs, unsigned vector)
 {
     if (vector == machine_check) panic("machine check", &regs);
@@ -91,47 +95,41 @@ void ignore_debug_trap(GuestRegs& regs)
     regs.rflags = (regs.rflags & ~flag_tf) | flag_rf;
 }
 
-/// Inline: every return to a guest passes here.
-[[gnu::always_inline]] inline void leave()
-{
-    upcall_before_guest();
-    GuestRegs& regs = cpu_info().regs;
-    regs.rflags = (regs.rflags & ~(flag_iopl | flag_vm)) | flag_if | 2;
-    ASSERT(((~regs.cs | ~regs.ss) & 3) == 0);
-}
-
 } // namespace
 
 extern "C" {
-void entry_from_guest(GuestRegs* regs)
+void entry_from_guest()
 {
-    const unsigned vector = regs->entry_vector;
+    GuestRegs& regs = cpu_info().regs;
+    const unsigned vector = regs.entry_vector;
     if (vector >= 32 && vector != guest_syscall_vector)
         handle_interrupt(vector);
-    else if (vector == nmi || vector == machine_check || vector == double_fault)
-        handle_own(*regs, vector);
+    else if (is_own(vector))
+        handle_own(regs, vector);
     else
-        upcall_guest_trap(*regs, vector == page_fault ? read_cr2() : 0);
-    leave();
+        upcall_guest_trap(regs, vector == page_fault ? read_cr2() : 0);
 }
 
 void entry_from_hypervisor(GuestRegs* regs)
 {
     const unsigned vector = regs->entry_vector;
     if (vector >= 32 && vector != guest_syscall_vector) return handle_interrupt(vector);
-    if (vector == nmi || vector == machine_check || vector == double_fault) return handle_own(*regs, vector);
+    if (is_own(vector)) return handle_own(*regs, vector);
     if (vector == debug) return ignore_debug_trap(*regs);
     if (vector >= 10 && vector <= page_fault && fix_up(*regs)) return;
     panic("fault in the hypervisor", regs);
 }
 
-void entry_leave() { leave(); }
-
-void entry_preempted()
+/// Every return to a guest that is not by a short path passes here.
+void entry_leave()
 {
-    upcall_hypercall_preempted(cpu_info().regs);
-    leave();
+    GuestRegs& regs = cpu_info().regs;
+    upcall_before_guest();
+    regs.rflags = (regs.rflags & ~(flag_iopl | flag_vm)) | flag_if | 2;
+    ASSERT(((~regs.cs | ~regs.ss) & 3) == 0);
 }
+
+void entry_preempted() { upcall_hypercall_preempted(cpu_info().regs); }
 
 void entry_call(GuestRegs* regs)
 {
@@ -140,7 +138,6 @@ void entry_call(GuestRegs* regs)
     else
         upcall_compat_syscall(*regs, regs->entry_vector == HV_VECTOR_SYSENTER ? CompatEntry::sysenter
                                                                               : CompatEntry::syscall32);
-    leave();
 }
 
 void entry_isolated(GuestRegs* regs)
@@ -148,7 +145,7 @@ void entry_isolated(GuestRegs* regs)
     if (regs->entry_vector >= HV_VECTOR_SYSCALL)
         entry_call(regs);
     else
-        entry_from_guest(regs);
+        entry_from_guest();
 }
 }
 

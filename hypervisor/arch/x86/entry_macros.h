@@ -76,5 +76,5 @@
     mov %rsp, %rdi
     sub $8, %rsp
     call entry_call
-    jmp resume_guest
+    jmp leave_guest
     .endm

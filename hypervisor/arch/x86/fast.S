@@ -126,15 +126,14 @@ hypercall_done:
 3:  smap_site 0xca
 hypercall_leave:
     complete_call
-leave_guest: call entry_leave // rsp = regs - 8
-    jmp resume_guest
+    jmp leave_guest
 hypercall_failed:
     cmp $ERROR_RESTART, %rax
     jne hypercall_done
     movzbl HOT_RECENT_CALLS+7(%r9), %eax // the number
     complete_call
     call entry_preempted
-    jmp resume_guest
+    jmp leave_guest
 
 // ---- system calls -------------------------------------------------------------------------------------------
 //   From guest user mode to the registered callback; whatever is in rax, it is no hypercall.
@@ -352,7 +351,6 @@ table_write: // completes the frame that save_registers makes
     jne leave_guest
     jmp resume_guest
 1:  mov %rbx, %cr2 // reading the instruction may have failed and left its own
-    lea 8(%rsp), %rdi
     call entry_from_guest
-    jmp resume_guest
+    jmp leave_guest
     .section .note.GNU-stack, "", @progbits

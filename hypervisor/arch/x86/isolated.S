@@ -63,6 +63,7 @@ isolated_trap: // on any stack of this CPU, under either root
     lea -8(%rbp), %rsp
     call entry_isolated
 isolated_exit: // rsp = regs - 8
+    call entry_leave
     call before_isolated_exit
     add $8, %rsp
     cmpl $0, INFO_SPEC_CTRL(%rsp)
@@ -92,7 +93,6 @@ isolated_in_hypervisor:
 enter_guest_isolated: // resets the stack
     or $(HV_STACK_BYTES - 1), %rsp
     sub $(INFO_SIZE - 1 + 8), %rsp
-    call entry_leave
     jmp isolated_exit
     .balign 4096
     .globl isolated_end

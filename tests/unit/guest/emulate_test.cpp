@@ -14,7 +14,7 @@ protected:
     {
         regs().entry_vector = vector;
         regs().error_code = error;
-        return handle_trap(*v, address);
+        return handle_trap(*v, regs(), address);
     }
     /// Runs the instruction; true if it was emulated, false if the guest got #GP(0).
     template <std::size_t N> bool emulates(const std::uint8_t (&bytes)[N])

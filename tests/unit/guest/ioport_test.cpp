@@ -21,7 +21,7 @@ protected:
         code(bytes);
         regs().entry_vector = 13;
         regs().error_code = 0;
-        EXPECT_EQ(handle_trap(*v, 0), Outcome::resume);
+        EXPECT_EQ(handle_trap(*v, regs(), 0), Outcome::resume);
         return regs().rip == rip + N;
     }
     std::uint8_t inb(std::uint16_t port)

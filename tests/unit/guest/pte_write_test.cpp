@@ -83,7 +83,7 @@ protected:
         r.entry_vector = 14;
         r.error_code = 7;
         if (!GetParam() || !store_page_table_entry(r, address, *v)) {
-            EXPECT_EQ(handle_trap(*v, address), Outcome::resume);
+            EXPECT_EQ(handle_trap(*v, v->regs(), address), Outcome::resume);
         }
         if (r.rip == rip + N) return true;
         EXPECT_EQ(r.rip, handler);
@@ -243,7 +243,7 @@ TEST_P(PteWrite, UserModeIsNeverEmulated)
     v->regs().entry_vector = 14;
     v->regs().error_code = 7;
     ASSERT_TRUE(copy_to_guest_bytes(GuestVa{v->regs().rip}, std::as_bytes(std::span{"\x48\x87\x0b"})).ok());
-    EXPECT_EQ(handle_trap(*v, slot), Outcome::resume);
+    EXPECT_EQ(handle_trap(*v, v->regs(), slot), Outcome::resume);
     EXPECT_EQ(v->regs().rip, handler);
     EXPECT_EQ(entry(data_page), old);
     v->hot.user_root = 0;

@@ -10,8 +10,11 @@ namespace hv::hypercall {
 #define BIND(NUMBER, fn) bind<PV_HYPERCALL_##NUMBER, fn>(t)
 static consteval Table make_table()
 {
-    Table t;
+    Table t{};
     t.fill(&no_such_call);
+    for (const unsigned n : {PV_HYPERCALL_STACK_SWITCH, PV_HYPERCALL_FPU_TASKSWITCH, PV_HYPERCALL_UPDATE_DESCRIPTOR,
+                             PV_HYPERCALL_XEN_VERSION, PV_HYPERCALL_SET_SEGMENT_BASE})
+        t.quick[n] = true;
     BIND(SET_TRAP_TABLE, set_trap_table);
     BIND(MMU_UPDATE, mmu_update);
     BIND(SET_GDT, set_gdt);

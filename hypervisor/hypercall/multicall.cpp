@@ -14,9 +14,6 @@ using List = guest::InOut<pv_multicall_entry>;
 // Then interrupts get their turn. A run of so many quick calls takes no longer; after others, one looks at the clock.
 constexpr std::uint32_t entries_per_run = 128;
 constexpr std::uint32_t runs_per_ms = 20;
-constexpr std::uint64_t quick_calls = 1 << PV_HYPERCALL_STACK_SWITCH | 1 << PV_HYPERCALL_FPU_TASKSWITCH |
-                                      1 << PV_HYPERCALL_UPDATE_DESCRIPTOR | 1 << PV_HYPERCALL_XEN_VERSION |
-                                      1 << PV_HYPERCALL_SET_SEGMENT_BASE;
 
 Return run(Vcpu& v, const pv_multicall_entry& e)
 {
@@ -41,40 +38,44 @@ Return multicall(Vcpu& v, GuestVa address, std::uint32_t count)
 {
     const List list{address};
     const std::uint64_t start = arch::read_tsc();
-    std::array<pv_multicall_entry, 32> block;
+    std::array<pv_multicall_entry, 33> block; // the last, behind those read, is no quick call
     for (std::uint32_t i = 0; i < count;) {
         if (i >= entries_per_run) return preempt(v, list, i, count);
-        auto part = std::span{block}.first(std::min<std::size_t>(block.size(), count - i));
+        auto part = std::span{block}.first(std::min<std::size_t>(block.size() - 1, count - i));
         const GuestVa from = entry_at(list, i);
         if (!List{from}.load(part).ok()) { // one that cannot be read fails only when its turn comes
             part = part.first(1);
             TRY(List{from}.load(part));
         }
+        block[part.size()].op = arch::hypercall_numbers;
         const auto guest_va = [away = from.raw() - reinterpret_cast<std::uint64_t>(part.data())](const void* p) {
             return GuestVa{reinterpret_cast<std::uint64_t>(p) + away}; // it has been read: the guest's to name
         };
-        for (const pv_multicall_entry *e = part.data(), *const end = e + part.size(); e != end;) {
-            for (; e != end && e->op < arch::hypercall_numbers && (quick_calls >> e->op & 1) != 0; ++e) {
+        const pv_multicall_entry* const end = part.data() + part.size();
+        const auto done = [&](const pv_multicall_entry* e) {
+            return static_cast<std::uint32_t>((guest_va(e).raw() - address.raw()) / sizeof *e);
+        };
+        for (const pv_multicall_entry* e = part.data(); e != end;) {
+            for (; e->op < arch::hypercall_numbers && hypercall_table.quick[e->op]; ++e) {
                 const Return result = run(v, *e);
                 if (result.error() == Error::restart) [[unlikely]]
                     break;
                 if (!arch::store_word(guest_va(&e->result), result.take())) return Error::efault;
             }
             if (e == end) break;
-            const auto done = i + static_cast<std::uint32_t>(e - part.data());
             const Return result = e->op == PV_HYPERCALL_MULTICALL ? Return{Error::einval} : run(v, *e);
             if (result.error() == Error::restart) [[unlikely]] {
                 TRY(guest::Out<std::uint64_t>{guest_va(&e->args)}.write_array(v.take_continuation()));
-                return preempt(v, list, done, count);
+                return preempt(v, list, done(e), count);
             }
             if (e->op == PV_HYPERCALL_IRET) [[unlikely]]
                 return result; // the registers are another context's now
             if (!arch::store_word(guest_va(&e->result), result.take())) return Error::efault;
             ++e;
-            if (done + 1 < count && arch::read_tsc() - start > arch::tsc_scale().khz / runs_per_ms)
-                return preempt(v, list, done + 1, count);
+            if (done(e) < count && arch::read_tsc() - start > arch::tsc_scale().khz / runs_per_ms)
+                return preempt(v, list, done(e), count);
         }
-        i += static_cast<std::uint32_t>(part.size());
+        i = done(end);
     }
     return 0;
 }

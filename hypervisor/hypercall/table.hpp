@@ -36,7 +36,9 @@ inline Return no_such_call(std::uint64_t, std::uint64_t, std::uint64_t, Vcpu&, s
     return Error::enosys;
 }
 
-using Table = std::array<Handler, arch::hypercall_numbers>;
+struct Table : std::array<Handler, arch::hypercall_numbers> {
+    std::array<bool, arch::hypercall_numbers> quick; ///< Multicall need not look at the clock after each.
+};
 extern "C" const Table hypercall_table; ///< In list.cpp.
 
 /// Runs one hypercall; restart may come back, with v.continuation() filled if the arguments changed.

@@ -91,12 +91,9 @@ hypercall_restore:
 hypercall_more: // rax value or error, r9 vCPU, r8 its vcpu_info, rcx per-CPU data
     test %edx, %edx
     js hypercall_failed
-hypercall_done:
     cmpl $0, (%rcx)
     jne hypercall_leave
-    cmpb $0, VCPU_INFO_PENDING(%r8)
-    je hypercall_out
-    cmpb $0, VCPU_INFO_MASK(%r8)
+    cmpb $0, VCPU_INFO_MASK(%r8) // an event is pending
     jne hypercall_out
     mov HOT_EVENT_ENTRY(%r9), %rdi // from guest kernel mode to the event callback
     test %rdi, %rdi
@@ -129,7 +126,7 @@ hypercall_leave:
     jmp leave_guest
 hypercall_failed:
     cmp $ERROR_RESTART, %rax
-    jne hypercall_done
+    jne hypercall_leave
     movzbl HOT_RECENT_CALLS+7(%r9), %eax // the number
     complete_call
     call entry_preempted
@@ -203,15 +200,15 @@ fast_iret:
 1:
     guarded fast_iret_decline, mov IRET_RIP(%r11), %rax
     mov %rax, T_RIP(%rsp)
-    guarded fast_iret_decline, mov IRET_RAX(%r11), %rax
-    push %rax
-    guarded fast_iret_late, mov IRET_RSP(%r11), %rax
-    mov %rax, 8+T_RSP(%rsp)
-    guarded fast_iret_late, movzwl IRET_CS(%r11), %eax
-    mov %rax, 8+T_CS(%rsp)
+    guarded fast_iret_decline, mov IRET_RSP(%r11), %rax
+    mov %rax, T_RSP(%rsp)
+    guarded fast_iret_back, movzwl IRET_CS(%r11), %eax
+    mov %rax, T_CS(%rsp)
     not %eax
     test $3, %al // RPL 3: to user mode; anything else is kernel mode
     jnz 4f
+    guarded fast_iret_back, mov IRET_RAX(%r11), %rax
+    push %rax
     mov HOT_USER_ROOT(%rcx), %rax
     test %rax, %rax
     jz fast_iret_late
@@ -220,19 +217,21 @@ fast_iret:
     guarded fast_iret_late, mov IRET_R11(%r11), %r11
     mov %rax, %cr3
     swapgs
-2:  pop %rax
+    pop %rax
     guarded 9b, iretq
 3:  movb $1, VCPU_INFO_MASK(%rax)
     jmp 1b
-4:  orl $3, 8+T_CS(%rsp)
-    guarded fast_iret_late, mov IRET_RCX(%r11), %rcx
-    guarded fast_iret_late, mov IRET_R11(%r11), %r11
-    jmp 2b
-fast_iret_late: // r11 is still the frame's address
-    mov %r11, 8+T_RSP(%rsp)
-    mov 8+T_HOT(%rsp), %rcx
-    orl $KERNEL_MODE, HOT_KERNEL_MODE(%rcx)
+4:  orl $3, T_CS(%rsp)
+    guarded fast_iret_back, mov IRET_RAX(%r11), %rax
+    guarded fast_iret_back, mov IRET_RCX(%r11), %rcx
+    guarded fast_iret_back, mov IRET_R11(%r11), %r11
+    guarded 9b, iretq
+fast_iret_late:
     add $8, %rsp
+    mov T_HOT(%rsp), %rcx
+    orl $KERNEL_MODE, HOT_KERNEL_MODE(%rcx)
+fast_iret_back: // r11 is still the frame's address
+    mov %r11, T_RSP(%rsp)
 fast_iret_decline: // it reads the frame anew; its caller's rip and flags are of no more use
     mov $HYPERCALL_IRET, %eax
     jmp syscall_decline

@@ -35,16 +35,17 @@ struct Span {
     bool operator==(const Span&) const = default;
 };
 
-/// The 16 root slots (256..271, 8 TiB) a guest may never fill. Source: pv-abi/types.h, CONTRACT C.1.
-constexpr bool is_hypervisor_va(std::uint64_t va)
-{
-    return va >= PV_HYPERVISOR_VIRT_START && va < PV_HYPERVISOR_VIRT_END;
-}
 constexpr bool is_canonical(std::uint64_t va)
 {
     return static_cast<std::int64_t>(va << 16) >> 16 == static_cast<std::int64_t>(va);
 }
-/// May a guest name this address at all (canonical and not the hypervisor's)?
-constexpr bool is_guest_va(std::uint64_t va) { return is_canonical(va) && !is_hypervisor_va(va); }
+/// May a guest name this address at all: canonical, and not in the 16 root slots (256..271, 8 TiB) that it may never
+/// fill? Source: pv-abi/types.h, CONTRACT C.1.
+constexpr bool is_guest_va(std::uint64_t va)
+{
+    // One range, which wraps: the hypervisor's half begins with its own part.
+    return va - PV_HYPERVISOR_VIRT_END < (1ULL << 47) - PV_HYPERVISOR_VIRT_END;
+}
+static_assert(PV_HYPERVISOR_VIRT_START == ~0ULL << 47);
 
 } // namespace hv

@@ -67,8 +67,7 @@ Result<> flush(const Call& c)
 Result<> clear_page(const Call& c)
 {
     const mm::WritableRef to = TRY(mm::get_writable(c.mfn(), c.target));
-    const mm::FrameWindow<std::byte> w{to.mfn()};
-    __builtin_memset(w.data(), 0, page_size);
+    __builtin_memset(mm::FrameWindow<std::byte>{to.mfn()}.data(), 0, page_size);
     return Ok{};
 }
 
@@ -76,9 +75,8 @@ Result<> copy_page(const Call& c)
 {
     const mm::PageRef from = TRY(mm::get_page(Mfn{c.op.arg2.src_mfn}, c.target));
     const mm::WritableRef to = TRY(mm::get_writable(c.mfn(), c.target));
-    const mm::FrameWindow<std::byte> source{from.mfn()};
-    const mm::FrameWindow<std::byte> w{to.mfn()};
-    __builtin_memcpy(w.data(), source.data(), page_size);
+    using Window = mm::FrameWindow<std::byte>;
+    __builtin_memcpy(Window{to.mfn()}.data(), Window{from.mfn()}.data(), page_size);
     return Ok{};
 }
 

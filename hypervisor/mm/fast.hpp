@@ -51,11 +51,12 @@ inline unsigned valid_level(const Frame& f)
 [[gnu::always_inline]] inline bool take_writable(Frame& f)
 {
     std::uint64_t old = f.state.load(Order::relaxed);
-    do {
-        if ((old & (not_writable | nearly_full)) != 0 || !has_refs(old)) [[unlikely]]
+    for (;;) {
+        if (((old - one_ref) & (not_writable | nearly_full)) != 0) [[unlikely]] // a borrow if there are no references
             return false;
-    } while (!f.state.compare_exchange(old, old + one_ref + one_type, Order::acq_rel));
-    return true;
+        if (f.state.compare_exchange(old, old + one_ref + one_type, Order::acq_rel)) [[likely]]
+            return true;
+    }
 }
 
 /// One reference less that is not the last, nor the last as a table or descriptors. No mapping: no stamp.
@@ -76,13 +77,13 @@ inline bool drop_ref(Frame& f)
 [[gnu::always_inline]] inline bool drop_writable(Frame& f, FlushStamp stamp)
 {
     std::uint64_t old = f.state.load(Order::relaxed);
-    std::uint64_t next = 0;
-    do {
-        next = old - one_ref - one_type; // a borrow from the progress if the count was 0
-        if ((next & (not_writable | foreign_mark)) != 0 || !has_refs(next)) [[unlikely]]
+    for (;;) {
+        const std::uint64_t less = old - 2 * one_ref - one_type; // a borrow from the progress if it is the last
+        if ((less & (not_writable | foreign_mark)) != 0) [[unlikely]]
             return false;
-    } while (!f.state.compare_exchange(old, stamped(next, stamp), Order::acq_rel));
-    return true;
+        if (f.state.compare_exchange(old, stamped(less, stamp) + one_ref, Order::acq_rel)) [[likely]]
+            return true;
+    }
 }
 
 [[gnu::always_inline]] inline bool take_page(Frame& f)

@@ -12,8 +12,9 @@ namespace hv::mm::level1 {
 /// Takes the references of a present entry of a table of @p level: above 1, of one that names a valid table.
 [[gnu::always_inline]] inline bool take(std::uint64_t entry, DomainId owner, unsigned level = 1)
 {
-    const Mfn m = pte::frame_of(entry);
-    if ((entry & (pte::memory_type | pte::global)) != 0 || m >= frame_table_end()) [[unlikely]]
+    // A flag that is refused makes the frame's number too big.
+    const Mfn m{std::rotr(entry & (pte::frame_mask | pte::memory_type | pte::global), page_shift)};
+    if (m >= frame_table_end()) [[unlikely]]
         return false;
     Frame& f = frame(m);
     if (owner_of(f) != owner || !(level > 1                 ? fast::take_validated(f, table_type(level - 1))
@@ -27,14 +28,14 @@ namespace hv::mm::level1 {
 }
 
 /// Drops the references of a present entry that no table holds any more.
-[[gnu::always_inline]] inline void drop(std::uint64_t entry, const MemoryOwner& mapper, FlushStamp stamp)
+[[gnu::always_inline]] inline void drop(std::uint64_t entry, const MemoryOwner& mapper, DomainId id, FlushStamp stamp)
 {
     const Mfn m = pte::frame_of(entry);
     if (m >= frame_table_end()) [[unlikely]]
         return;
     Frame& f = frame(m);
-    const bool own = owner_of(f) == mapper.id();
-    if (!own || !(pte::is_writable(entry) ? fast::drop_writable(f, stamp) : fast::drop_page(f, stamp))) [[unlikely]]
+    if (owner_of(f) != id || !(pte::is_writable(entry) ? fast::drop_writable(f, stamp) : fast::drop_page(f, stamp)))
+        [[unlikely]]
         drop_l1(entry, mapper);
 }
 
@@ -44,28 +45,34 @@ struct Written {
 };
 /// Stores @p value at @p at, a slot of a table of @p owner, who is alive; @p present as write_entry().
 [[gnu::always_inline]] inline Written write(std::uint64_t* at, std::uint64_t value, const MemoryOwner& owner,
-                                            std::int32_t& present)
+                                            DomainId id, std::int32_t& present)
 {
-    if (pte::is_present(value)) {
+    std::uint64_t old = 0;
+    if (pte::is_present(value)) [[likely]] {
         value |= pte::user;
         if (pte::is_trivial_change(shared::load(at), value)) return {true, shared::exchange(at, value)};
-        if (!take(value, owner.id())) [[unlikely]]
+        if (!take(value, id)) [[unlikely]]
             return {false, 0};
-        ++present;
-    } else if (is_revealing(value, owner)) [[unlikely]]
-        return {false, 0};
-    const std::uint64_t old = shared::exchange(at, value);
-    if (pte::is_present(old)) {
+        old = shared::exchange(at, value);
+        if (!pte::is_present(old)) {
+            ++present;
+            return {true, old};
+        }
+    } else {
+        if (is_revealing(value, owner)) [[unlikely]]
+            return {false, 0};
+        old = shared::exchange(at, value);
+        if (!pte::is_present(old)) return {true, old};
         --present;
-        drop(old, owner, own_stamp(owner));
     }
+    drop(old, owner, id, own_stamp(owner));
     return {true, old};
 }
 
-/// The present entry for canonical @p va that names a table of @p level below @p root, or for level 0 the mapped frame.
+/// The present entry for @p va that names a table of @p level below @p root, or for level 0 the mapped frame.
 [[gnu::always_inline]] inline Result<std::uint64_t> walk(Mfn root, GuestVa va, unsigned level)
 {
-    if (is_hypervisor_va(va.raw())) return Error::einval;
+    if (!is_guest_va(va.raw())) return Error::einval;
     std::uint64_t entry = maddr_of(root).raw();
 #pragma GCC unroll 4
     for (unsigned at = 4; at > level; --at) {

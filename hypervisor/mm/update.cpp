@@ -50,27 +50,25 @@ static constexpr std::uint64_t command_mask = 7, command_m2p = 1, command_preser
 void UpdateBatch::close()
 {
     if (table_ == invalid_mfn) return;
-    if (level_ != 0)
-        unlock_frame(table_, present_);
-    else
-        drop_type(table_, work_);
+    level_ != 0 ? unlock_frame(table_, present_) : drop_type(table_, work_);
     table_ = invalid_mfn;
     own_l1_ = false;
 }
 
 /// The leading requests that are ordinary mappings in the open table, which is a level-1 one; returns the next.
-const pv_mmu_update* UpdateBatch::write_l1_run(std::span<const pv_mmu_update> requests)
+[[gnu::noinline]] const pv_mmu_update* UpdateBatch::write_l1_run(std::span<const pv_mmu_update> requests)
 {
     const std::uint64_t table = maddr_of(table_).raw();
     const FrameWindow<std::byte> w{table_};
     const MemoryOwner& owner = owners_.table;
+    const DomainId id = owner.id();
     std::int32_t present = present_;
     const pv_mmu_update* r = requests.data();
     for (const pv_mmu_update* const end = r + requests.size(); r != end; ++r) {
         const std::uint64_t offset = r->ptr - table;
         if ((offset & ~std::uint64_t{page_size - 8}) != 0) break; // another table, or another command
         auto* const at = reinterpret_cast<std::uint64_t*>(w.data() + offset);
-        if (!level1::write(at, r->val, owner, present).done) [[unlikely]]
+        if (!level1::write(at, r->val, owner, id, present).done) [[unlikely]]
             break;
     }
     present_ = present;
@@ -109,8 +107,7 @@ Result<> UpdateBatch::apply(std::span<const pv_mmu_update> requests, std::uint32
     TRY(open(mfn_of(at)));
     const auto index = static_cast<unsigned>(at.raw() % page_size / 8);
     if (level_ == 0) {
-        const FrameWindow<std::uint64_t> w{table_};
-        shared::store(&w[index], value);
+        shared::store(&FrameWindow<std::uint64_t>{table_}[index], value);
         return Ok{};
     }
     const AccessedDirty ad = command == command_preserve ? AccessedDirty::preserve : AccessedDirty::as_given;
@@ -120,7 +117,6 @@ Result<> UpdateBatch::apply(std::span<const pv_mmu_update> requests, std::uint32
 
 Result<L1Slot> find_l1(Mfn root, GuestVa va)
 {
-    if (!is_canonical(va.raw())) return Error::einval;
     return L1Slot{pte::frame_of(TRY(level1::walk(root, va, 1))), pte::index_of(va.raw(), 1)};
 }
 
@@ -150,26 +146,24 @@ Result<std::uint64_t> write_l1(L1Slot slot, std::uint64_t entry, Owners owners)
     const FrameWindow<std::uint64_t> w{slot.table()};
     std::int32_t present = 0;
     if (!level1::may_map_own(owners)) return write_l1_slow(slot, entry, owners);
-    const level1::Written written = level1::write(&w[slot.index()], entry, owners.table, present);
+    const level1::Written written = level1::write(&w[slot.index()], entry, owners.table, owners.table.id(), present);
     if (!written.done) [[unlikely]]
         return write_l1_slow(slot, entry, owners);
     unlock_frame(*f, present);
     return written.old;
 }
 
-Result<> update_va(Mfn root, GuestVa va, std::uint64_t entry, Owners owners)
+Result<std::uint64_t> update_va(Mfn root, GuestVa va, std::uint64_t entry, Owners owners)
 {
-    TRY(write_l1(TRY(find_l1(root, va)), entry, owners));
-    return Ok{};
+    return write_l1(TRY(find_l1(root, va)), entry, owners);
 }
 
-Result<> install_grant_pte(L1Slot slot, GrantEntry entry, Mfn frame, Owners owners)
+Result<std::uint64_t> install_grant_pte(L1Slot slot, GrantEntry entry, Mfn frame, Owners owners)
 {
     const std::uint64_t access = entry.access == GrantAccess::read_write ? pte::writable | pte::dirty : 0;
     const std::uint64_t value = maddr_of(frame).raw() | pte::present | pte::accessed | pte::user | access |
                                 (entry.extra_flags & (pte::software | pte::no_execute));
-    TRY(write_l1(slot, value, owners));
-    return Ok{};
+    return write_l1(slot, value, owners);
 }
 
 Result<> remove_grant_pte(L1Slot slot, Mfn frame, GrantAccess access, MemoryOwner& table_owner)
@@ -181,7 +175,7 @@ Result<> remove_grant_pte(L1Slot slot, Mfn frame, GrantAccess access, MemoryOwne
     const bool same = pte::is_present(now) && pte::frame_of(now) == frame &&
                       pte::is_writable(now) == (access == GrantAccess::read_write);
     std::int32_t present = 0;
-    if (same) (void)level1::write(at, 0, table_owner, present); // clearing always can
+    if (same) (void)level1::write(at, 0, table_owner, table_owner.id(), present); // clearing always can
     unlock_frame(slot.table(), present);
     return same ? Result<>{Ok{}} : Error::einval;
 }

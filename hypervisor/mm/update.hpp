@@ -67,7 +67,7 @@ Result<L1Slot> l1_slot_at(Maddr entry, const MemoryOwner& owner);
 /// Writes one L1 entry, returns the old one.
 Result<std::uint64_t> write_l1(L1Slot slot, std::uint64_t entry, Owners owners);
 /// update_va_mapping without its flush.
-Result<> update_va(Mfn root, GuestVa va, std::uint64_t entry, Owners owners);
+Result<std::uint64_t> update_va(Mfn root, GuestVa va, std::uint64_t entry, Owners owners);
 
 /// One type reference that the guest holds by name. May return restart.
 Result<> pin(MemoryOwner& owner, Mfn m, unsigned level, Work& work);
@@ -89,7 +89,7 @@ struct GrantEntry {
 };
 /// Maps @p frame of owners.frame, held by the caller, for a grant; the entry takes references of its own. The slot's
 /// old entry goes.
-Result<> install_grant_pte(L1Slot slot, GrantEntry entry, Mfn frame, Owners owners);
+Result<std::uint64_t> install_grant_pte(L1Slot slot, GrantEntry entry, Mfn frame, Owners owners);
 /// Clears the entry if it still maps @p frame with @p access, else einval and nothing changes.
 Result<> remove_grant_pte(L1Slot slot, Mfn frame, GrantAccess access, MemoryOwner& table_owner);
 

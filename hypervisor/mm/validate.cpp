@@ -125,7 +125,7 @@ Result<> release_entries(Mfn m, unsigned level, Work& work)
         if (!pte::is_present(w[i - 1])) i = find_present<-1>(w.data(), i);
         const std::uint64_t entry = w[i - 1];
         if (level == 1) {
-            level1::drop(entry, *mapper, stamp);
+            level1::drop(entry, *mapper, mapper->id(), stamp);
         } else if (pte::is_hypervisor_slot(level, i - 1)) {
             continue;
         } else if ((work.exhausted() && i != info.partial) || !put_type(pte::frame_of(entry), work).ok()) {

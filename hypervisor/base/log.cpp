@@ -119,8 +119,7 @@ void write_line(Level level, const char* pattern, std::span<const Arg> args)
     n += format_args(std::span{buffer}.subspan(n, line_limit - n - 1), pattern, args);
     if (n >= line_limit) n = line_limit - 1; // format_args() stays below; the compiler cannot know
     buffer[n++] = '\n';
-    const std::span<const char> text{buffer.data(), n};
-    write_raw(text);
+    write_raw(std::span{buffer}.first(n));
 }
 
 void set_threshold(Level most_verbose) { threshold.store(static_cast<std::uint8_t>(most_verbose), Order::relaxed); }

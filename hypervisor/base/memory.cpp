@@ -40,7 +40,11 @@ extern "C" {
 {
     auto* d = static_cast<unsigned char*>(dst);
     const auto* s = static_cast<const unsigned char*>(src);
-    if (reinterpret_cast<std::uintptr_t>(d) - reinterpret_cast<std::uintptr_t>(s) >= n) return memcpy(dst, src, n);
+    if (reinterpret_cast<std::uintptr_t>(d) - reinterpret_cast<std::uintptr_t>(s) >= n) { // they may overlap still
+        std::size_t words = n / 8;
+        asm volatile("rep movsq; mov %3, %2; rep movsb" : "+D"(d), "+S"(s), "+c"(words) : "r"(n % 8) : "memory");
+        return dst;
+    }
     while (n-- != 0)
         *const_cast<volatile unsigned char*>(d + n) = s[n]; // volatile: keeps this from becoming a call to itself
     return dst;

@@ -36,8 +36,7 @@ std::size_t unpack_gzip(image::Bytes in, std::span<std::byte> out)
     s.avail_in = static_cast<uInt>(in.size());
     s.next_out = reinterpret_cast<Bytef*>(out.data());
     s.avail_out = static_cast<uInt>(out.size());
-    constexpr int gzip_window = 15 + 16;
-    if (inflateInit2(&s, gzip_window) != Z_OK) return 0;
+    if (inflateInit2(&s, 15 + 16) != Z_OK) return 0; // the largest window, and gzip's header
     return inflate(&s, Z_FINISH) == Z_STREAM_END ? out.size() - s.avail_out : 0;
 }
 

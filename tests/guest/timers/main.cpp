@@ -104,7 +104,8 @@ void check_old_door()
 {
     ticks = 0;
     expect_rc(hypercall(PV_HYPERCALL_SET_TIMER_OP, system_time() + 10000000), 0, "set_timer_op");
-    spin_ns(50000000);
+    for (unsigned i = 0; i < 20 && ticks == 0; ++i) // a busy host lets the interrupt come late
+        spin_ns(50000000);
     expect_eq(ticks, 1, "fires");
     expect_rc(hypercall(PV_HYPERCALL_SET_TIMER_OP, system_time() + 10000000), 0, "set_timer_op");
     expect_rc(hypercall(PV_HYPERCALL_SET_TIMER_OP, 0), 0, "0 stops it");

@@ -42,7 +42,7 @@ extern "C" {
     const auto* s = static_cast<const unsigned char*>(src);
     if (reinterpret_cast<std::uintptr_t>(d) - reinterpret_cast<std::uintptr_t>(s) >= n) { // they may overlap still
         std::size_t words = n / 8;
-        asm volatile("rep movsq; mov %3, %2; rep movsb" : "+D"(d), "+S"(s), "+c"(words) : "r"(n % 8) : "memory");
+        asm volatile("rep movsq; mov %3, %2; rep movsb" : "+&D"(d), "+&S"(s), "+&c"(words) : "r"(n % 8) : "memory");
         return dst;
     }
     while (n-- != 0)

@@ -70,7 +70,7 @@ public:
     [[nodiscard]] bool loaded() const { return arch::cpu_info().current == this; }
     /// The registers the guest will resume with: the CPU's entry frame while loaded, else the saved copy.
     arch::GuestRegs& regs() { return loaded() ? arch::cpu_info().regs : saved_regs_; }
-    /// Moves the state into / out of the calling CPU (registers, hardware state, root, cpu_info().current and hot).
+    /// Moves the state into / out of the calling CPU (registers, hardware state, root, cpu_info().current).
     /// @p before was unloaded just now, if not null.
     void load(const VcpuState* before = nullptr);
     void unload();

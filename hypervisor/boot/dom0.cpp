@@ -72,15 +72,14 @@ std::uint64_t wanted_pages()
     return most;
 }
 
-/// Allocates @p pages frames for @p dom0 in pieces as large as there are, in pfn order.
-void allocate_memory(domain::Domain& dom0, std::span<std::uint64_t> p2m)
+/// Allocates frames for @p dom0 in pieces as large as there are, in pfn order; those below @p zeroed are cleared.
+void allocate_memory(domain::Domain& dom0, std::span<std::uint64_t> p2m, Pfn zeroed)
 {
-    constexpr unsigned largest = 18;
-    unsigned order = largest;
+    unsigned order = mm::max_order;
     for (std::uint64_t pfn = 0; pfn < p2m.size();) {
         while ((1ULL << order) > p2m.size() - pfn)
             --order;
-        const auto got = mm::alloc_domain_frames(dom0, order, 0);
+        const auto got = mm::alloc_domain_frames(dom0, order, 0, mm::Contents::as_found);
         if (!got.ok()) {
             if (order == 0) refuse("memory", "allocation failed; lower dom0_mem=");
             --order;
@@ -89,6 +88,7 @@ void allocate_memory(domain::Domain& dom0, std::span<std::uint64_t> p2m)
         for (std::uint64_t i = 0; i < 1ULL << order; ++i, ++pfn) {
             p2m[pfn] = got.take().raw() + i;
             mm::set_m2p(Mfn{p2m[pfn]}, Pfn{pfn});
+            if (Pfn{pfn} < zeroed) __builtin_memset(mm::FrameWindow<std::byte>{Mfn{p2m[pfn]}}.data(), 0, page_size);
         }
     }
 }
@@ -118,13 +118,11 @@ void start_vcpu(domain::Domain& dom0, const image::KernelImage& kernel, const Do
     pv_vcpu_guest_context& c = boot_context;
     c.flags = PV_VGCF_IN_KERNEL | PV_VGCF_ONLINE;
     c.user_regs.rip = kernel.entry;
-    c.user_regs.rsp = l.va_of(l.stack + 1);
+    c.kernel_sp = c.user_regs.rsp = l.va_of(l.stack + 1);
     c.user_regs.rsi = l.va_of(l.start_info);
     c.user_regs.cs = PV_FLAT_KERNEL_CS64;
-    c.user_regs.ss = PV_FLAT_KERNEL_SS64;
+    c.kernel_ss = c.user_regs.ss = PV_FLAT_KERNEL_SS64;
     c.user_regs.rflags = 0x202;
-    c.kernel_ss = c.user_regs.ss;
-    c.kernel_sp = c.user_regs.rsp;
     c.ctrlreg[3] = maddr_of(root).raw();
     domain::Vcpu& v = *dom0.vcpu(VcpuId{0});
     must_in_the_end([&] { return v.initialise(c); }, "first vCPU");
@@ -165,7 +163,7 @@ void build(const BootInfo& info)
 
     const auto list = must(mm::make_array<std::uint64_t>(pages), "room for the p2m list");
     const std::span p2m = list.span();
-    allocate_memory(dom0, p2m);
+    allocate_memory(dom0, p2m, std::max(l.map_end, l.end));
     load_kernel(p2m, kernel, elf);
     if (initrd.bytes != 0) write_bytes(p2m, l.initrd.raw() * page_size, bytes_of(initrd));
     fill_hypercall_page(p2m, kernel);

@@ -34,11 +34,13 @@ void map_page(P2m p2m, Mfn root, Pfn& next, std::uint64_t va, Pfn page, std::uin
 
 void write_bytes(P2m p2m, std::uint64_t paddr, image::Bytes bytes)
 {
+    // In parts: QEMU's TLB is direct-mapped, where equal low bits make each word of one page evict the other page.
+    std::byte part[512];
     while (!bytes.empty()) {
-        const std::uint64_t offset = paddr % page_size, room = page_size - offset;
-        const std::uint64_t n = bytes.size() < room ? bytes.size() : room;
+        const std::uint64_t n = std::min(bytes.size(), sizeof part - paddr % sizeof part);
         mm::FrameWindow<std::byte> w{Mfn{p2m[paddr / page_size]}};
-        __builtin_memcpy(&w[offset], bytes.data(), n);
+        __builtin_memcpy(part, bytes.data(), n);
+        __builtin_memcpy(&w[paddr % page_size], part, n);
         bytes = bytes.subspan(n);
         paddr += n;
     }

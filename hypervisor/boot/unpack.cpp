@@ -65,8 +65,8 @@ Result<mm::Array<std::byte>> unpack(const image::Payload& payload, const char* n
     if (decode == nullptr)
         return refuse(Error::einval, "compression is not supported here; use xz, gzip, zstd or a plain ELF");
     if (payload.unpacked_bytes == 0) return refuse(Error::einval, "payload does not tell its unpacked size");
-    auto scratch = mm::make_array<std::byte>(scratch_bytes);
-    auto target = mm::make_array<std::byte>(payload.unpacked_bytes);
+    auto scratch = mm::make_array<std::byte>(scratch_bytes, mm::Contents::as_found);
+    auto target = mm::make_array<std::byte>(payload.unpacked_bytes, mm::Contents::as_found);
     if (!scratch.ok() || !target.ok()) return refuse(Error::enomem, "payload does not fit into memory unpacked");
     const mm::Array<std::byte> scratch_memory = std::move(scratch).take();
     mm::Array<std::byte> out = std::move(target).take();

@@ -46,9 +46,9 @@ void give_back(Mfn first, unsigned order)
     give_block(first, order);
 }
 
-/// New frames: off the lists, to their owner, with one reference and zeroed contents. With @p owner only what nobody
+/// New frames: off the lists, to their owner, with one reference. With @p owner only what nobody
 /// else has claimed, and its own claim is used up.
-Result<Mfn> make_frames(FrameInfo info, unsigned order, unsigned address_bits, MemoryOwner* owner)
+Result<Mfn> make_frames(FrameInfo info, unsigned order, unsigned address_bits, Contents contents, MemoryOwner* owner)
 {
     if (order > max_order || (address_bits != 0 && address_bits <= page_shift)) return Error::enomem;
     const std::uint64_t count = 1ULL << order;
@@ -65,7 +65,7 @@ Result<Mfn> make_frames(FrameInfo info, unsigned order, unsigned address_bits, M
     const Mfn first = TRY(take());
     for (std::uint64_t i = 0; i < count; ++i) {
         const FrameWindow<std::byte> w{first + i};
-        __builtin_memset(w.data(), 0, page_size);
+        if (contents == Contents::zeroed) __builtin_memset(w.data(), 0, page_size);
         describe(first + i, info, 1);
     }
     return first;
@@ -73,10 +73,10 @@ Result<Mfn> make_frames(FrameInfo info, unsigned order, unsigned address_bits, M
 
 } // namespace
 
-Result<Mfn> alloc_frames(unsigned order, unsigned address_bits)
+Result<Mfn> alloc_frames(unsigned order, unsigned address_bits, Contents contents)
 {
     const FrameInfo info{.owner = hypervisor_id, .order = order};
-    const Mfn m = TRY(make_frames(info, order, address_bits, nullptr));
+    const Mfn m = TRY(make_frames(info, order, address_bits, contents, nullptr));
     hypervisor_used.fetch_add(1ULL << order, Order::relaxed);
     return m;
 }
@@ -97,14 +97,14 @@ void free_frames_at(Mfn first)
     give_back(first, info.order);
 }
 
-Result<Mfn> alloc_unlimited(MemoryOwner& owner, unsigned order, unsigned address_bits)
+Result<Mfn> alloc_unlimited(MemoryOwner& owner, unsigned order, unsigned address_bits, Contents contents)
 {
-    const Mfn m = TRY(make_frames({.owner = owner.id(), .allocated = true}, order, address_bits, &owner));
+    const Mfn m = TRY(make_frames({.owner = owner.id(), .allocated = true}, order, address_bits, contents, &owner));
     books(owner).held.fetch_add(1ULL << order, Order::relaxed);
     return m;
 }
 
-Result<Mfn> alloc_domain_frames(MemoryOwner& owner, unsigned order, unsigned address_bits)
+Result<Mfn> alloc_domain_frames(MemoryOwner& owner, unsigned order, unsigned address_bits, Contents contents)
 {
     if (order > max_order) return Error::enomem;
     if (owner.dying()) return Error::einval;
@@ -112,14 +112,14 @@ Result<Mfn> alloc_domain_frames(MemoryOwner& owner, unsigned order, unsigned add
     const std::uint64_t count = 1ULL << order;
     Result<Mfn> m = Error::enomem;
     if (pages.fetch_add(count, Order::relaxed) + count <= owner.max_pages())
-        m = alloc_unlimited(owner, order, address_bits);
+        m = alloc_unlimited(owner, order, address_bits, contents);
     if (!m.ok()) pages.fetch_sub(count, Order::relaxed);
     return m;
 }
 
 Result<SharedPage> SharedPage::create(MemoryOwner& owner)
 {
-    const Mfn m = TRY(make_frames({.owner = owner.id(), .shared = true}, 0, 0, nullptr));
+    const Mfn m = TRY(make_frames({.owner = owner.id(), .shared = true}, 0, 0, Contents::zeroed, nullptr));
     books(owner).held.fetch_add(1, Order::relaxed);
     // The frame comes with one reference, which becomes the writable one.
     frame(m).state.store(FrameState{.refs = 1, .count = 1, .type = PageType::writable}.encode(), Order::release);

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: MIT
 //
 // Hypervisor objects, reached only through owning pointers. Each has frames of its own: there are few (a domain has
-// about a dozen beside its vCPUs), and most fill a page. Memory comes zeroed. Any CPU.
+// about a dozen beside its vCPUs), and most fill a page. Any CPU.
 #pragma once
-#include "base/assert.hpp"
-#include "base/result.hpp"
+#include "mm/allocator.hpp"
 #include <cstddef>
 #include <new>
 #include <span>
 #include <type_traits>
-#include <utility>
 
 namespace hv::mm {
 
-/// At most 2^18 pages, aligned to their number's next power of two. Zeroed.
-Result<void*> heap_allocate(std::size_t bytes);
+/// At most 2^18 pages, aligned to their number's next power of two.
+Result<void*> heap_allocate(std::size_t bytes, Contents contents = Contents::zeroed);
 void heap_free(void* p);
 
 /// Owning pointer to one heap object. May be empty.
@@ -85,12 +83,12 @@ template <typename T, typename... A> Result<Box<T>> make_box(A&&... args)
     return Box<T>{::new (p) T(std::forward<A>(args)...)};
 }
 
-template <typename T> Result<Array<T>> make_array(std::size_t n)
+template <typename T> Result<Array<T>> make_array(std::size_t n, Contents contents = Contents::zeroed)
 {
     std::size_t bytes = 0;
     if (n == 0) return Array<T>{};
     if (__builtin_mul_overflow(n, sizeof(T), &bytes)) return Error::enomem;
-    const std::span<T> elements{static_cast<T*>(TRY(heap_allocate(bytes))), n};
+    const std::span<T> elements{static_cast<T*>(TRY(heap_allocate(bytes, contents))), n};
     if constexpr (!std::is_trivially_default_constructible_v<T>)
         for (T& t : elements)
             ::new (static_cast<void*>(&t)) T();

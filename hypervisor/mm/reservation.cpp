@@ -92,7 +92,7 @@ Result<> Exchange::give(Mfn m)
 Result<> Exchange::take(unsigned order, unsigned address_bits, Pfn pfn)
 {
     if (order > max_order || 1U << order > most - taken_count_) return Error::einval;
-    const Mfn first = TRY(alloc_unlimited(owner_, order, address_bits));
+    const Mfn first = TRY(alloc_unlimited(owner_, order, address_bits, Contents::zeroed));
     for (unsigned i = 0; i < 1U << order; ++i)
         taken_[taken_count_++] = {first + i, pfn + i};
     return Ok{};

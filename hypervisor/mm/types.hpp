@@ -4,6 +4,7 @@
 // Everything a frame's state word promises is kept by types.cpp; the levels only say what one entry means.
 #pragma once
 #include "arch/arch.hpp"
+#include "mm/allocator.hpp"
 #include "mm/fast.hpp"
 #include "mm/pte.hpp"
 #include "mm/update.hpp"
@@ -121,7 +122,7 @@ Result<std::uint64_t> write_entry(const EntryWrite& w, Owners owners, Work& work
 /// The last reference of a domain's frame went: back to the allocator, after the flush its stamp still owes.
 void return_domain_frame(Mfn m);
 /// Frames outside the owner's limit: for an exchange, which gives as many back.
-Result<Mfn> alloc_unlimited(MemoryOwner& owner, unsigned order, unsigned address_bits);
+Result<Mfn> alloc_unlimited(MemoryOwner& owner, unsigned order, unsigned address_bits, Contents contents);
 /// Changes one of a frame's words in one step. @p edit gets its fields and may refuse: then nothing is stored.
 template <typename Fields, typename F> bool change(Atomic<std::uint64_t>& word, F edit)
 {

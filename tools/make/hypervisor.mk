@@ -20,7 +20,8 @@ HV_COLD := hypervisor/boot/% hypervisor/base/image/% hypervisor/base/options.o h
 # Of an inline function that several objects have, the first is kept: let that be one compiled for speed.
 HV_COLD_OBJ = $(filter $(HV_COLD:%=$(BUILD)/hv/%),$(HV_OBJ))
 HV_IN_ORDER = $(filter-out $(HV_COLD_OBJ),$(HV_OBJ)) $(HV_COLD_OBJ)
-HV_OPT = $(if $(filter $(HV_COLD:%=$(BUILD)/hv/%),$@),-Os,-O2)
+# For size, GCC copies bytewise (rep movsb): dom0_tables.cpp, which copies dom0's kernel and initrd, is not.
+HV_OPT = $(if $(filter-out %/dom0_tables.o,$(filter $(HV_COLD:%=$(BUILD)/hv/%),$@)),-Os,-O2)
 HV_COMMON := -m64 -g -ffreestanding $(HV_NOFPU) -mno-red-zone -mcmodel=small -fpie -fvisibility=hidden \
   -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fomit-frame-pointer \
   -Ihypervisor -I. -I$(BUILD)/gen $(HV_EXTRA)

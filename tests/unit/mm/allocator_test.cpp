@@ -46,6 +46,22 @@ TEST_F(Allocator, BlocksAreAlignedDisjointZeroedAndMergeAgain)
     free_frames_at(big.take());
 }
 
+TEST_F(Allocator, FramesKeepTheirContentsOnlyWhereAsked)
+{
+    const Mfn m = page(domu());
+    poke(m, 17, 0xdead);
+    ASSERT_TRUE(release_domain_frame(domu(), m).ok());
+    const auto kept = alloc_domain_frames(domu(), 0, 0, Contents::as_found);
+    ASSERT_TRUE(kept.ok());
+    ASSERT_EQ(kept.take(), m) << "the frame freed last is the one given out next";
+    EXPECT_EQ(peek(m, 17), 0xdeadU);
+    ASSERT_TRUE(release_domain_frame(domu(), m).ok());
+    const auto cleared = alloc_domain_frames(domu(), 0);
+    ASSERT_TRUE(cleared.ok());
+    ASSERT_EQ(cleared.take(), m);
+    EXPECT_EQ(peek(m, 17), 0U);
+}
+
 TEST_F(Allocator, AddressWidthsAreHonouredAndLowMemoryIsSpared)
 {
     EXPECT_GE(page(domu()), Mfn{2048});

@@ -177,20 +177,14 @@ void build(const BootInfo& info)
               initrd.bytes >> 10);
 }
 
-/// The modules were copied: their whole frames become free memory.
-void release_modules(const BootInfo& info)
-{
-    for (const Module& m : info.module_list())
-        mm::release_reserved({m.start.raw(), m.start.raw() + m.bytes});
-}
-
 } // namespace
 
 void start_dom0(const BootInfo& info)
 {
     if (info.module_count == 0) refuse("kernel module", "the boot loader passed none");
     build(info);
-    release_modules(info);
+    for (const Module& m : info.module_list()) // they were copied: their whole frames become free memory
+        mm::release_reserved({m.start.raw(), m.start.raw() + m.bytes});
     must(domain::hardware_domain()->controller_unpause(), "first run");
     cpu::start_watchdog(options.watchdog_seconds);
     arch::enter_guest();

@@ -70,18 +70,12 @@ void audit()
     log::error("audit: {} differences in {} frames", report.differences, report.frames);
 }
 
-void reboot()
-{
-    log::info("reboot asked for at the console");
-    arch::reset();
-}
-
 void help();
 constexpr Key keys[] = {
     {'h', "this list", &help},
     {'q', "domains, their vCPUs, and time", &dump_domains},
     {'A', "audit all frames' counts", &audit},
-    {'R', "reboot the machine", &reboot},
+    {'R', "reboot the machine", [] { log::info("reboot asked for at the console"), arch::reset(); }},
 };
 
 void help()

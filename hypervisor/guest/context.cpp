@@ -90,8 +90,8 @@ Result<> set_context(VcpuState& v, const pv_vcpu_guest_context& c)
     const bool again = c.gdt_ents == v.cpu.gdt_entries && std::equal(&frames[0], &frames[pages], &v.cpu.gdt_frames[0]);
     TRY(v.set_gdt(std::span{frames}.first(pages), static_cast<std::uint32_t>(c.gdt_ents)));
     if (!again && c.ldt_ents != 0) return Error::restart; // with an LDT as well, this could take too long
-    v.set_kernel_root(std::move(root));
-    v.set_user_root(std::move(user));
+    v.set_root(true, std::move(root));
+    v.set_root(false, std::move(user));
     TRY(v.set_ldt(GuestVa{c.ldt_base}, static_cast<std::uint32_t>(c.ldt_ents)));
 
     set_registers(v, c.user_regs);

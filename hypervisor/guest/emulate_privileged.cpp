@@ -38,7 +38,7 @@ Result<> write_cr(VcpuState& v, unsigned number, std::uint64_t value)
         v.set_task_switched((value & cr0_ts) != 0 ? arch::TaskSwitched::set : arch::TaskSwitched::clear);
         return Ok{};
     case 2: v.hot.info->arch.cr2 = value; return Ok{};
-    case 3: v.set_kernel_root(TRY(mm::get_root(mfn_of(Maddr{value}), v.owner()))); return Ok{};
+    case 3: v.set_root(true, TRY(mm::get_root(mfn_of(Maddr{value}), v.owner()))); return Ok{};
     case 4: v.virtual_cr4 = value & cr4_settable; return Ok{}; // the rest is not the guest's to choose
     default: return Error::einval;
     }

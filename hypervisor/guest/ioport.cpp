@@ -71,13 +71,10 @@ void write_byte(PortLatches& l, std::uint16_t port, std::uint8_t value)
     arch::port_out(port, IoWidth::byte, value);
 }
 
-enum class Direction : std::uint8_t { in, out };
-
-/// One access, either way; returns what was read. Through cfc..cff it is one to configuration space, as the domain's
+/// One access, in or out; returns what was read. Through cfc..cff it is one to configuration space, as the domain's
 /// own latch directs it.
-std::uint32_t hardware_io(PortLatches& l, std::uint16_t port, IoWidth width, Direction direction, std::uint32_t value)
+std::uint32_t hardware_io(PortLatches& l, std::uint16_t port, IoWidth width, bool in, std::uint32_t value)
 {
-    const bool in = direction == Direction::in;
     const unsigned bytes = static_cast<unsigned>(width), byte = port & 3;
     if (port == pci_address && width == IoWidth::dword)
         return in ? l.pci_address.load(Order::relaxed) : l.pci_address.exchange(value, Order::relaxed);
@@ -103,12 +100,12 @@ std::uint32_t hardware_io(PortLatches& l, std::uint16_t port, IoWidth width, Dir
 std::uint32_t port_in(VcpuState& v, std::uint16_t port, IoWidth width)
 {
     const bool real = v.policy().hardware_domain;
-    return arch::all_ones(width) & (real ? hardware_io(v.policy().ports, port, width, Direction::in, 0) : ~0U);
+    return arch::all_ones(width) & (real ? hardware_io(v.policy().ports, port, width, true, 0) : ~0U);
 }
 
 void port_out(VcpuState& v, std::uint16_t port, IoWidth width, std::uint32_t value)
 {
-    if (v.policy().hardware_domain) hardware_io(v.policy().ports, port, width, Direction::out, value);
+    if (v.policy().hardware_domain) hardware_io(v.policy().ports, port, width, false, value);
 }
 
 /// The guest's own bitmap lies in its kernel's address space; unreadable means refused.

@@ -3,7 +3,7 @@
 // See vcpu_state.hpp. What is in the hardware while the vCPU is loaded is changed in both places at once.
 #include "guest/vcpu_state.hpp"
 #include "base/options.hpp"
-#include "mm/tlb.hpp"
+#include "mm/fast.hpp"
 
 namespace hv::guest {
 
@@ -89,36 +89,39 @@ void VcpuState::unload()
 
 void VcpuState::reload_root() const { mm::load_root(owner_, hw_root()); }
 
-/// The reference becomes @p place's, and that one's the result.
-[[gnu::always_inline]] static inline mm::RootRef exchange_root(std::uint64_t& place, mm::RootRef& root)
+void VcpuState::set_root(bool kernel, mm::RootRef root)
 {
+    std::uint64_t& place = kernel ? hot.kernel_root : hot.user_root;
     const std::uint64_t old = std::exchange(place, root ? maddr_of(root.release()).raw() : 0);
-    return mm::RootRef::adopt(old != 0 ? mfn_of(Maddr{old}) : invalid_mfn);
+    if (loaded() && kernel == kernel_mode() && place != 0) reload_root();
+    if (old != 0) mm::drop_type(mfn_of(Maddr{old}));
 }
 
-void VcpuState::set_kernel_root(mm::RootRef root)
+bool VcpuState::replace_root(bool kernel, Mfn root)
 {
-    const mm::RootRef old = exchange_root(hot.kernel_root, root);
-    if (loaded() && kernel_mode()) reload_root();
-}
-
-void VcpuState::set_user_root(mm::RootRef root)
-{
-    const mm::RootRef old = exchange_root(hot.user_root, root);
-    if (loaded() && !kernel_mode() && has_user_root()) reload_root();
-}
-
-VcpuState::~VcpuState()
-{
-    for (const std::uint64_t root : {hot.kernel_root, hot.user_root})
-        if (root != 0) mm::RootRef::adopt(mfn_of(Maddr{root})).reset();
+    std::uint64_t& place = kernel ? hot.kernel_root : hot.user_root;
+    const Mfn old = mfn_of(Maddr{place});
+    if (place == 0 || old == root || owner_.dying() || root >= mm::frame_table_end()) [[unlikely]]
+        return false;
+    mm::Frame& f = mm::frame(root);
+    if (mm::owner_of(f) != owner_.id() || !mm::fast::take_validated(f, mm::PageType::l4_table)) [[unlikely]]
+        return false;
+    if (mm::owner_of(f) != owner_.id()) [[unlikely]] { // it changed hands before it was taken
+        mm::drop_type(root);
+        return false;
+    }
+    place = maddr_of(root).raw();
+    if (kernel) reload_root();
+    if (!mm::fast::drop_type(mm::frame(old))) [[unlikely]]
+        mm::drop_type(old);
+    return true;
 }
 
 void VcpuState::drop_references()
 {
     ASSERT(!loaded());
-    set_kernel_root({});
-    set_user_root({});
+    set_root(true, {});
+    set_root(false, {});
     cpu.gdt_entries = cpu.ldt_entries = 0;
     cpu.gdt_frames.fill(invalid_mfn);
     cpu.ldt_frames.fill(invalid_mfn);

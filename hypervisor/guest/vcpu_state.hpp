@@ -54,7 +54,7 @@ public:
 
     VcpuState(VcpuId id, mm::MemoryOwner& owner, DomainPolicy& policy) : id_{id}, owner_{owner}, policy_{policy} {}
     VcpuState(const VcpuState&) = delete;
-    ~VcpuState();
+    ~VcpuState() { drop_references(); }
     VcpuState& operator=(const VcpuState&) = delete;
 
     /// Allocates trap table and FPU area and sets the reset state; before anything else is called.
@@ -80,8 +80,9 @@ public:
 
     /// Takes over a validated root. A loaded vCPU that uses the replaced root switches at once, so that the old
     /// reference can be dropped.
-    void set_kernel_root(mm::RootRef root);
-    void set_user_root(mm::RootRef root); ///< Empty: none.
+    void set_root(bool kernel, mm::RootRef root); ///< Empty: none, for user mode.
+    /// The same of a loaded vCPU in kernel mode that has such a root. False, and nothing done, unless @p root is valid.
+    bool replace_root(bool kernel, Mfn root);
     /// Drops roots, GDT and LDT (domain teardown; not loaded).
     void drop_references();
     [[nodiscard]] bool has_user_root() const { return hot.user_root != 0; }

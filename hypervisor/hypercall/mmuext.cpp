@@ -26,21 +26,14 @@ struct Call {
     [[nodiscard]] bool own() const { return &target == &v.domain(); }
 };
 
-Result<> new_base(const Call& c)
+Result<> new_base(const Call& c, bool kernel)
 {
     if (!c.own()) return Error::eperm;
-    if (c.mfn() == c.v.kernel_root())
+    const bool none = c.mfn() == Mfn{0} && !kernel;
+    if (c.mfn() != (kernel ? c.v.kernel_root() : c.v.user_root()))
+        c.v.set_root(kernel, none ? mm::RootRef{} : TRY(mm::get_root(c.mfn(), c.target, c.work)));
+    else if (kernel)
         c.debt.owe_everything(this_cpu()); // as loading it again would
-    else
-        c.v.set_kernel_root(TRY(mm::get_root(c.mfn(), c.target, c.work)));
-    return Ok{};
-}
-
-Result<> new_user_base(const Call& c)
-{
-    if (!c.own()) return Error::eperm;
-    if (c.v.has_user_root() && c.mfn() == c.v.user_root()) return Ok{};
-    c.v.set_user_root(c.mfn() == Mfn{0} ? mm::RootRef{} : TRY(mm::get_root(c.mfn(), c.target, c.work)));
     return Ok{};
 }
 
@@ -81,14 +74,10 @@ Result<> copy_page(const Call& c)
 }
 
 /// Units of an operation, beside what it spends itself. Not the first one of a run needs them all to be left.
-std::int32_t cost_of(std::uint32_t command)
+std::int32_t cost_of(std::uint32_t cmd)
 {
-    switch (command) {
-    case PV_MMUEXT_SET_LDT: return mm::Work::default_units; // it looks at up to 16 pages
-    case PV_MMUEXT_CLEAR_PAGE:
-    case PV_MMUEXT_COPY_PAGE: return 8;
-    default: return 2;
-    }
+    if (cmd == PV_MMUEXT_SET_LDT) return mm::Work::default_units; // it looks at up to 16 pages
+    return cmd == PV_MMUEXT_CLEAR_PAGE || cmd == PV_MMUEXT_COPY_PAGE ? 8 : 2;
 }
 
 Result<> run(const Call& c)
@@ -96,8 +85,8 @@ Result<> run(const Call& c)
     const std::uint32_t cmd = c.op.cmd;
     switch (cmd) {
     case PV_MMUEXT_UNPIN_TABLE: return mm::unpin(c.target, c.mfn(), c.work);
-    case PV_MMUEXT_NEW_BASEPTR: return new_base(c);
-    case PV_MMUEXT_NEW_USER_BASEPTR: return new_user_base(c);
+    case PV_MMUEXT_NEW_BASEPTR: return new_base(c, true);
+    case PV_MMUEXT_NEW_USER_BASEPTR: return new_base(c, false);
     case PV_MMUEXT_FLUSH_CACHE:
     case PV_MMUEXT_FLUSH_CACHE_GLOBAL:
         // RAM is write-back in every mapping, so the caches never hold what memory must be told.
@@ -114,9 +103,7 @@ Result<> run(const Call& c)
     }
 }
 
-} // namespace
-
-Return mmuext_op(Vcpu& v, GuestVa ops, std::uint32_t count, GuestVa done_at, std::uint32_t foreign)
+[[gnu::noinline]] Return run_list(Vcpu& v, GuestVa ops, std::uint32_t count, GuestVa done_at, std::uint32_t foreign)
 {
     const guest::InOut<std::uint32_t> done{done_at};
     const bool again = (count & resumed) != 0;
@@ -141,6 +128,19 @@ Return mmuext_op(Vcpu& v, GuestVa ops, std::uint32_t count, GuestVa done_at, std
         v.set_continuation(ops.raw() + std::uint64_t{n} * sizeof(pv_mmuext_op), (count - n) | resumed, done_at.raw(),
                            foreign);
     return status.error();
+}
+
+} // namespace
+
+Return mmuext_op(Vcpu& v, GuestVa ops, std::uint32_t count, GuestVa done_at, std::uint32_t foreign)
+{
+    if (count != 1 || done_at != GuestVa{0} || foreign != PV_DOMID_SELF) [[unlikely]]
+        return run_list(v, ops, count, done_at, foreign);
+    pv_mmuext_op op; // NOLINT(cppcoreguidelines-pro-type-member-init): loaded
+    TRY(guest::In<pv_mmuext_op>{ops}.load(std::span{&op, 1}));
+    const bool kernel = op.cmd == PV_MMUEXT_NEW_BASEPTR; // a process switch brings this, and that of user mode
+    if ((kernel || op.cmd == PV_MMUEXT_NEW_USER_BASEPTR) && v.replace_root(kernel, Mfn{op.arg1.mfn})) return 0;
+    return run_list(v, ops, 1, GuestVa{0}, PV_DOMID_SELF);
 }
 
 } // namespace hv::hypercall

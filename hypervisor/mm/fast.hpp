@@ -25,21 +25,22 @@ inline std::uint64_t stamped(std::uint64_t state, FlushStamp stamp)
     return s.encode();
 }
 
+/// Type, progress and count of a valid frame's first use as @p type: only those with another count come next.
+constexpr std::uint32_t first_valid(PageType type)
+{
+    return static_cast<std::uint32_t>(type) << 24 | static_cast<std::uint32_t>(Progress::valid) << 22 | 1;
+}
 /// One more reference as @p want, a table or descriptors, which the frame already is and valid.
 inline bool take_validated(Frame& f, PageType want)
 {
-    const std::uint64_t top = static_cast<std::uint64_t>(want) << 2 | static_cast<std::uint64_t>(Progress::valid);
     std::uint64_t old = f.state.load(Order::relaxed);
-    return old >> 58 == top && has_refs(old) && (old & nearly_full) == 0 && (old & count_mask) != 0 &&
-           f.state.compare_exchange(old, old + one_ref + one_type, Order::acq_rel);
+    return static_cast<std::uint32_t>(old >> 36) - first_valid(want) < FrameState::max_count &&
+           (old & nearly_full) == 0 && f.state.compare_exchange(old, old + one_ref + one_type, Order::acq_rel);
 }
 /// Is it in use as @p type, and validated? Under the frame's lock.
 inline bool is_valid(const Frame& f, PageType type)
 {
-    // type, progress and count: only those with another count come next
-    const std::uint32_t first =
-        static_cast<std::uint32_t>(type) << 24 | static_cast<std::uint32_t>(Progress::valid) << 22 | 1;
-    return static_cast<std::uint32_t>(f.state.load(Order::acquire) >> 36) - first < FrameState::max_count;
+    return static_cast<std::uint32_t>(f.state.load(Order::acquire) >> 36) - first_valid(type) < FrameState::max_count;
 }
 /// The level of a valid table, 0 of anything else.
 inline unsigned valid_level(const Frame& f)
@@ -63,8 +64,8 @@ inline unsigned valid_level(const Frame& f)
 inline bool drop_type(Frame& f)
 {
     std::uint64_t old = f.state.load(Order::relaxed);
-    const std::uint64_t count = old & count_mask;
-    return has_more_refs(old) && count != 0 && (count != one_type || (old & not_writable) == 0) &&
+    const std::uint64_t count = old & count_mask; // so many references there are at least
+    return (count > one_type || (count == one_type && has_more_refs(old) && (old & not_writable) == 0)) &&
            f.state.compare_exchange(old, old - one_ref - one_type, Order::acq_rel);
 }
 inline bool drop_ref(Frame& f)

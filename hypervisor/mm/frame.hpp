@@ -71,7 +71,7 @@ extern Mfn frames_end;
 
 /// Number of frames described; a higher Mfn is a device frame.
 inline Mfn frame_table_end() { return detail::frames_end; }
-inline Frame& frame(Mfn m)
+[[gnu::always_inline]] inline Frame& frame(Mfn m)
 {
     ASSERT(m < detail::frames_end);
     return detail::frames[m.raw()];

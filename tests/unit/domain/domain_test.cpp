@@ -241,8 +241,8 @@ TEST_F(Domains, ManyBigRootsAreTakenApartInSlices)
             if (auto ref = mm::get_root(root, d); ref.error() != Error::restart) return ok(std::move(ref));
     };
     for (unsigned i = 0; i < vcpus; ++i) {
-        g.vcpu(i).set_kernel_root(make_root());
-        g.vcpu(i).set_user_root(make_root());
+        g.vcpu(i).set_root(true, make_root());
+        g.vcpu(i).set_root(false, make_root());
     }
     const auto tables = [] {
         unsigned n = 0;

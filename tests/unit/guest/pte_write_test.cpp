@@ -47,7 +47,7 @@ protected:
         set(l1, readonly_page, page(), 5);
         auto root = mm::get_root(l4, *owner);
         EXPECT_TRUE(root.ok());
-        v->set_kernel_root(std::move(root).take());
+        v->set_root(true, std::move(root).take());
         v->load();
         v->regs().cs = 0xe033;
         v->regs().ss = 0xe02b;

@@ -80,17 +80,6 @@ void append_to_ring(std::span<const char> text)
         __atomic_store_n(&ring[(at + i) % ring_bytes], text[i], __ATOMIC_RELAXED);
 }
 
-void to_sinks(std::span<const char> text)
-{
-    constexpr unsigned patience = 10'000'000; // spins: longer than any line takes
-    for (unsigned i = 0; i < patience && sinks_busy.exchange(1, Order::acquire) != 0; ++i) {
-    }
-    const std::uint32_t n = sink_count.load(Order::acquire);
-    for (std::uint32_t i = 0; i < n; ++i)
-        sinks[i](text);
-    sinks_busy.store(0, Order::release);
-}
-
 } // namespace
 
 std::size_t format_args(std::span<char> out, const char* p, std::span<const Arg> args)
@@ -119,6 +108,7 @@ void write_line(Level level, const char* pattern, std::span<const Arg> args)
     n += format_args(std::span{buffer}.subspan(n, line_limit - n - 1), pattern, args);
     if (n >= line_limit) n = line_limit - 1; // format_args() stays below; the compiler cannot know
     buffer[n++] = '\n';
+    append_to_ring(std::span{buffer}.first(n));
     write_raw(std::span{buffer}.first(n));
 }
 
@@ -126,8 +116,13 @@ void set_threshold(Level most_verbose) { threshold.store(static_cast<std::uint8_
 
 void write_raw(std::span<const char> text)
 {
-    append_to_ring(text);
-    to_sinks(text);
+    constexpr unsigned patience = 10'000'000; // spins: longer than any line takes
+    for (unsigned i = 0; i < patience && sinks_busy.exchange(1, Order::acquire) != 0; ++i) {
+    }
+    const std::uint32_t n = sink_count.load(Order::acquire);
+    for (std::uint32_t i = 0; i < n; ++i)
+        sinks[i](text);
+    sinks_busy.store(0, Order::release);
 }
 
 void add_sink(Sink sink)

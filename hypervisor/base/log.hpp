@@ -43,7 +43,8 @@ template <typename... A> void debug(const char* p, A... a) { line(Level::debug, 
 
 /// Lines above this level go nowhere (`loglvl=`).
 void set_threshold(Level most_verbose);
-/// Text that already has its own line structure: guests' console output and log lines alike end up here.
+/// Text that has its own line structure, to the sinks alone: the console output of dom0, which would push the log out
+/// of the ring.
 void write_raw(std::span<const char> text);
 using Sink = void (*)(std::span<const char>);
 /// At most four sinks, registered during boot on the boot CPU.

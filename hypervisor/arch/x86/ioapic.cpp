@@ -86,14 +86,10 @@ void add_ioapic(const IoApicInfo& info)
 void mask_legacy_pic()
 {
     // Initialise both, vectors 0x20..0x2f, so that a stray one is recognised; then mask all.
-    constexpr std::uint8_t command[] = {0x20, 0xa0}, data[] = {0x21, 0xa1};
-    for (unsigned i = 0; i < 2; ++i) {
-        outb(command[i], 0x11);
-        outb(data[i], i == 0 ? 0x20 : 0x28);
-        outb(data[i], i == 0 ? 4 : 2);
-        outb(data[i], 1);
-        outb(data[i], 0xff);
-    }
+    constexpr std::uint8_t words[2][5] = {{0x11, 0x20, 4, 1, 0xff}, {0x11, 0x28, 2, 1, 0xff}};
+    for (unsigned pic = 0; pic < 2; ++pic)
+        for (unsigned i = 0; i < 5; ++i)
+            outb((pic == 0 ? 0x20 : 0xa0) + (i == 0 ? 0 : 1), words[pic][i]); // the first is the command
 }
 
 std::uint32_t gsi_of_isa(std::uint32_t isa) { return acpi().isa[isa].present ? acpi().isa[isa].gsi : isa; }

@@ -31,17 +31,19 @@ void print_registers(const GuestRegs& r)
     log::error("r13 {x} r14 {x} r15 {x}", r.r13, r.r14, r.r15);
 }
 
-/// Return addresses are the words that point into the code; the rest of the stack is left out.
-void print_stack(const std::uint64_t* sp)
+/// Return addresses are the words that point into the code; the rest of the stack is left out. @p sp may be anything:
+/// only this CPU's stacks are read, those of the IST to the end of their page.
+void print_stack(std::uint64_t sp)
 {
-    const auto* end = reinterpret_cast<const std::uint64_t*>(&cpu_info());
     const auto code = reinterpret_cast<std::uint64_t>(image_start),
-               code_end = reinterpret_cast<std::uint64_t>(text_end);
+               code_end = reinterpret_cast<std::uint64_t>(text_end), top = reinterpret_cast<std::uint64_t>(&cpu_info());
+    const std::uint64_t page = (sp - (top & ~(HV_STACK_BYTES - 1ULL))) / page_size;
+    if (page == 0 || page == HV_STACK_GUARD_PAGE || page >= HV_STACK_BYTES / page_size) return;
+    const std::uint64_t end = page < HV_STACK_GUARD_PAGE ? sp | (page_size - 1) : top;
     unsigned shown = 0;
-    for (; sp < end && shown < 40; ++sp) {
-        if (*sp < code || *sp >= code_end) continue;
-        log::error("  {x}", *sp);
-        ++shown;
+    for (sp &= ~7ULL; sp < end && shown < 40; sp += 8) {
+        const std::uint64_t word = *reinterpret_cast<const std::uint64_t*>(sp);
+        if (word >= code && word < code_end) log::error("  {x}", word), ++shown;
     }
 }
 
@@ -82,7 +84,7 @@ bool x86::answer_report(const GuestRegs& regs)
     if (how != Ending::quiet) {
         log::error("CPU {} is at {x}:{x}", self, regs.cs, regs.rip);
         if ((regs.cs & 3) == 0) print_registers(regs);
-        if ((regs.cs & 3) == 0) print_stack(reinterpret_cast<const std::uint64_t*>(regs.rsp));
+        if ((regs.cs & 3) == 0) print_stack(regs.rsp);
     }
     asked.remove(self, Order::release);
     if (only_asked) return true;
@@ -92,12 +94,20 @@ bool x86::answer_report(const GuestRegs& regs)
 
 void x86::panic(const char* reason, const GuestRegs* regs)
 {
-    if (ending.exchange(Ending::report, Order::acq_rel) != Ending::none) stay_halted();
+    static Atomic<std::uint32_t> reporter{~0U};
+    static unsigned before; // panics of that CPU: the report may fail, too, and then goes on without what failed
+    if (ending.exchange(Ending::report, Order::acq_rel) == Ending::none)
+        reporter.store(cpu_info().cpu, Order::relaxed);
+    else if (reporter.load(Order::relaxed) != cpu_info().cpu || before == 3)
+        stay_halted();
+    const unsigned nested = before++;
     log::error("PANIC on CPU {}: {}", cpu_info().cpu, reason);
     if (regs != nullptr) print_registers(*regs);
-    log::error("addresses of code on the stack:");
-    print_stack(static_cast<const std::uint64_t*>(__builtin_frame_address(0)));
-    stop_others();
+    if (nested == 0) {
+        log::error("addresses of code on the stack:");
+        print_stack(reinterpret_cast<std::uint64_t>(__builtin_frame_address(0)));
+    }
+    if (nested <= 1) stop_others();
     if (!options.noreboot) reset();
     log::error("halted");
     stay_halted();

@@ -89,7 +89,8 @@ void x86::start_cpus(std::uint32_t cpus, Maddr low_page)
         names[next] = acpi().cpus[i];
         if (!start(next, low_page)) {
             log::error("CPU with APIC id {} does not start; it is left out", names[next].apic_id);
-            break; // it may still wake up on the stack it was given: nobody else gets that
+            send_ipi(names[next].apic_id, ipi_init); // or it could wake up on the stack that the next one is given
+            continue;
         }
         online.add(CpuId{next});
         ++online_count;

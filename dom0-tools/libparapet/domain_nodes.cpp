@@ -8,24 +8,25 @@
 namespace parapet {
 namespace {
 
-/// Writes below one path on behalf of one domain. What is written below a node gets its permissions.
+/// Writes below one path.
 class Writer {
 public:
-    Writer(Store& store, std::string base, unsigned domain, Access access)
-        : store_{store}, base_{std::move(base)}, domain_{domain}
+    Writer(Store& store, std::string base) : store_{store}, base_{std::move(base)} {}
+    /// Makes the node and grants the domain this right to it. What is written below it for the first time gets the
+    /// same.
+    Writer(Store& store, const std::string& base, unsigned domain, Access access) : Writer{store, base}
     {
         store_.write(base_, "", 0, domain, access);
     }
     void add(const std::string& key, const std::string& value) const { store_.write(base_ + "/" + key, value); }
-    void own(const std::string& key) const { store_.write(base_ + "/" + key, "", domain_, domain_, Access::none); }
 
 private:
     Store& store_;
     std::string base_;
-    unsigned domain_;
 };
 
 std::string console_backend(unsigned domain) { return fmt::format("/local/domain/0/backend/console/{}", domain); }
+std::string toolstack_path(unsigned domain) { return fmt::format("/libxl/{}", domain); }
 
 void write_vm(Store& store, const std::string& vm, unsigned domain, const DomainConfig& c)
 {
@@ -39,10 +40,25 @@ void write_vm(Store& store, const std::string& vm, unsigned domain, const Domain
     out.add("start_time", fmt::format("{}.00", std::time(nullptr)));
 }
 
+/// The domain's own directory, readable by it, and in that what it may write.
+Writer make_home(Store& store, unsigned domain)
+{
+    const std::string path = domain_path(domain), control = path + "/control";
+    store.write(path, "", domain, domain, Access::none); // for a moment its own: so are these, then
+    const Writer out{store, path};
+    for (const char* key : {"shutdown", "feature-poweroff", "feature-reboot", "feature-suspend", "sysrq"})
+        out.add(std::string{"control/"} + key, "");
+    for (const char* key : {"data", "drivers", "feature", "attr", "error"})
+        out.add(key, "");
+    store.permit(control, 0, domain, Access::read);
+    store.permit(path, 0, domain, Access::read);
+    return out;
+}
+
 void write_console(Store& store, unsigned domain)
 {
     const std::string front = domain_path(domain) + "/console";
-    const Writer out{store, front, domain, Access::read};
+    const Writer out{store, front};
     out.add("backend", console_backend(domain) + "/0");
     out.add("backend-id", "0");
     out.add("limit", "1048576");
@@ -53,8 +69,24 @@ void write_console(Store& store, unsigned domain)
     back.add("0/frontend", front);
     back.add("0/frontend-id", fmt::format("{}", domain));
     back.add("0/online", "1");
-    back.add("0/state", "1");
     back.add("0/protocol", "vt100");
+    back.add("0/state", "1"); // last: dom0's kernel looks at the others when it sees this
+}
+
+void write_home(Store& store, unsigned domain, const DomainConfig& c, const std::string& vm)
+{
+    const Writer out = make_home(store, domain);
+    out.add("vm", vm);
+    out.add("name", c.name);
+    out.add("domid", fmt::format("{}", domain));
+    for (unsigned cpu = 0; cpu < c.max_vcpus; ++cpu)
+        out.add(fmt::format("cpu/{}/availability", cpu), cpu < c.vcpus ? "online" : "offline");
+    out.add("memory/static-max", fmt::format("{}", c.max_memory_mib * 1024));
+    out.add("memory/target", fmt::format("{}", c.memory_mib * 1024));
+    out.add("memory/videoram", "0");
+    out.add("device", "");
+    out.add("control/platform-feature-multiprocessor-suspend", "1");
+    out.add("control/platform-feature-xs_reset_watches", "1");
 }
 
 } // namespace
@@ -63,42 +95,28 @@ std::string domain_path(unsigned domain) { return fmt::format("/local/domain/{}"
 
 void write_nodes(Store& store, unsigned domain, const DomainConfig& c)
 {
-    store.transaction([&] {
+    const auto left = store.read_all({domain_path(domain), console_backend(domain), toolstack_path(domain)});
+    if (std::any_of(left.begin(), left.end(), [](const auto& node) { return node.has_value(); }))
+        remove_nodes(store, domain); // by a domain of this number
+    store.batch([&] {
         const std::string vm = "/vm/" + uuid_text(c.uuid);
-        remove_nodes(store, domain); // whatever a domain of this number may have left
         write_vm(store, vm, domain, c);
-        const Writer out{store, domain_path(domain), domain, Access::read};
-        out.add("vm", vm);
-        out.add("name", c.name);
-        out.add("domid", fmt::format("{}", domain));
-        for (unsigned cpu = 0; cpu < c.max_vcpus; ++cpu)
-            out.add(fmt::format("cpu/{}/availability", cpu), cpu < c.vcpus ? "online" : "offline");
-        out.add("memory/static-max", fmt::format("{}", c.max_memory_mib * 1024));
-        out.add("memory/target", fmt::format("{}", c.memory_mib * 1024));
-        out.add("memory/videoram", "0");
-        out.add("device", "");
-        out.add("control", "");
-        for (const char* key : {"shutdown", "feature-poweroff", "feature-reboot", "feature-suspend", "sysrq"})
-            out.own(std::string{"control/"} + key);
-        out.add("control/platform-feature-multiprocessor-suspend", "1");
-        out.add("control/platform-feature-xs_reset_watches", "1");
-        for (const char* key : {"data", "drivers", "feature", "attr", "error"})
-            out.own(key);
+        write_home(store, domain, c, vm);
         write_console(store, domain);
-        const Writer toolstack{store, fmt::format("/libxl/{}", domain), 0, Access::none};
+        const Writer toolstack{store, toolstack_path(domain), 0, Access::none};
         toolstack.add("type", "pv");
     });
 }
 
-void write_rings(Store& store, unsigned domain, const Rings& rings)
+void introduce(Store& store, unsigned domain, const Rings& rings)
 {
-    store.transaction([&] {
-        const Writer out{store, domain_path(domain), domain, Access::read};
-        out.add("store", "");
+    store.batch([&] {
+        const Writer out{store, domain_path(domain)};
         out.add("store/port", fmt::format("{}", rings.store_port));
         out.add("store/ring-ref", fmt::format("{}", rings.store_mfn));
         out.add("console/port", fmt::format("{}", rings.console_port));
         out.add("console/ring-ref", fmt::format("{}", rings.console_mfn));
+        store.introduce(domain, rings.store_mfn, rings.store_port);
     });
 }
 
@@ -110,14 +128,17 @@ void remove_if_empty(Store& store, const std::string& path)
 
 void remove_nodes(Store& store, unsigned domain)
 {
-    const std::string path = domain_path(domain);
-    const auto vm = store.read(path + "/vm");
-    if (vm && vm->starts_with("/vm/")) store.remove(*vm);
-    store.remove(path);
-    store.remove(console_backend(domain));
-    store.remove(fmt::format("/libxl/{}", domain));
-    for (const char* parent : {"/vm", "/libxl", "/local/domain/0/backend/console", "/local/domain/0/backend"})
-        remove_if_empty(store, parent);
+    store.transaction([&] {
+        const std::string path = domain_path(domain);
+        const auto vm = store.read(path + "/vm");
+        if (vm && vm->starts_with("/vm/")) store.remove(*vm);
+        store.remove(path);
+        store.remove(console_backend(domain));
+        store.remove(toolstack_path(domain));
+        for (const char* parent : {"/vm", "/libxl", "/local/domain/0/backend/console", "/local/domain/0/backend"})
+            remove_if_empty(store, parent);
+        return true;
+    });
 }
 
 std::vector<unsigned> find_domains(Store& store, const std::string& name)
@@ -128,19 +149,25 @@ std::vector<unsigned> find_domains(Store& store, const std::string& name)
     };
     if (number(name)) return {static_cast<unsigned>(std::stoul(name))};
     std::vector<unsigned> found;
-    for (const std::string& entry : store.list("/local/domain")) {
-        if (!number(entry)) continue;
-        const std::string path = "/local/domain/" + entry;
-        const auto vm = store.read(path + "/vm");
-        if (store.read(path + "/name") == name || (vm && *vm == "/vm/" + name))
-            found.push_back(static_cast<unsigned>(std::stoul(entry)));
-    }
+    std::vector<std::string> entries = store.list("/local/domain"), paths;
+    std::erase_if(entries, [&](const std::string& entry) { return !number(entry); });
+    for (const std::string& entry : entries)
+        for (const char* key : {"/name", "/vm"})
+            paths.push_back("/local/domain/" + entry + key);
+    const auto values = store.read_all(paths);
+    for (std::size_t i = 0; i < entries.size(); ++i)
+        if (values[2 * i] == name || values[2 * i + 1] == "/vm/" + name)
+            found.push_back(static_cast<unsigned>(std::stoul(entries[i])));
     return found;
 }
 
 std::string domain_name(Store& store, unsigned domain)
 {
-    const auto name = store.read(domain_path(domain) + "/name");
+    return domain_name(domain, store.read(domain_path(domain) + "/name"));
+}
+
+std::string domain_name(unsigned domain, const std::optional<std::string>& name)
+{
     if (name) return *name;
     return domain == 0 ? "Domain-0" : fmt::format("(unnamed {})", domain);
 }

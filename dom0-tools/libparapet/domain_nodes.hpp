@@ -15,13 +15,15 @@ struct Rings {
 
 std::string domain_path(unsigned domain);
 void write_nodes(Store& store, unsigned domain, const DomainConfig& config);
-/// The rings are known only once the domain has memory.
-void write_rings(Store& store, unsigned domain, const Rings& rings);
+/// Tells xenstored, and whoever waits for new domains; the rings are known only once the domain has memory.
+void introduce(Store& store, unsigned domain, const Rings& rings);
 void remove_nodes(Store& store, unsigned domain);
 
 /// The numbers of all domains with this name or UUID, or the one given as a number; a dead domain's nodes may be among
 /// them.
 std::vector<unsigned> find_domains(Store& store, const std::string& name);
 std::string domain_name(Store& store, unsigned domain);
+/// What it is called if that is what its name node holds.
+std::string domain_name(unsigned domain, const std::optional<std::string>& name);
 
 } // namespace parapet

@@ -159,8 +159,7 @@ std::unique_ptr<NewDomain> create_domain(Toolstack& tools, const DomainConfig& c
     write_nodes(tools.store, id, config);
     steps.done(fmt::format("domain {} made", id));
     const Rings rings = build(tools, id, config, source, steps);
-    write_rings(tools.store, id, rings);
-    tools.store.introduce(id, rings.store_mfn, rings.store_port);
+    introduce(tools.store, id, rings);
     steps.done("introduced to xenstore");
     return domain;
 }
@@ -169,7 +168,7 @@ bool destroy_domain(Toolstack& tools, DomainId domain)
 {
     if (domain == 0) fail("domain 0 cannot be destroyed");
     // While it exists: xenstored cannot account for the nodes of a domain it finds gone, and ends no transaction then.
-    tools.store.transaction([&] { remove_nodes(tools.store, domain); });
+    remove_nodes(tools.store, domain);
     const int result = tools.hypervisor.try_destroy(domain);
     if (result < 0 && result != -ESRCH)
         throw Error{fmt::format("cannot destroy domain {}: {}", domain, std::strerror(-result)), -result};

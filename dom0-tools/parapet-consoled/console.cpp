@@ -32,9 +32,8 @@ std::string file_name(std::string name)
     return name.substr(0, 200);
 }
 
-std::optional<std::uint64_t> read_number(parapet::Store& store, const std::string& path)
+std::optional<std::uint64_t> number(const std::optional<std::string>& text)
 {
-    const auto text = store.read(path);
     if (!text || text->empty() || text->size() > 18) return std::nullopt;
     if (!std::all_of(text->begin(), text->end(), [](unsigned char c) { return std::isdigit(c) != 0; }))
         return std::nullopt;
@@ -57,14 +56,14 @@ Kernel::~Kernel()
 std::unique_ptr<Console> Console::serve(Kernel& kernel, parapet::Store& store, parapet::DomainId domain,
                                         const std::string& log_directory)
 {
-    const std::string path = parapet::domain_path(domain) + "/console";
-    const auto mfn = read_number(store, path + "/ring-ref");
-    const auto remote = read_number(store, path + "/port");
+    const std::string path = parapet::domain_path(domain);
+    const auto nodes = store.read_all({path + "/console/ring-ref", path + "/console/port", path + "/name"});
+    const auto mfn = number(nodes[0]), remote = number(nodes[1]);
     if (!mfn || !remote || *remote == 0) return nullptr;
     // Only one can bind the guest's port: whoever else serves consoles has it, or we have.
     const int port = xenevtchn_bind_interdomain(kernel.events, domain, static_cast<evtchn_port_t>(*remote));
     if (port < 0) return nullptr;
-    const std::string log = log_directory + "/" + file_name(parapet::domain_name(store, domain)) + ".log";
+    const std::string log = log_directory + "/" + file_name(parapet::domain_name(domain, nodes[2])) + ".log";
     std::unique_ptr<Console> console{new Console{kernel, domain, static_cast<std::uint32_t>(port), log}};
     console->map_ring(*mfn);
     console->open_pty();
@@ -117,7 +116,9 @@ void Console::publish(parapet::Store& store, const std::string& tty) const
 {
     const std::string path = parapet::domain_path(domain_) + "/console";
     store.transaction([&] { // a domain that has just been destroyed gets no node again
-        if (store.exists(path + "/ring-ref")) store.write(path + "/tty", tty);
+        const bool lives = store.exists(path + "/ring-ref");
+        if (lives) store.write(path + "/tty", tty);
+        return lives;
     });
 }
 

@@ -46,13 +46,14 @@ public:
     {
         while (stop_wanted == 0) {
             std::vector<pollfd> fds = descriptors();
-            const timespec wait = time_left();
-            if (::ppoll(fds.data(), fds.size(), exhausted_ ? &wait : nullptr, &sleeping) < 0) {
+            const bool event = store_.event_waits();
+            const timespec wait = event ? timespec{} : time_left();
+            if (::ppoll(fds.data(), fds.size(), event || exhausted_ ? &wait : nullptr, &sleeping) < 0) {
                 if (errno == EINTR) continue;
                 fail_errno("poll");
             }
             if (exhausted_ && Clock::now() >= hear_at_) hear_again();
-            if (fds[0].revents != 0) domains_changed();
+            if (event || fds[0].revents != 0) domains_changed();
             if (fds[1].revents != 0) take_event();
             if (fds[2].revents != 0) take_openings();
             for (std::size_t i = 3; i < fds.size(); ++i)

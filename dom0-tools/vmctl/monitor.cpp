@@ -43,6 +43,7 @@ std::optional<std::uint32_t> wait_for_end(parapet::Toolstack& tools, parapet::Do
         const bool ours = info && std::equal(c.uuid.begin(), c.uuid.end(), info->handle);
         if (!ours || (info->flags & PV_DOMINF_DYING) != 0) return std::nullopt;
         if ((info->flags & PV_DOMINF_SHUTDOWN) != 0) return info->flags;
+        if (tools.store.event_waits()) continue;
         pollfd fd{tools.store.fd(), POLLIN, 0};
         if (::poll(&fd, 1, -1) < 0 && errno != EINTR) parapet::fail_errno("poll");
     }

@@ -59,6 +59,7 @@ void set(Options& options, const std::string& name, std::uint32_t wanted)
         for (std::uint32_t i = 0; i < most; ++i)
             tools.store.write(fmt::format("{}/cpu/{}/availability", parapet::domain_path(domain), i),
                               i < wanted ? "online" : "offline");
+        return true;
     });
     const std::uint32_t now = wait_for(tools, domain, most, wanted);
     const auto info = tools.hypervisor.find(domain);

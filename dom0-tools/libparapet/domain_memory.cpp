@@ -93,8 +93,10 @@ void DomainMemory::load_kernel(const KernelFile& kernel) const
     for (const auto& segment : kernel.image().segments()) {
         const std::uint64_t first = segment.paddr / page_bytes;
         const std::uint64_t offset = segment.paddr % page_bytes;
-        const ForeignMapping mapping = map({first, (offset + segment.memsz + page_bytes - 1) / page_bytes});
-        kernel.load(segment, mapping.bytes().subspan(offset, segment.memsz));
+        const std::uint64_t bytes = zeroed_ ? segment.filesz : segment.memsz;
+        if (bytes == 0) continue;
+        const ForeignMapping mapping = map({first, (offset + bytes + page_bytes - 1) / page_bytes});
+        kernel.load(segment, mapping.bytes().subspan(offset, bytes));
     }
 }
 
@@ -114,22 +116,25 @@ void DomainMemory::load_initrd(const Layout& layout, const Descriptor& initrd) c
 
 void DomainMemory::write_boot_frames(const Layout& layout, const pv_start_info& info) const
 {
-    const ForeignMapping tables = map(layout.page_tables);
-    const ForeignMapping list = map({layout.p2m.first, layout.p2m.count + layout.p2m_tables.count});
+    const Region list{layout.p2m.first, layout.p2m.count + layout.p2m_tables.count};
+    std::vector<std::uint64_t> frames{mfn(layout.start_info.first)};
+    if (!zeroed_) frames.insert(frames.end(), {mfn(layout.xenstore.first), mfn(layout.console.first)});
+    const std::uint64_t singles = frames.size();
+    for (const Region& region : {layout.page_tables, list})
+        for (std::uint64_t pfn = region.first; pfn < region.end(); ++pfn)
+            frames.push_back(mfn(pfn));
+
+    const ForeignMapping mapping{foreign_, domain_, frames}; // all at once: each mapping has its price
     const FrameAccess frame = [&](std::uint64_t pfn) {
-        const bool listed = pfn >= layout.p2m.first && pfn < layout.p2m.first + list.bytes().size() / page_bytes;
-        const ForeignMapping& mapping = listed ? list : tables;
-        const std::uint64_t first = listed ? layout.p2m.first : layout.page_tables.first;
-        return reinterpret_cast<std::uint64_t*>(mapping.bytes().subspan((pfn - first) * page_bytes).data());
+        const bool listed = pfn >= list.first && pfn < list.end();
+        const std::uint64_t at =
+            listed ? layout.page_tables.count + (pfn - list.first) : pfn - layout.page_tables.first;
+        return reinterpret_cast<std::uint64_t*>(mapping.bytes().subspan((singles + at) * page_bytes).data());
     };
+    std::memset(mapping.bytes().data(), 0, singles * page_bytes);
+    std::memcpy(mapping.bytes().data(), &info, sizeof info);
     write_tables(layout, p2m_, frame);
     write_p2m(layout, p2m_, frame);
-
-    const std::uint64_t others[] = {mfn(layout.start_info.first), mfn(layout.xenstore.first),
-                                    mfn(layout.console.first)};
-    const ForeignMapping mapping{foreign_, domain_, others};
-    std::memset(mapping.bytes().data(), 0, mapping.bytes().size());
-    std::memcpy(mapping.bytes().data(), &info, sizeof info);
 }
 
 } // namespace parapet

@@ -12,7 +12,7 @@ namespace parapet {
 class DomainMemory {
 public:
     DomainMemory(Hypervisor& hypervisor, const ForeignMemory& foreign, DomainId domain)
-        : hypervisor_{hypervisor}, foreign_{foreign}, domain_{domain}
+        : hypervisor_{hypervisor}, foreign_{foreign}, domain_{domain}, zeroed_{hypervisor.gives_zeroed_memory()}
     {
     }
 
@@ -33,6 +33,7 @@ private:
     Hypervisor& hypervisor_;
     const ForeignMemory& foreign_;
     DomainId domain_;
+    bool zeroed_; ///< What is populated is clear, and need not be mapped to be cleared.
     std::vector<std::uint64_t> p2m_;
 };
 

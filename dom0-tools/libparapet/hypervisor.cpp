@@ -94,7 +94,7 @@ pv_sysctl_physinfo Hypervisor::physinfo()
 
 std::vector<DomainInfo> Hypervisor::domains()
 {
-    constexpr std::uint32_t batch = 256;
+    constexpr std::uint32_t batch = 4096 / sizeof(DomainInfo); // the library keeps a buffer of one page ready
     CallBuffer<DomainInfo> buffer{call_, batch};
     std::vector<DomainInfo> all;
     DomainId next = 0;
@@ -158,6 +158,8 @@ std::optional<Counters> Hypervisor::counters()
     const auto& n = op.u.words;
     return Counters{n[0], n[1], n[2], n[3], n[4], n[5], n[6]};
 }
+
+bool Hypervisor::gives_zeroed_memory() { return counters().has_value(); }
 
 DomainId Hypervisor::create(const DomainHandle& handle, std::uint32_t vcpus)
 {

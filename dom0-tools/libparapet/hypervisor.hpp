@@ -122,6 +122,8 @@ public:
     bool claim(DomainId domain, std::uint64_t pages);
     /// Returns how many extents were populated; each extent's first machine frame replaces its frame number.
     std::uint64_t populate(DomainId domain, std::span<std::uint64_t> extents, unsigned order);
+    /// Whether what populate() gives is known to be clear: Parapet says so, of others it is not known.
+    bool gives_zeroed_memory();
     std::uint32_t alloc_unbound(DomainId domain, DomainId remote);
     void pin_l4(DomainId domain, std::uint64_t mfn);
 

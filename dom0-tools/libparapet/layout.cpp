@@ -168,8 +168,14 @@ void write_tables(const Layout& layout, std::span<const std::uint64_t> p2m, cons
     for (const Table& t : layout.tables)
         if (t.level < 4) table_at(t.level + 1, t.va)[index_of(t.level + 1, t.va)] = p2m[t.pfn] << 12 | entry_rw;
 
+    std::uint64_t* table = nullptr;
+    std::uint64_t part = ~0ULL; // which table has
     const auto map = [&](std::uint64_t va, std::uint64_t pfn, std::uint64_t flags) {
-        table_at(1, va)[index_of(1, va)] = p2m[pfn] << 12 | flags;
+        if (const std::uint64_t now = va >> shift_of(2); now != part) {
+            table = table_at(1, va);
+            part = now;
+        }
+        table[index_of(1, va)] = p2m[pfn] << 12 | flags;
     };
     for (std::uint64_t pfn = 0; pfn < layout.mapped_pages(); ++pfn) {
         const bool is_table = pfn >= layout.page_tables.first && pfn < layout.page_tables.end();

@@ -36,8 +36,10 @@ void create(const Options& options, const Arguments& a)
     if (!options.json) fmt::print("Creating '{}' from {}\n", config.name, a.file);
     std::fflush(stdout);
     parapet::Steps steps{[&](const parapet::Step& s) {
-        report["steps"].push_back({{"what", s.what}, {"seconds", s.seconds}});
-        if (!options.json) fmt::print("  {:8.3f} s  {}\n", s.seconds, s.what);
+        if (options.json)
+            report["steps"].push_back({{"what", s.what}, {"seconds", s.seconds}});
+        else
+            fmt::print("  {:8.3f} s  {}\n", s.seconds, s.what);
         std::fflush(stdout);
     }};
     parapet::Toolstack tools;

@@ -34,16 +34,35 @@ const char* shutdown_reason(std::uint32_t flags)
 
 namespace {
 
-/// CLI11 alone would say of an unknown verb only that one is missing.
-void check_verb(const CLI::App& app, std::span<char*> words)
+struct Verb {
+    const char* name;
+    void (*add)(CLI::App&, Options&);
+};
+constexpr Verb verbs[] = {
+    {"create", add_create},     {"list", add_list},
+    {"info", add_info},         {"console", add_console},
+    {"shutdown", add_shutdown}, {"destroy", add_destroy},
+    {"pause", add_pause},       {"unpause", add_unpause},
+    {"dmesg", add_dmesg},       {"check", add_check},
+    {"audit", add_audit},       {"vcpus", add_vcpus},
+    {"vcpu-set", add_vcpu_set}, {"vcpu-context", add_vcpu_context},
+    {"sched", add_sched},       {"top", add_top},
+};
+
+/// Adds the verb that is meant; all when it does not come first, for the help. Of an unknown verb, CLI11 alone would
+/// say only that one is missing.
+void add_verbs(CLI::App& app, Options& options, std::span<char*> words)
 {
+    const auto word = std::find_if(words.begin(), words.end(), [](const char* w) { return w[0] != '-'; });
+    const std::string wanted = word == words.end() ? "" : *word;
     std::vector<std::string> names;
-    for (const CLI::App* known : app.get_subcommands([](const CLI::App*) { return true; }))
-        names.push_back(known->get_name());
-    const auto verb = std::find_if(words.begin(), words.end(), [](const char* word) { return word[0] != '-'; });
-    if (verb == words.end() || std::find(names.begin(), names.end(), *verb) != names.end()) return;
-    const std::string meant = parapet::closest(*verb, names);
-    parapet::fail("there is no verb '{}' (vmctl --help names them){}", *verb,
+    for (const Verb& verb : verbs) {
+        names.emplace_back(verb.name);
+        if (word != words.begin() || wanted == verb.name) verb.add(app, options);
+    }
+    if (word == words.end() || std::find(names.begin(), names.end(), wanted) != names.end()) return;
+    const std::string meant = parapet::closest(wanted, names);
+    parapet::fail("there is no verb '{}' (vmctl --help names them){}", wanted,
                   meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant));
 }
 
@@ -56,24 +75,8 @@ int main(int argc, char** argv)
     vmctl::Options options;
     app.add_flag("--json", options.json, "print JSON");
     app.require_subcommand(1);
-    vmctl::add_create(app, options);
-    vmctl::add_list(app, options);
-    vmctl::add_info(app, options);
-    vmctl::add_console(app, options);
-    vmctl::add_shutdown(app, options);
-    vmctl::add_destroy(app, options);
-    vmctl::add_pause(app, options);
-    vmctl::add_unpause(app, options);
-    vmctl::add_dmesg(app, options);
-    vmctl::add_check(app, options);
-    vmctl::add_audit(app, options);
-    vmctl::add_vcpus(app, options);
-    vmctl::add_vcpu_set(app, options);
-    vmctl::add_vcpu_context(app, options);
-    vmctl::add_sched(app, options);
-    vmctl::add_top(app, options);
     try {
-        vmctl::check_verb(app, std::span{argv, static_cast<std::size_t>(argc)}.subspan(1));
+        vmctl::add_verbs(app, options, std::span{argv, static_cast<std::size_t>(argc)}.subspan(1));
         app.parse(argc, argv);
         if (std::fflush(stdout) != 0) parapet::fail_errno("cannot write");
     } catch (const CLI::ParseError& e) {

@@ -30,10 +30,7 @@ void name_grants(mm::Audit& a, GrantTable& grants)
     for (GrantHandle h = grants.maptrack.next(GrantHandle{0}); h != Maptrack::none;
          h = grants.maptrack.next(GrantHandle{h.raw() + 1})) {
         const Mapping& m = grants.maptrack.record(h);
-        if (m.has(Mapping::writable))
-            a.type_ref(m.frame);
-        else
-            a.page_ref(m.frame);
+        m.has(Mapping::writable) ? a.type_ref(m.frame) : a.page_ref(m.frame);
     }
 }
 

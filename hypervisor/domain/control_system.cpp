@@ -37,13 +37,11 @@ Result<> read_console(pv_sysctl_readconsole& q)
     return Ok{};
 }
 
-std::uint32_t cpu_count() { return arch::online_cpu_count(); }
-
 void physical_info(pv_sysctl_physinfo& p)
 {
     p = {};
     p.threads_per_core = p.nr_nodes = 1;
-    p.nr_cpus = p.cores_per_socket = cpu_count();
+    p.nr_cpus = p.cores_per_socket = arch::online_cpu_count();
     p.max_cpu_id = p.nr_cpus - 1;
     p.cpu_khz = arch::tsc_scale().khz;
     p.capabilities = PV_SYSCTL_PHYSCAP_PV | PV_SYSCTL_PHYSCAP_GNTTAB_V1;
@@ -122,7 +120,7 @@ Result<> scheduler(pv_sysctl_scheduler_op& q)
 Result<> cpu_times(pv_sysctl_getcpuinfo& q)
 {
     const guest::Out<Nanoseconds> out{GuestVa{q.info}};
-    q.nr_cpus = q.max_cpus < cpu_count() ? q.max_cpus : cpu_count();
+    q.nr_cpus = q.max_cpus < arch::online_cpu_count() ? q.max_cpus : arch::online_cpu_count();
     for (std::uint32_t i = 0; i < q.nr_cpus; ++i)
         TRY(out.write(idle_time(CpuId{i}), i));
     return Ok{};
@@ -132,7 +130,7 @@ Result<> topology(pv_sysctl_cputopoinfo& q)
 {
     const guest::Out<pv_sysctl_cputopo> out{GuestVa{q.cputopo}};
     const std::uint32_t room = out.null() ? 0 : q.num_cpus;
-    q.num_cpus = out.null() || room > cpu_count() ? cpu_count() : room;
+    q.num_cpus = out.null() || room > arch::online_cpu_count() ? arch::online_cpu_count() : room;
     for (std::uint32_t i = 0; i < q.num_cpus && i < room; ++i)
         TRY(out.write({i, 0, 0}, i));
     return Ok{};

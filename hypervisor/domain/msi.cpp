@@ -136,10 +136,7 @@ Result<Pirq> map_msi(Domain& d, MsiRequest request)
         return message.error();
     }
     programmed[pirq.raw()] = p;
-    if (p.vector != nullptr)
-        write_msix(p, message.take());
-    else
-        write_msi(p, message.take());
+    p.vector != nullptr ? write_msix(p, message.take()) : write_msi(p, message.take());
     return pirq;
 }
 

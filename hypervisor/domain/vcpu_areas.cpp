@@ -91,10 +91,8 @@ void Vcpu::on_poll_timeout(cpu::Timer& t) { owner_of(t).wake(); }
 void Vcpu::set_singleshot(Nanoseconds deadline)
 {
     singleshot_.stop();
-    if (deadline <= cpu::now() || deadline >> 63 != 0) // a deadline is signed: those are long gone
-        raise_virq(*this, PV_VIRQ_TIMER);
-    else
-        singleshot_.start(cpu::this_cpu().timers, deadline);
+    const bool gone = deadline <= cpu::now() || deadline >> 63 != 0; // it is signed
+    gone ? raise_virq(*this, PV_VIRQ_TIMER) : singleshot_.start(cpu::this_cpu().timers, deadline);
 }
 
 [[gnu::cold]] Result<> Vcpu::set_periodic(Nanoseconds period)

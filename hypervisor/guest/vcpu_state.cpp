@@ -46,7 +46,6 @@ Result<> VcpuState::allocate()
 void VcpuState::load(const VcpuState* before)
 {
     arch::CpuInfo& info = arch::cpu_info();
-    ASSERT(info.current == nullptr);
     // Only this CPU takes itself out.
     if (before == nullptr || &before->owner_ != &owner_) owner_.cpus.add(CpuId{info.cpu}, Order::seq_cst);
     info.regs = saved_regs_;
@@ -87,7 +86,7 @@ void VcpuState::unload()
     info.current = nullptr;
 }
 
-void VcpuState::reload_root() const { mm::load_root(owner_, hw_root()); }
+inline void VcpuState::reload_root() const { mm::load_root(owner_, hw_root()); }
 
 void VcpuState::set_root(bool kernel, mm::RootRef root)
 {

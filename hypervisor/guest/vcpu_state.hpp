@@ -157,7 +157,7 @@ public:
     std::uint32_t port_bitmap_ports = 0;
 
 private:
-    void reload_root() const;
+    inline void reload_root() const;
     void change_mode(std::uint8_t kernel);
 
     VcpuId id_;

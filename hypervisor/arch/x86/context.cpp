@@ -27,11 +27,12 @@ LOAD_SELECTOR(gs)
 
 /// Not 0 unless all four are the null selector 0.
 std::uint64_t all_selectors(const GuestCpu& s) { return reinterpret_cast<const std::uint64_t&>(s.ds); }
-#define STORE_SELECTOR(name, to) asm volatile("mov %%" #name ", %0" : "=r"(to))
+#define STORE_SELECTOR(name, to) asm volatile("mov %%" #name ", %0" : "=m"(to))
 
 void save_fpu(const GuestCpu& s)
 {
-    if (s.task_switched == TaskSwitched::set) set_task_switched(TaskSwitched::clear);
+    if (s.task_switched == TaskSwitched::set) [[unlikely]]
+        set_task_switched(TaskSwitched::clear);
     if (!abilities().xsave) {
         asm volatile("fxsave64 (%0)" : : "r"(s.fpu) : "memory");
         return;
@@ -43,32 +44,26 @@ void save_fpu(const GuestCpu& s)
         asm volatile("xsave64 (%0)" : : "r"(s.fpu), "a"(-1), "d"(-1) : "memory");
 }
 
-/// False if @p area is malformed (it can come from a saved context).
-bool restore(const std::byte* area)
-{
-    if (abilities().xsave)
-        asm goto("1: xrstor64 (%0)\n" EX_TABLE("1b", "%l[bad]") : : "r"(area), "a"(-1), "d"(-1) : "memory" : bad);
-    else
-        asm goto("1: fxrstor64 (%0)\n" EX_TABLE("1b", "%l[bad]") : : "r"(area) : "memory" : bad);
-    return true;
-bad:
-    return false;
-}
-
-/// Restores every component, not only those the guest enabled: what it never used is reset, never another vCPU's.
+/// Restores every component, not only those the guest enabled: what it never used is reset, never another vCPU's. What
+/// cannot be loaded (it can come from a saved context) is reset. TS is clear.
 void load_fpu(const GuestCpu& s)
 {
-    set_task_switched(TaskSwitched::clear);
-    const std::uint32_t zero = 0;
+    static constexpr std::uint32_t zero = 0;
     if (abilities().stale_fp_pointers)
         asm volatile("fnclex; ffree %%st(7); fildl %0" : : "m"(zero)); // ours, not another's
-    if (abilities().xsave) write_xcr0(abilities().xcr0_all);
-    if (!restore(s.fpu)) {
-        init_fpu_area(s.fpu);
-        restore(s.fpu);
+    if (abilities().xsave) {
+        write_xcr0(abilities().xcr0_all);
+        asm goto("1: xrstor64 (%0)\n" EX_TABLE("1b", "%l[bad]") : : "r"(s.fpu), "a"(-1), "d"(-1) : "memory" : bad);
+        if (s.xcr0 != abilities().xcr0_all) write_xcr0(s.xcr0);
+    } else {
+        asm goto("1: fxrstor64 (%0)\n" EX_TABLE("1b", "%l[bad]") : : "r"(s.fpu) : "memory" : bad);
     }
-    if (abilities().xsave && s.xcr0 != abilities().xcr0_all) write_xcr0(s.xcr0);
-    if (s.task_switched == TaskSwitched::set) set_task_switched(TaskSwitched::set);
+    if (s.task_switched == TaskSwitched::set) [[unlikely]]
+        set_task_switched(TaskSwitched::set);
+    return;
+bad:
+    init_fpu_area(s.fpu);
+    load_fpu(s);
 }
 
 /// Most vCPUs have no breakpoints, then nothing is written.
@@ -107,20 +102,19 @@ void load_guest_cpu(const GuestCpu& s, const GuestCpu* before)
     const GuestCpu& was = before != nullptr ? *before : s;
     if (before == nullptr || (was.gdt_entries | s.gdt_entries) != 0) load_gdt_window(s);
     if (before == nullptr || (was.ldt_entries | s.ldt_entries) != 0) load_ldt_window(s);
-    const bool selectors = before == nullptr || (all_selectors(was) | all_selectors(s)) != 0;
-    if (selectors) {
+    static constexpr std::array<std::uint64_t, 3> unknown{1ULL << 63, 1ULL << 63, 1ULL << 63}; // no base is that
+    const std::array<std::uint64_t, 3>* had = &was.bases;
+    const std::size_t mode = s.kernel_mode_gs;
+    if (before == nullptr || (all_selectors(was) | all_selectors(s)) != 0 || mode != was.kernel_mode_gs) {
         load_ds(s.ds);
         load_es(s.es);
         load_fs(s.fs);
         load_gs(s.gs);
+        had = &unknown;
     }
-    const auto load_base = [selectors](Base which, std::uint64_t base, std::uint64_t then) {
-        if (selectors || base != then) write_base(which, base);
-    };
-    const std::size_t mode = s.kernel_mode_gs, old_mode = was.kernel_mode_gs;
-    load_base(Base::fs, s.bases[0], was.bases[0]);
-    load_base(Base::active_gs, s.bases[1 + mode], was.bases[1 + old_mode]);
-    load_base(Base::inactive_gs, s.bases[2 - mode], was.bases[2 - old_mode]);
+    if (s.bases[0] != (*had)[0]) write_base(Base::fs, s.bases[0]);
+    if (s.bases[1 + mode] != (*had)[1 + mode]) write_base(Base::active_gs, s.bases[1 + mode]);
+    if (s.bases[2 - mode] != (*had)[2 - mode]) write_base(Base::inactive_gs, s.bases[2 - mode]);
     if ((s.debug[7] & dr7_enables) != 0) [[unlikely]]
         load_breakpoints(s);
     load_fpu(s);

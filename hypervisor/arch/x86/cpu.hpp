@@ -45,9 +45,9 @@ struct [[gnu::packed]] TablePointer { ///< What lgdt and lidt read.
 
 inline std::uint64_t rdmsr(std::uint32_t index)
 {
-    std::uint32_t low, high;
+    std::uint64_t low, high; // it clears their upper halves
     asm volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(index));
-    return static_cast<std::uint64_t>(high) << 32 | low;
+    return high << 32 | low;
 }
 inline void wrmsr(std::uint32_t index, std::uint64_t v)
 {

@@ -107,9 +107,9 @@ void x86::init_time()
 
 std::uint64_t read_tsc()
 {
-    std::uint32_t low, high;
+    std::uint64_t low, high; // it clears their upper halves
     asm volatile("rdtsc" : "=a"(low), "=d"(high));
-    return static_cast<std::uint64_t>(high) << 32 | low;
+    return high << 32 | low;
 }
 TscScale tsc_scale() { return scale; }
 void x86::set_tsc_warp(std::uint64_t ticks)

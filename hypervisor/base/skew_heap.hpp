@@ -35,6 +35,15 @@ public:
         if (up != nullptr && node(up).left_ == nullptr) std::swap(node(up).left_, node(up).right_);
     }
 
+    /// Removes the first; there is one.
+    [[gnu::always_inline]] T& pop()
+    {
+        T& t = *root_;
+        root_ = node(&t).right_ == nullptr ? node(&t).left_ : meld(node(&t).left_, node(&t).right_, nullptr);
+        if (root_ != nullptr) node(root_).up_ = nullptr;
+        return t;
+    }
+
     /// The first in order that @p accept takes among at most @p limit nodes, looked at from the top; null if none.
     template <typename F> [[nodiscard]] T* find(F&& accept, unsigned limit) const
     {

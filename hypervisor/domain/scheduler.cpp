@@ -40,15 +40,17 @@ inline void FairQueue::leave(Runnable& r)
     r.home_ = nullptr;
 }
 
-inline void FairQueue::charge(Nanoseconds now)
+[[gnu::always_inline]] inline void FairQueue::charge(Nanoseconds now)
 {
     if (now <= now_) return;
     Runnable *const r = running_, *const first = heap_.first();
     if (r != nullptr) {
-        const Nanoseconds ran = now - now_;
-        r->vruntime_ += r->weight == default_weight ? ran : ran * default_weight / r->weight;
-        if (r->capped()) [[unlikely]]
-            r->full_at_ = later(r->full_at_, now_) + ran * 100 / r->cap;
+        Nanoseconds ran = now - now_;
+        if (((r->weight ^ default_weight) | r->cap) != 0) [[unlikely]] {
+            if (r->capped()) r->full_at_ = later(r->full_at_, now_) + ran * 100 / r->cap;
+            ran = ran * default_weight / r->weight;
+        }
+        r->vruntime_ += ran;
     }
     now_ = now;
     const Runnable* const least =
@@ -56,8 +58,8 @@ inline void FairQueue::charge(Nanoseconds now)
     if (least != nullptr && is_ahead(virtual_now_, least->vruntime_)) virtual_now_ = least->vruntime_;
 }
 
-/// To the waiting or the throttled ones.
-[[gnu::always_inline]] inline void FairQueue::enter(Runnable& r)
+/// To the waiting ones; false: to the throttled ones.
+[[gnu::always_inline]] inline bool FairQueue::enter(Runnable& r)
 {
     ASSERT(r.home_ == nullptr);
     if (r.detached_) r.vruntime_ += virtual_now_;
@@ -69,12 +71,13 @@ inline void FairQueue::charge(Nanoseconds now)
     if (exhausted(r)) {
         r.state_ = Runnable::State::throttled;
         throttled_.insert(r);
-        return;
+        return false;
     }
     r.state_ = Runnable::State::waiting;
     r.ticket_ = next_ticket_++;
     heap_.insert(r);
     ++load_;
+    return true;
 }
 
 /// Where it belongs now.
@@ -88,8 +91,7 @@ Nanoseconds FairQueue::wake(Runnable& r, Nanoseconds now)
 {
     if (contains(r)) return no_deadline;
     charge(now);
-    enter(r);
-    if (!r.queued()) return later(now, deadline());
+    if (!enter(r)) return later(now, deadline());
     if (running_ == nullptr) return now;
     return later(now, stint_end(r));
 }
@@ -123,12 +125,13 @@ Runnable* FairQueue::pick(Nanoseconds now)
     for (Runnable* r = throttled_.first(); r != nullptr && r->full_at_ <= now_; r = throttled_.first())
         reenter(*r);
     if (!waiting()) return nullptr;
-    running_ = heap_.first();
-    heap_.remove(*running_);
-    running_->state_ = Runnable::State::running;
+    Runnable& next = heap_.pop();
+    next.state_ = Runnable::State::running;
     stint_start_ = now_;
-    return running_;
+    return running_ = &next;
 }
+
+void FairQueue::settle(Nanoseconds now) { charge(now); }
 
 void FairQueue::set_share(Runnable& r, std::uint32_t weight, std::uint32_t cap)
 {
@@ -140,8 +143,6 @@ void FairQueue::set_share(Runnable& r, std::uint32_t weight, std::uint32_t cap)
     r.cap = cap;
     if (contains(r) && running_ != &r) reenter(r);
 }
-
-void FairQueue::settle(Nanoseconds now) { charge(now); }
 
 void FairQueue::evict(Runnable& r)
 {

@@ -86,11 +86,11 @@ public:
     void detach(Runnable& r);
 
 private:
-    inline void enter(Runnable& r);
+    inline bool enter(Runnable& r);
+    inline void charge(Nanoseconds now);
     void reenter(Runnable& r);
     void evict(Runnable& r);
     inline void leave(Runnable& r);
-    inline void charge(Nanoseconds now);
     [[nodiscard]] bool exhausted(const Runnable& r) const;
     [[nodiscard]] Nanoseconds next_deadline() const;
     [[nodiscard]] Nanoseconds exhaustion() const;

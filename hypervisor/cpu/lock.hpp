@@ -66,9 +66,12 @@ private:
     Rank rank_;
 };
 
+struct Taken {};
+
 class [[nodiscard]] Guard {
 public:
     explicit Guard(SpinLock& lock) : lock_{lock} { lock_.lock(); }
+    Guard(SpinLock& lock, Taken /*already*/) : lock_{lock} {}
     ~Guard() { lock_.unlock(); }
     Guard& operator=(Guard&&) = delete;
 

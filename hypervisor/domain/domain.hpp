@@ -81,7 +81,7 @@ public:
     /// SCHEDOP_watchdog.
     Result<std::uint64_t> set_watchdog(std::uint32_t id, std::uint32_t seconds);
 
-    [[nodiscard]] pv_shared_info& shared_info() { return *shared_page_->as<pv_shared_info>(); }
+    [[nodiscard]] pv_shared_info& shared_info() { return *events.shared_info; }
     /// invalid_mfn late in the domain's death.
     [[nodiscard]] Mfn shared_info_frame();
     void publish_wallclock(); ///< To the guest, if it has its shared_info still.
@@ -95,7 +95,6 @@ public:
     std::uint32_t weight = default_weight; ///< Of each vCPU.
     std::uint32_t cap = 0;                 ///< Percent of one CPU for all vCPUs together; 0 = none.
     void set_share(std::uint32_t weight, std::uint32_t cap);
-    std::array<Atomic<std::uint64_t>, max_vcpus_per_domain / 64> pollers; ///< vCPUs in SCHEDOP_poll.
     /// XENMEM_set_memory_map of the builder; guarded by lock().
     std::array<pv_e820_entry, 32> memory_map{};
     std::uint32_t memory_map_entries = 0; ///< As memory_map.
@@ -142,7 +141,7 @@ inline bool Vcpu::runnable() const { return online() && !blocked() && domain_.st
 inline Result<bool> EventChannels::pending(EventPort port) const
 {
     if (port.raw() >= limit_) return Error::einval;
-    return (shared::load(&owner_.shared_info().evtchn_pending[port.raw() / 64]) >> port.raw() % 64 & 1) != 0;
+    return (shared::load(&shared_info->evtchn_pending[port.raw() / 64]) >> port.raw() % 64 & 1) != 0;
 }
 
 /// Keeps a domain's memory from being freed; not the domain from dying.

@@ -30,6 +30,7 @@ Domain::~Domain() = default;
 Result<> Domain::prepare(const DomainConfig& config)
 {
     shared_page_.emplace(TRY(mm::SharedPage::create(*this)));
+    events.shared_info = shared_page_->as<pv_shared_info>();
     for (pv_vcpu_info& v : shared_info().vcpu_info)
         v.evtchn_upcall_mask = 1;
     domain::publish_wallclock(shared_info());
@@ -63,7 +64,7 @@ Result<> Domain::create_vcpus(std::uint32_t count)
 void Domain::settle_vcpus()
 {
     for (std::uint32_t i = 0; i < vcpu_count(); ++i)
-        requeue(*vcpus_[i]);
+        vcpus_[i]->settle();
 }
 
 void Domain::stop_vcpus()
@@ -215,10 +216,8 @@ Result<std::uint64_t> Domain::set_watchdog(std::uint32_t id, std::uint32_t secon
     } else if (id > std::size(watchdogs_) || !watchdogs_[i].active()) {
         return Error::einval;
     }
-    if (seconds == 0)
-        watchdogs_[i].stop();
-    else
-        watchdogs_[i].start(cpu::this_cpu().timers, cpu::now() + seconds * 1'000'000'000ULL);
+    watchdogs_[i].stop();
+    if (seconds != 0) watchdogs_[i].start(cpu::this_cpu().timers, cpu::now() + seconds * 1'000'000'000ULL);
     return id == 0 ? i + 1 : 0;
 }
 

@@ -23,13 +23,15 @@ Result<EventPort> EventChannels::allocate(PortState state, std::uint32_t number,
 {
     if (closing_) return Error::einval;
     for (std::uint32_t port = lowest_free_; port < limit_; ++port) {
-        mm::Box<Bucket>& bucket = buckets_[port / per_bucket];
-        if (!bucket) bucket = TRY(mm::make_box<Bucket>());
-        Channel& c = bucket->channels[port % per_bucket];
-        if (c.state != PortState::closed) continue;
-        c.state = state;
+        if (port >= made_.load(Order::relaxed)) {
+            buckets_[port / per_bucket] = TRY(mm::make_box<Bucket>());
+            made_.store((port / per_bucket + 1) * per_bucket, Order::release);
+        }
+        Channel& c = *find(EventPort{port});
+        if (!c.is(PortState::closed)) continue;
         c.number = number;
-        c.vcpu.store(vcpu.raw(), Order::relaxed);
+        c.vcpu.store(owner_.vcpu(vcpu), Order::relaxed);
+        c.state.store(state, Order::release);
         lowest_free_ = port + 1;
         return EventPort{port};
     }
@@ -40,17 +42,16 @@ std::uint32_t EventChannels::open_ports()
 {
     const cpu::Guard guard{lock_};
     std::uint32_t n = 0;
-    for (const mm::Box<Bucket>& b : buckets_)
-        for (std::uint32_t i = 0; b && i < per_bucket; ++i)
-            if (b->channels[i].state != PortState::closed) ++n;
+    for (std::uint32_t port = 1; port < made_.load(Order::relaxed); ++port)
+        if (find_open(EventPort{port}).ok()) ++n;
     return n;
 }
 
 void EventChannels::release(EventPort port, Channel& c)
 {
-    c.state = PortState::closed;
+    c.state.store(PortState::closed, Order::release);
     c.remote = nullptr;
-    shared::fetch_and(&owner_.shared_info().evtchn_pending[port.raw() / 64], ~(1ULL << port.raw() % 64));
+    shared::fetch_and(&shared_info->evtchn_pending[port.raw() / 64], ~(1ULL << port.raw() % 64));
     if (port.raw() < lowest_free_) lowest_free_ = port.raw();
 }
 
@@ -69,7 +70,7 @@ Result<EventPort> EventChannels::bind_interdomain(Domain& remote, EventPort remo
     {
         const cpu::Guard guard{remote.events.lock_};
         peer = TRY(remote.events.find_open(remote_port));
-        if (peer->state != PortState::unbound || peer->remote_id != owner_.id().raw()) return Error::einval;
+        if (!peer->is(PortState::unbound) || peer->remote_id != owner_.id().raw()) return Error::einval;
     }
     EventPort port;
     {
@@ -79,9 +80,9 @@ Result<EventPort> EventChannels::bind_interdomain(Domain& remote, EventPort remo
     }
     {
         const cpu::Guard guard{remote.events.lock_};
-        peer->state = PortState::interdomain;
         peer->remote = &owner_;
         peer->number = port.raw();
+        peer->state.store(PortState::interdomain, Order::release);
     }
     raise(port); // whatever the peer sent before is not lost
     return port;
@@ -132,18 +133,18 @@ Result<> EventChannels::close(EventPort port)
     }
     // What is open stays as it is under the binding lock. The peer is unbound first: it can then no longer reach this
     // port.
-    if (c->state == PortState::interdomain) {
+    if (c->is(PortState::interdomain)) {
         const cpu::Guard guard{c->remote->events.lock_};
         Channel& peer = *c->remote->events.find(EventPort{c->number});
-        peer.state = PortState::unbound;
+        peer.state.store(PortState::unbound, Order::release);
         peer.remote_id = owner_.id().raw();
         peer.remote = nullptr;
     }
-    if (c->state == PortState::pirq) detach_pirq(owner_, Pirq{c->number});
+    if (c->is(PortState::pirq)) detach_pirq(owner_, Pirq{c->number});
     const cpu::Guard guard{lock_};
-    if (c->state == PortState::virq) {
-        const VcpuId holder = is_global_virq(c->number) ? VcpuId{0} : VcpuId{c->vcpu.load(Order::relaxed)};
-        owner_.vcpu(holder)->virq_ports[c->number].store(0, Order::release);
+    if (c->is(PortState::virq)) {
+        Vcpu* const holder = is_global_virq(c->number) ? owner_.vcpu(VcpuId{0}) : c->vcpu.load(Order::relaxed);
+        holder->virq_ports[c->number].store(0, Order::release);
     }
     release(port, *c);
     return Ok{};
@@ -157,13 +158,8 @@ Result<> EventChannels::close_all()
         closing_ = true;
     }
     unsigned closed = 0;
-    for (std::uint32_t port = 1; port < limit_; ++port) {
-        if (!buckets_[port / per_bucket]) {
-            port |= per_bucket - 1; // nothing in this bucket
-            continue;
-        }
+    for (std::uint32_t port = 1; port < made_.load(Order::acquire); ++port)
         if (close(EventPort{port}).ok() && ++closed == batch) return Error::restart;
-    }
     return Ok{};
 }
 
@@ -175,10 +171,10 @@ Result<pv_evtchn_status> EventChannels::status(EventPort port)
     s.dom = owner_.id().raw();
     s.port = port.raw();
     const Channel* const c = find(port);
-    if (c == nullptr || c->state == PortState::closed) return s;
-    s.status = static_cast<std::uint32_t>(c->state);
-    s.vcpu = c->vcpu.load(Order::relaxed);
-    switch (c->state) {
+    if (c == nullptr || c->is(PortState::closed)) return s;
+    s.status = static_cast<std::uint32_t>(c->state.load(Order::relaxed));
+    if (const Vcpu* const v = c->vcpu.load(Order::relaxed); v != nullptr) s.vcpu = v->id().raw();
+    switch (c->state.load(Order::relaxed)) {
     case PortState::unbound: s.u.unbound.dom = c->remote_id; break;
     case PortState::interdomain:
         s.u.interdomain.dom = c->remote->id().raw();
@@ -193,11 +189,12 @@ Result<pv_evtchn_status> EventChannels::status(EventPort port)
 
 Result<> EventChannels::bind_vcpu(EventPort port, VcpuId vcpu)
 {
-    if (owner_.vcpu(vcpu) == nullptr) return Error::enoent;
+    Vcpu* const v = owner_.vcpu(vcpu);
+    if (v == nullptr) return Error::enoent;
     const cpu::Guard guard{lock_};
     Channel* const c = TRY(find_open(port));
-    if (c->state == PortState::ipi || (c->state == PortState::virq && !is_global_virq(c->number))) return Error::einval;
-    c->vcpu.store(vcpu.raw(), Order::relaxed);
+    if (c->is(PortState::ipi) || (c->is(PortState::virq) && !is_global_virq(c->number))) return Error::einval;
+    c->vcpu.store(v, Order::relaxed);
     return Ok{};
 }
 

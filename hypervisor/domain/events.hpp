@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
 // Event channels of one domain, 2-level ABI: port table, binding, and the pending bits a guest sees. Lookups hold the
-// domain's event lock. Whatever pairs or unpairs two domains also holds the global binding lock, so that a port whose
-// local record says "interdomain" has a live peer record for as long as the local lock is held. Any CPU.
+// domain's event lock, but for one that ends at an IPI: such a port names nothing but a vCPU of the domain. Whatever
+// pairs or unpairs two domains also holds the global binding lock, so that a port whose local record says "interdomain"
+// has a live peer record for as long as the local lock is held. Any CPU.
 #pragma once
 #include "base/units.hpp"
 #include "cpu/lock.hpp"
 #include "mm/heap.hpp"
 #include "pv-abi/event.h"
+#include "pv-abi/vcpu.h"
 #include <span>
 
 namespace hv::domain {
@@ -45,41 +47,42 @@ public:
     /// Ports that are not closed.
     [[nodiscard]] std::uint32_t open_ports();
 
+    std::array<Atomic<std::uint64_t>, 2> pollers; ///< vCPUs in SCHEDOP_poll.
+    pv_shared_info* shared_info = nullptr;        ///< The domain's, there until late in its death.
+
 private:
     struct Channel {
-        PortState state = PortState::closed;
+        Atomic<PortState> state;     ///< Changes last.
         std::uint16_t remote_id = 0; ///< Who may bind an unbound port.
-        Atomic<std::uint32_t> vcpu;  ///< Whom to notify.
-        Domain* remote = nullptr;    ///< Interdomain: the peer.
         std::uint32_t number = 0;    ///< Interdomain: the peer's port; pirq and virq: which.
-        std::uint32_t pad = 0;
+        Domain* remote = nullptr;    ///< Interdomain: the peer.
+        Atomic<Vcpu*> vcpu;          ///< Whom to notify; null: the first, which was not there yet.
+        [[nodiscard]] bool is(PortState s) const { return state.load(Order::acquire) == s; }
     };
     static constexpr unsigned per_bucket = 128;
     static constexpr unsigned max_buckets = PV_EVTCHN_2L_NR_CHANNELS / per_bucket;
-    struct Bucket {
-        std::array<Channel, per_bucket> channels;
-    };
+    using Bucket = std::array<Channel, per_bucket>;
 
-    Channel* find(EventPort port)
-    {
-        if (port.raw() == 0 || port.raw() >= limit_) return nullptr;
-        Bucket* const bucket = buckets_[port.raw() / per_bucket].get();
-        return bucket == nullptr ? nullptr : &bucket->channels[port.raw() % per_bucket];
-    }
+    Channel& at(EventPort port) { return (*buckets_[port.raw() / per_bucket])[port.raw() % per_bucket]; }
+    Channel* find(EventPort port) { return port.raw() < made_.load(Order::acquire) ? &at(port) : nullptr; }
     Result<Channel*> find_open(EventPort port)
     {
         Channel* const c = find(port);
-        if (c == nullptr || c->state == PortState::closed) return Error::einval;
+        if (c == nullptr || c->is(PortState::closed)) return Error::einval;
         return c;
     }
     Result<EventPort> allocate(PortState state, std::uint32_t number = 0, VcpuId vcpu = VcpuId{0});
     void release(EventPort port, Channel& c);
+    Result<> send_to_peer(EventPort port);
+    [[nodiscard]] inline Vcpu* vcpu_of(const Channel& c) const;
+    inline void mark(EventPort port, Vcpu& v);
     void notify(EventPort port, const Channel& c);
-    void wake_pollers(EventPort port);
+    void wake(EventPort port, Vcpu* v);
 
     Domain& owner_;
     cpu::SpinLock lock_{cpu::Rank::event};
-    std::array<mm::Box<Bucket>, max_buckets> buckets_{}; ///< Guarded by lock_; a bucket once there stays.
+    std::array<mm::Box<Bucket>, max_buckets> buckets_{}; ///< A bucket once there stays.
+    Atomic<std::uint32_t> made_;                         ///< Ports in those there are; grows under lock_.
     std::uint32_t limit_ = PV_EVTCHN_2L_NR_CHANNELS;     ///< First port out of range.
     std::uint32_t lowest_free_ = 1;                      ///< No free port below. Guarded by lock_.
     bool closing_ = false;                               ///< No new ports. Guarded by lock_.
@@ -90,8 +93,5 @@ void raise_virq(Vcpu& v, unsigned virq);
 /// A global interrupt; goes to the hardware domain.
 void raise_virq(unsigned virq);
 [[nodiscard]] bool is_global_virq(unsigned virq);
-
-/// Marks that @p v has an event to take: upcall pending, and awake.
-void kick(Vcpu& v);
 
 } // namespace hv::domain

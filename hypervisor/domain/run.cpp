@@ -51,10 +51,7 @@ void reschedule()
     Vcpu* const next = choose_next(previous, now);
     if (next == previous) return;
     if (previous != nullptr) leave(*previous);
-    if (next != nullptr)
-        enter(*next, previous);
-    else
-        arch::load_idle_root(); // the root of a vCPU that is not loaded may be freed
+    next != nullptr ? enter(*next, previous) : arch::load_idle_root(); // the root of one not loaded may be freed
     if (previous == nullptr) return;
     // Whoever waits for this CPU to forget the vCPU and its translations may go on.
     if (next == nullptr || &next->owner() != &previous->owner())
@@ -103,10 +100,7 @@ void upcall_before_guest()
     for (;;) {
         if (percpu.pending.load(Order::acquire) != 0) {
             const std::uint32_t due = percpu.pending.exchange(0, Order::acq_rel);
-            if (due == static_cast<std::uint32_t>(cpu::Softirq::reschedule))
-                reschedule();
-            else
-                serve(percpu, due);
+            due == static_cast<std::uint32_t>(cpu::Softirq::reschedule) ? reschedule() : serve(percpu, due);
         } else if (info.current == nullptr) {
             wait_for_interrupt();
         } else {

@@ -7,9 +7,6 @@
 
 namespace hv::domain {
 
-/// v.runnable() may have changed: queues it on the CPU that suits it best, or not, and accounts for it. Any CPU.
-/// Nothing of rank scheduler or above is held.
-void requeue(Vcpu& v);
 /// No other CPU holds state or translations of @p v on return; it must have been made not runnable before.
 void wait_until_unloaded(const Vcpu& v);
 /// Changes the share of @p v; it may be queued or running. @p cap in percent of one CPU, 0 = none.

@@ -54,14 +54,8 @@ bool is_loaded(const Vcpu& v) { return v.loaded_on.load(Order::acquire) != Vcpu:
 }
 
 /// Holds the run lock of a vCPU, which stays on its CPU meanwhile.
-class RunLock {
-public:
-    [[gnu::always_inline]] explicit RunLock(const Vcpu& v) : run_{lock_run_of(v)} {}
-    ~RunLock() { run_.lock.unlock(); }
-    RunLock(const RunLock&) = delete;
-
-private:
-    CpuRun& run_;
+struct RunLock : cpu::Guard {
+    [[gnu::always_inline]] explicit RunLock(const Vcpu& v) : Guard{lock_run_of(v).lock, cpu::Taken{}} {}
 };
 
 /// @p cpu should look at its queue again at @p when. Its lock is held.
@@ -73,27 +67,17 @@ private:
     c.slice.start(cpu::percpu(cpu).timers, when);
 }
 
-/// @p v cannot run, or not here: off the queue.
-[[gnu::always_inline]] inline void rest(CpuRun& c, Vcpu& v, Nanoseconds now)
+/// What is to be said of @p v while it does not run.
+inline Runstate resting(const Vcpu& v)
 {
-    const Runstate resting = v.blocked() ? Runstate::blocked : v.runnable() ? Runstate::runnable : Runstate::offline;
-    if (v.runstate.state() != resting) v.runstate.change(resting, now);
-    c.queue.sleep(v, now);
+    return v.blocked() ? Runstate::blocked : v.runnable() ? Runstate::runnable : Runstate::offline;
 }
 
-/// v.runnable() may have changed: on or off the queue of its CPU with it, and account for it.
-[[gnu::always_inline]] inline void settle_locked(CpuRun& c, Vcpu& v)
+/// @p v cannot run, or not here: off the queue.
+[[gnu::always_inline]] inline void rest(CpuRun& c, Vcpu& v, Runstate state, Nanoseconds now)
 {
-    const CpuId cpu = cpu_of(v);
-    const Nanoseconds now = cpu::now();
-    if (!v.runnable() || !v.hard_affinity.has(cpu)) [[unlikely]] {
-        if (c.queue.running() == &v) cpu::raise_on(cpu, cpu::Softirq::reschedule);
-        rest(c, v, now);
-    } else if (!c.queue.contains(v)) {
-        if (v.runstate.state() != Runstate::running) v.runstate.change(Runstate::runnable, now);
-        reschedule_at(cpu, c, c.queue.wake(v, now), now);
-    }
-    c.load.store(c.queue.load(), Order::relaxed);
+    if (v.runstate.state() != state) v.runstate.change(state, now);
+    c.queue.sleep(v, now);
 }
 
 /// The CPU of @p among with the lowest (or highest) load; of equals, another one each time.
@@ -130,20 +114,6 @@ CpuId pick_by_load(const CpuSet& among, Extreme which)
     return v.hard_affinity.has(last) ? last : pick_by_load(v.hard_affinity, Extreme::least);
 }
 
-/// The same, on the CPU that suits it best. Its run lock is held, and gone on return.
-[[gnu::always_inline]] inline void requeue_locked(CpuRun* c, Vcpu& v)
-{
-    const bool free = arch::online_cpu_count() > 1 && !c->queue.contains(v) && !is_loaded(v);
-    if (const CpuId to = free ? place(v) : CpuId{}; free && to != cpu_of(v)) {
-        c->queue.detach(v);
-        v.cpu_number.store(to.raw(), Order::release);
-        c->lock.unlock();
-        c = &lock_run_of(v); // it may have been paused, or moved on, meanwhile
-    }
-    settle_locked(*c, v);
-    c->lock.unlock();
-}
-
 /// Moves one waiting vCPU from @p from to @p to, which wants one; false if there is none that may.
 bool move_one(CpuId from, CpuId to, Nanoseconds now)
 {
@@ -159,7 +129,7 @@ bool move_one(CpuId from, CpuId to, Nanoseconds now)
         v->cpu_number.store(to.raw(), Order::release);
         c.load.store(c.queue.load(), Order::relaxed);
     }
-    requeue(*v);
+    v->settle();
     return true;
 }
 
@@ -176,7 +146,7 @@ bool move_one(CpuId from, CpuId to, Nanoseconds now)
     // Not in step with the slices, or the same one would be given away each time.
     const Nanoseconds next = now + balance_interval + (now >> 7) % (balance_interval / 8);
     c.balance_at.store(next, Order::relaxed);
-    if (previous != nullptr) requeue(*previous); // it may have blocked, then it is no load
+    if (previous != nullptr) previous->settle(); // it may have blocked, then it is no load
     const CpuId to = pick_by_load(arch::online_cpus(), Extreme::least);
     if (run_of(to).load.load(Order::relaxed) >= c.load.load(Order::relaxed)) return;
     run_of(to).balance_at.store(next, Order::relaxed); // it does not give it back at once
@@ -187,7 +157,8 @@ bool move_one(CpuId from, CpuId to, Nanoseconds now)
 [[gnu::noinline]] Vcpu* pick(CpuRun& c, Vcpu* previous, Nanoseconds now)
 {
     const cpu::Guard guard{c.lock};
-    if (previous != nullptr && (previous->blocked() || !previous->runnable())) rest(c, *previous, now);
+    if (previous != nullptr)
+        if (const Runstate state = resting(*previous); state != Runstate::runnable) rest(c, *previous, state, now);
     auto* const next = static_cast<Vcpu*>(c.queue.pick(now));
     if (previous != nullptr && previous != next && previous->runstate.state() == Runstate::running)
         previous->runstate.change(Runstate::runnable, now);
@@ -218,22 +189,38 @@ void CpuRun::on_slice(cpu::Timer&)
     reschedule_at(here(), c, c.queue.deadline(), cpu::now());
 }
 
-void requeue(Vcpu& v) { requeue_locked(&lock_run_of(v), v); }
-
 [[gnu::always_inline]] inline void Vcpu::end_poll()
 {
     polling_ = false;
     if (poll_timer_.active()) poll_timer_.stop();
-    domain_.pollers[id().raw() / 64].fetch_and(~(1ULL << id().raw() % 64), Order::acq_rel);
+    domain_.events.pollers[id().raw() / 64].fetch_and(~(1ULL << id().raw() % 64), Order::acq_rel);
 }
 
-void Vcpu::wake()
+void Vcpu::settle(Waiting waiting)
 {
-    if (!blocked()) return;
-    CpuRun& c = lock_run_of(*this);
-    if (!blocked_.exchange(false, Order::acq_rel)) return c.lock.unlock();
-    if (polling_) end_poll();
-    requeue_locked(&c, *this);
+    CpuRun* c = &lock_run_of(*this);
+    if (waiting == Waiting::ends) {
+        if (!blocked_.exchange(false, Order::acq_rel)) return c->lock.unlock();
+        if (polling_) end_poll();
+    }
+    const bool free = arch::online_cpu_count() > 1 && !c->queue.contains(*this) && !is_loaded(*this);
+    if (const CpuId to = free ? place(*this) : CpuId{}; free && to != cpu_of(*this)) {
+        c->queue.detach(*this);
+        cpu_number.store(to.raw(), Order::release);
+        c->lock.unlock();
+        c = &lock_run_of(*this); // it may have been paused, or moved on, meanwhile
+    }
+    const CpuId cpu = cpu_of(*this);
+    const Nanoseconds now = cpu::now();
+    if (!runnable() || !hard_affinity.has(cpu)) [[unlikely]] {
+        if (c->queue.running() == this) cpu::raise_on(cpu, cpu::Softirq::reschedule);
+        rest(*c, *this, resting(*this), now);
+    } else if (!c->queue.contains(*this)) {
+        if (runstate.state() != Runstate::running) runstate.change(Runstate::runnable, now);
+        reschedule_at(cpu, *c, c->queue.wake(*this, now), now);
+    }
+    c->load.store(c->queue.load(), Order::relaxed);
+    c->lock.unlock();
 }
 
 void Vcpu::stay_awake()
@@ -282,8 +269,8 @@ void Vcpu::yield()
         v.hard_affinity = affinity.hard;
         v.soft_affinity = affinity.soft;
     }
-    requeue(v); // off its queue, if it may not stay
-    requeue(v); // then on another; while still loaded, finish_leaving() does it
+    v.settle(); // off its queue, if it may not stay
+    v.settle(); // then on another; while still loaded, finish_leaving() does it
 }
 
 [[gnu::cold]] pv_vcpu_runstate_info runstate_now(Vcpu& v)
@@ -316,32 +303,35 @@ CpuSet cpus_of_vcpus(Domain& d, std::span<const std::uint64_t> mask)
     return c.idle_total.load(Order::relaxed) + (since != 0 ? cpu::now() - since : 0);
 }
 
-/// @p next is null, or this CPU had nothing to do before.
-[[gnu::cold, gnu::noinline]] static Vcpu* begin_or_end_idling(Vcpu* next, Vcpu* previous, Nanoseconds now)
+/// @p next is null, or this CPU had nothing to do before. True if it should look again.
+[[gnu::cold, gnu::noinline]] static bool begin_or_end_idling(CpuRun& c, const Vcpu* next, Nanoseconds now)
 {
-    CpuRun& c = run_of(here());
+    const Nanoseconds since = c.idle_since.load(Order::relaxed);
     if (next == nullptr) {
         idle_cpus.add(here(), Order::seq_cst); // from here on others may give it work
-        if (steal(now)) next = pick(c, previous, now);
+        c.idle_since.store(since != 0 ? since : now | 1, Order::relaxed);
+        return steal(now);
     }
-    const Nanoseconds since = c.idle_since.load(Order::relaxed);
-    if (next != nullptr) idle_cpus.remove(here(), Order::relaxed);
-    if (next != nullptr && since != 0)
-        c.idle_total.store(c.idle_total.load(Order::relaxed) + now - since, Order::relaxed);
-    c.idle_since.store(next != nullptr ? 0 : since != 0 ? since : now | 1, Order::relaxed);
-    return next;
+    idle_cpus.remove(here(), Order::relaxed);
+    c.idle_total.store(c.idle_total.load(Order::relaxed) + now - since, Order::relaxed);
+    c.idle_since.store(0, Order::relaxed);
+    return false;
 }
 
 Vcpu* choose_next(Vcpu* previous, Nanoseconds now)
 {
     CpuRun& c = run_of(here());
-    if (c.load.load(Order::relaxed) > 1 && now >= c.balance_at.load(Order::relaxed)) give_away(c, previous, now);
-    Vcpu* const next = pick(c, previous, now);
-    if (c.load.load(Order::relaxed) > 1 && arch::online_cpu_count() > 1)
-        wake_an_idle_cpu(); // a capped one may have come back to wait here
-    if (next != nullptr && c.idle_since.load(Order::relaxed) == 0) [[likely]]
-        return next;
-    return begin_or_end_idling(next, previous, now);
+    const bool several = arch::online_cpu_count() > 1;
+    if (several && c.load.load(Order::relaxed) > 1 && now >= c.balance_at.load(Order::relaxed))
+        give_away(c, previous, now);
+    for (;;) {
+        Vcpu* const next = pick(c, previous, now);
+        if (several && c.load.load(Order::relaxed) > 1)
+            wake_an_idle_cpu(); // a capped one may have come back to wait here
+        if (next != nullptr && c.idle_since.load(Order::relaxed) == 0) [[likely]]
+            return next;
+        if (!begin_or_end_idling(c, next, now)) return next;
+    }
 }
 
 void finish_leaving(Vcpu& v)
@@ -355,7 +345,7 @@ void finish_leaving(Vcpu& v)
         if (!v.hard_affinity.has(cpu_of(v))) alive = DomainRef{&v.domain()};
         v.loaded_on.store(Vcpu::no_cpu, Order::release);
     }
-    if (alive) requeue(v);
+    if (alive) v.settle();
 }
 
 } // namespace hv::domain

@@ -48,7 +48,7 @@ Vcpu::Vcpu(Domain& d, VcpuId id)
     publish_time(hot.info->time);
     initialised_.store(true, Order::release);
     online_.store((c.flags & PV_VGCF_ONLINE) != 0, Order::release);
-    requeue(*this);
+    settle();
     return Ok{};
 }
 
@@ -62,14 +62,14 @@ Vcpu::Vcpu(Domain& d, VcpuId id)
 {
     if (!initialised()) return Error::einval;
     online_.store(true, Order::release);
-    requeue(*this);
+    settle();
     return Ok{};
 }
 
 [[gnu::cold]] void Vcpu::down()
 {
     online_.store(false, Order::release);
-    requeue(*this);
+    settle();
 }
 
 [[gnu::cold]] void Vcpu::release()
@@ -98,14 +98,14 @@ void Vcpu::notify()
     if (on != no_cpu && on != arch::cpu_info().cpu) arch::kick_cpu(CpuId{on});
 }
 
-Result<> Vcpu::poll(std::span<const EventPort> ports, Nanoseconds deadline)
+template <typename Ports>
+[[gnu::always_inline]] inline Result<> Vcpu::poll(std::uint32_t which, Ports ports, Nanoseconds deadline)
 {
     polling_ = true;
-    poll_port.store(ports.size() == 1 ? ports[0].raw() : ports.empty() ? no_port : any_port, Order::relaxed);
-    domain_.pollers[id().raw() / 64].fetch_or(1ULL << id().raw() % 64, Order::acq_rel);
+    poll_port.store(which, Order::relaxed);
+    domain_.events.pollers[id().raw() / 64].fetch_or(1ULL << id().raw() % 64, Order::acq_rel);
     blocked_.store(true, Order::seq_cst);
-    const EventChannels& events = domain_.events;
-    const Result<bool> pending = ports.size() == 1 ? events.pending(ports[0]) : events.pending(ports);
+    Result<bool> pending = domain_.events.pending(ports);
     if (pending.ok() && !pending.take() && !event_deliverable(*this) && (deadline == 0 || deadline > cpu::now())) {
         cpu::raise(cpu::Softirq::reschedule); // as in block()
         if (deadline != 0) poll_timer_.start(cpu::this_cpu().timers, deadline);
@@ -113,7 +113,15 @@ Result<> Vcpu::poll(std::span<const EventPort> ports, Nanoseconds deadline)
         return Ok{};
     }
     stay_awake();
-    return pending.ok() ? Result<>{Ok{}} : pending.error();
+    TRY(std::move(pending));
+    return Ok{};
+}
+
+Result<> Vcpu::poll_one(EventPort port, Nanoseconds deadline) { return poll(port.raw(), port, deadline); }
+
+[[gnu::cold]] Result<> Vcpu::poll(std::span<const EventPort> ports, Nanoseconds deadline)
+{
+    return poll(ports.size() == 1 ? ports[0].raw() : ports.empty() ? no_port : any_port, ports, deadline);
 }
 
 } // namespace hv::domain

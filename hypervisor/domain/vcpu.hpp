@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // A virtual CPU: guest state plus what this layer adds: life cycle, scheduling, timers, registered areas. Whether it
-// can run is told by flags that any CPU may set, who then calls requeue(); blocking and waking happen under the run
+// can run is told by flags that any CPU may set, who then calls settle(); blocking and waking happen under the run
 // lock of the CPU the vCPU belongs to. Areas are the vCPU's own and change while it runs.
 #pragma once
 #include "cpu/timer.hpp"
@@ -52,11 +52,19 @@ public:
     /// Waits for an event, from the next reschedule on; does not touch the upcall mask. No effect if one is already
     /// deliverable. This and poll() are for the vCPU that runs here.
     void block();
-    void wake();   ///< Ends a block or a poll.
+    void wake() ///< Ends a block or a poll.
+    {
+        if (blocked()) settle(Waiting::ends);
+    }
+    enum class Waiting : std::uint8_t { as_before, ends };
+    /// runnable() may have changed, or its waiting ends: queues it on the CPU that suits it best, or not, and accounts
+    /// for it. Any CPU. Nothing of rank scheduler or above is held.
+    void settle(Waiting waiting = Waiting::as_before);
     void notify(); ///< Something was marked pending: wakes it, or interrupts it where it runs.
     void yield();  ///< The CPU to whoever else waits for it. The vCPU runs here.
     /// Blocks until one of @p ports is pending or @p deadline (0 = none) passes. Einval for a bad port.
     Result<> poll(std::span<const EventPort> ports, Nanoseconds deadline);
+    Result<> poll_one(EventPort port, Nanoseconds deadline);
 
     // ---- areas (vcpu_areas.cpp) ----
     Result<> register_info(Mfn frame, std::uint32_t offset);
@@ -92,6 +100,7 @@ private:
     static void on_poll_timeout(cpu::Timer& t);
     void use_info(pv_vcpu_info* place);
     void stay_awake(); ///< It does not wait after all.
+    template <typename Ports> inline Result<> poll(std::uint32_t which, Ports ports, Nanoseconds deadline);
     inline void end_poll();
 
     Domain& domain_;

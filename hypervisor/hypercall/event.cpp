@@ -79,7 +79,8 @@ Return bind_interdomain(Vcpu& v, GuestVa arg)
 Return event_channel_op(Vcpu& v, std::uint32_t cmd, GuestVa arg)
 {
     if (cmd != PV_EVTCHNOP_SEND) return less_frequent(v, cmd, arg);
-    return in_rax(v.domain().events.send(EventPort{TRY(guest::load_word_from_guest(arg))}));
+    TRY(v.domain().events.send(EventPort{TRY(guest::load_word_from_guest(arg))}));
+    return 0;
 }
 
 } // namespace hv::hypercall

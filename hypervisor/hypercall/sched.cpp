@@ -26,7 +26,7 @@ Result<> poll(Vcpu& v, GuestVa arg)
     TRY(guest::load_from_guest(std::span{&op, 1}, arg));
     if (op.nr_ports != 1) return poll_list(v, op);
     const EventPort port{TRY(guest::load_word_from_guest(GuestVa{op.ports}))}; // Linux's
-    return v.poll(std::span{&port, 1}, op.timeout);
+    return v.poll_one(port, op.timeout);
 }
 
 Result<> shutdown(Vcpu& v, std::uint32_t cmd, GuestVa arg)
@@ -84,10 +84,7 @@ Return sched_op(Vcpu& v, std::uint32_t cmd, GuestVa arg)
 
 Result<> set_timer_op(Vcpu& v, std::uint64_t deadline)
 {
-    if (deadline == 0)
-        v.stop_singleshot();
-    else
-        v.set_singleshot(deadline);
+    deadline == 0 ? v.stop_singleshot() : v.set_singleshot(deadline);
     return Ok{};
 }
 

@@ -185,13 +185,13 @@ TEST_F(Events, APollerWakesOnAMaskedPort)
     const EventPort ports[] = {pa};
     ok(a.vcpu().poll(ports, 0));
     EXPECT_TRUE(a.vcpu().blocked());
-    EXPECT_EQ(a.domain->pollers[0].load(Order::relaxed), 1U);
+    EXPECT_EQ(a.domain->events.pollers[0].load(Order::relaxed), 1U);
     const EventPort unrelated = ok(a.events().bind_ipi(VcpuId{0}));
     ok(a.events().send(unrelated));
     EXPECT_TRUE(a.vcpu().blocked()) << "another masked port is none of its business";
     ok(b.events().send(pb));
     EXPECT_FALSE(a.vcpu().blocked());
-    EXPECT_EQ(a.domain->pollers[0].load(Order::relaxed), 0U);
+    EXPECT_EQ(a.domain->events.pollers[0].load(Order::relaxed), 0U);
 }
 
 TEST_F(Events, PollReturnsAtOnceWhenAPortIsPending)
@@ -204,7 +204,7 @@ TEST_F(Events, PollReturnsAtOnceWhenAPortIsPending)
     const EventPort bad[] = {EventPort{PV_EVTCHN_2L_NR_CHANNELS}};
     EXPECT_EQ(a.vcpu().poll(bad, 0).error(), Error::einval);
     EXPECT_FALSE(a.vcpu().blocked());
-    EXPECT_EQ(a.domain->pollers[0].load(Order::relaxed), 0U);
+    EXPECT_EQ(a.domain->events.pollers[0].load(Order::relaxed), 0U);
 }
 
 TEST_F(Events, ADyingDomainLeavesItsPeersUnbound)

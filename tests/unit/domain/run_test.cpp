@@ -21,11 +21,16 @@ protected:
         dom0().vcpu().block();
         enter_and_leave();
     }
+    static void raise_upcall(Vcpu& v)
+    {
+        v.hot.info->evtchn_upcall_pending = 1;
+        v.notify();
+    }
     /// Of one that is not on a CPU, where the next reschedule would find it asleep.
     static void put_to_sleep(Vcpu& v)
     {
         v.block();
-        requeue(v);
+        v.settle();
     }
 };
 
@@ -85,7 +90,7 @@ TEST_F(Run, AnUnmaskedEventEntersTheCallbackOnTheWayOut)
     g.vcpu(1).down();
     v.hot.info->evtchn_upcall_mask = 0;
     const arch::GuestRegs before = v.regs();
-    kick(v);
+    raise_upcall(v);
     enter_and_leave();
     EXPECT_EQ(v.regs().rip, callback_va);
     EXPECT_LT(v.regs().rsp, before.rsp);
@@ -131,7 +136,7 @@ TEST_F(Run, APollTimesOut)
     g.vcpu(1).down();
     const Nanoseconds start = cpu::now();
     ok(g.vcpu(0).poll({}, start + 3 * ms));
-    requeue(g.vcpu(0));
+    g.vcpu(0).settle();
     EXPECT_TRUE(g.vcpu(0).blocked());
     leave_dom0();
     EXPECT_EQ(&current(), &g.vcpu(0));
@@ -200,7 +205,7 @@ TEST_F(Run, ACrashInTheCallbackEndsOnlyThatDomain)
     ASSERT_EQ(&current(), &v);
     arch::cpu_info().regs.rsp = 0x10'0000'0000; // no stack there
     v.hot.info->evtchn_upcall_mask = 0;
-    kick(v);
+    raise_upcall(v);
     dom0().vcpu().wake();
     enter_and_leave();
     EXPECT_EQ(&current(), &dom0().vcpu());

@@ -86,30 +86,28 @@ Outcome deliver_event(VcpuState& v)
     return enter_callback(v, CallbackKind::event, 0);
 }
 
-Outcome deliver_syscall(VcpuState& v)
+static Outcome deliver_system_call(VcpuState& v, CallbackKind kind, std::uint16_t cs, std::uint16_t ss)
 {
     arch::GuestRegs& r = v.regs();
-    if (v.callback(CallbackKind::syscall).address == 0) {
+    if (v.callback(kind).address == 0) {
+        if (kind == CallbackKind::sysenter) return deliver_trap(v, 13, 0);
         r.rip -= 2;
         return deliver_trap(v, 6, std::nullopt);
     }
-    r.cs = PV_FLAT_USER_CS64;
-    r.ss = PV_FLAT_USER_SS64;
-    return enter_callback(v, CallbackKind::syscall, flags::df);
+    r.cs = cs;
+    r.ss = ss;
+    return enter_callback(v, kind, flags::df);
+}
+
+Outcome deliver_syscall(VcpuState& v)
+{
+    return deliver_system_call(v, CallbackKind::syscall, PV_FLAT_USER_CS64, PV_FLAT_USER_SS64);
 }
 
 Outcome deliver_compat_syscall(VcpuState& v, arch::CompatEntry how)
 {
-    const bool sysenter = how == arch::CompatEntry::sysenter;
-    const auto kind = sysenter ? CallbackKind::sysenter : CallbackKind::syscall32;
-    if (v.callback(kind).address == 0) {
-        if (sysenter) return deliver_trap(v, 13, 0);
-        v.regs().rip -= 2;
-        return deliver_trap(v, 6, std::nullopt);
-    }
-    v.regs().cs = PV_FLAT_USER_CS32;
-    v.regs().ss = PV_FLAT_USER_SS32;
-    return enter_callback(v, kind, flags::df);
+    const auto kind = how == arch::CompatEntry::sysenter ? CallbackKind::sysenter : CallbackKind::syscall32;
+    return deliver_system_call(v, kind, PV_FLAT_USER_CS32, PV_FLAT_USER_SS32);
 }
 
 Outcome deliver_return_fault(VcpuState& v, unsigned vector, std::uint32_t error_code)

@@ -226,8 +226,6 @@ std::uint64_t effective_address(const Instruction& i, const arch::GuestRegs& r, 
     return a + (i.segment == Segment::fs ? fs_base : i.segment == Segment::gs ? gs_base : 0);
 }
 
-static constexpr std::uint64_t mask_of(unsigned bytes) { return bytes == 8 ? ~0ULL : (1ULL << (8 * bytes)) - 1; }
-
 /// ah, ch, dh, bh: byte registers 4 to 7 when the instruction has no REX prefix.
 static bool is_high_byte(const Instruction& i, unsigned number)
 {

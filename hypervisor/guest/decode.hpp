@@ -73,6 +73,7 @@ std::uint64_t effective_address(const Instruction& i, const arch::GuestRegs& r, 
 /// General register @p number (0 = rax ... 15) as 64 bits.
 std::uint64_t& gpr(arch::GuestRegs& r, unsigned number);
 std::uint64_t read_gpr(const arch::GuestRegs& r, unsigned number);
+constexpr std::uint64_t mask_of(unsigned bytes) { return bytes == 8 ? ~0ULL : (1ULL << (8 * bytes)) - 1; }
 /// Operand of @p i.size bytes in register @p number, with the byte registers ah..bh where there is no REX.
 std::uint64_t read_operand(const arch::GuestRegs& r, const Instruction& i, unsigned number);
 /// Writes as the CPU does: 4-byte writes clear the upper half, narrower ones merge.

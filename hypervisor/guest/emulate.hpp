@@ -28,8 +28,10 @@ inline Outcome retire(VcpuState& v, unsigned length) { return retire(v, v.regs()
 
 /// A write by the guest kernel that faulted at @p address, if it hit one of its L1 tables. @p r are its registers.
 std::optional<Outcome> emulate_page_table_write(VcpuState& v, arch::GuestRegs& r, std::uint64_t address);
-/// Its common way, called by fast.S; false: nothing has been done.
-extern "C" bool store_page_table_entry(arch::GuestRegs& r, std::uint64_t address, VcpuState& v);
+/// Its common way, called by fast.S with what is at rip. Null: nothing has been done. Else the operand, the only
+/// register that may have changed; stepping over the instruction is left.
+extern "C" std::uint64_t* store_page_table_entry(arch::GuestRegs& r, std::uint64_t address, std::uint32_t code,
+                                                 VcpuState& v);
 /// An instruction that raised #GP(0), which the guest gets if it is none of ours. @p r are its registers.
 Outcome emulate_privileged(VcpuState& v, arch::GuestRegs& r);
 /// in, out, ins, outs.

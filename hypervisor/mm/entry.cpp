@@ -2,8 +2,7 @@
 //
 // The one writer of live page-table entries. The table is locked and valid, so only hardware's accessed and dirty
 // bits change under us. New references are taken before the store, old ones dropped after it.
-#include "mm/types.hpp"
-#include "mm/window.hpp"
+#include "mm/level1.hpp"
 
 namespace hv::mm {
 
@@ -55,6 +54,30 @@ Result<std::uint64_t> write_entry(const EntryWrite& w, Owners owners, Work& work
     else if (w.level == 1 && pte::is_writable(old) && !pte::is_writable(planned.entry) && is_ram(m))
         demote_writable(m, owners.table);
     return old;
+}
+
+/// A guest's store into one of its own L1 tables, which it can only map read-only.
+[[gnu::cold]] Result<std::uint64_t> emulate_l1_access(Mfn root, GuestVa va, const EntryAccess& access,
+                                                      MemoryOwner& owner)
+{
+    const std::uint64_t leaf = TRY(level1::walk(root, va, 0));
+    if (pte::is_writable(leaf)) return Error::einval;
+    const L1Slot slot{pte::frame_of(leaf), static_cast<unsigned>(va.raw() % page_size / 8)};
+    TRY(level1::lock(slot.table(), owner));
+    const FrameWindow<std::uint64_t> w{slot.table()};
+    Work work;
+    std::int32_t present = 0;
+    const std::uint64_t old = shared::load(&w[slot.index()]);
+    Result<std::uint64_t> outcome{old};
+    if (((old ^ access.expected) & access.compared) == 0) {
+        const bool whole = access.keep == 0;
+        const EntryWrite write{slot.table(), 1, slot.index(), (old & access.keep) | access.set,
+                               whole ? AccessedDirty::as_given : AccessedDirty::keep_new};
+        const Result<std::uint64_t> before = write_entry(write, {owner, owner}, work, present);
+        if (whole || !before.ok()) outcome = before;
+    }
+    unlock_frame(slot.table(), present);
+    return outcome;
 }
 
 } // namespace hv::mm

@@ -39,7 +39,7 @@ struct FrameState {
 
 /// The info word.
 struct FrameInfo {
-    static constexpr std::uint64_t shared_bit = 1 << 18, locked_bit = 1 << 19;
+    static constexpr std::uint64_t shared_bit = 1 << 18, locked_bit = 1 << 19, one_present = 1 << 30;
     DomainId owner{};
     bool pinned : 1 = false;        ///< A guest pinned this table: one type reference.
     bool allocated : 1 = false;     ///< Part of the owner's reservation: one reference.

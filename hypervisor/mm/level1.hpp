@@ -94,4 +94,33 @@ Error refuse(Mfn table, const MemoryOwner& owner);
     return fast::is_valid(*f, PageType::l1_table) ? Result<Frame*>{f} : refuse(table, owner);
 }
 
+/// Exchanges the entry at @p va, in an L1 table of @p owner's that is mapped there, for one that needs no references
+/// but the old one's. Returns what @p then does, which gets the old entry and whether its references are now its own to
+/// drop; or nothing, having done nothing.
+template <typename F>
+[[gnu::always_inline]] inline auto exchange(Mfn root, GuestVa va, const std::uint64_t& value, const MemoryOwner& owner,
+                                            F then) -> decltype(then(value, false))
+{
+    const Result<std::uint64_t> leaf = walk(root, va, 0);
+    const Mfn m = pte::frame_of(leaf.take());
+    if (va.raw() % 8 != 0 || !leaf.ok() || m >= frame_table_end() || is_revealing(value, owner)) [[unlikely]]
+        return {};
+    Frame& f = frame(m);
+    std::uint64_t info = f.info.load(Order::relaxed);
+    if (static_cast<std::uint16_t>(info) != owner.id().raw() || (info & FrameInfo::locked_bit) != 0 ||
+        !f.info.compare_exchange(info, info | FrameInfo::locked_bit, Order::acquire)) [[unlikely]]
+        return {};
+    const FrameWindow<std::uint64_t> w{m};
+    std::uint64_t* const at = &w[va.raw() % page_size / 8];
+    const bool absent = !pte::is_present(value);
+    const std::uint64_t entry = absent ? value : value | pte::user;
+    if (fast::is_valid(f, PageType::l1_table) && (absent || pte::is_trivial_change(shared::load(at), entry))) {
+        const std::uint64_t old = shared::exchange(at, entry), gone = absent ? old & pte::present : 0;
+        f.info.fetch_sub(FrameInfo::locked_bit + gone * FrameInfo::one_present, Order::release);
+        return then(old, gone != 0);
+    }
+    f.info.fetch_sub(FrameInfo::locked_bit, Order::release);
+    return {};
+}
+
 } // namespace hv::mm::level1

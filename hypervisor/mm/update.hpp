@@ -75,11 +75,12 @@ Result<> pin(MemoryOwner& owner, Mfn m, unsigned level);
 Result<> unpin(MemoryOwner& owner, Mfn m, Work& work);
 /// Takes apart what earlier operations of @p owner left parked. restart until all is done; call it first.
 Result<> finish_deferred_slow(MemoryOwner& owner, Work& work);
+inline bool has_deferred(MemoryOwner& owner) { return books(owner).deferred_count.load(Order::acquire) != 0; }
 inline Result<> finish_deferred(MemoryOwner& owner, Work& work)
 {
-    if (books(owner).deferred_count.load(Order::acquire) == 0) [[likely]]
-        return Ok{};
-    return finish_deferred_slow(owner, work);
+    if (has_deferred(owner)) [[unlikely]]
+        return finish_deferred_slow(owner, work);
+    return Ok{};
 }
 
 enum class GrantAccess : std::uint8_t { read_only, read_write };
@@ -96,19 +97,14 @@ Result<> remove_grant_pte(L1Slot slot, Mfn frame, GrantAccess access, MemoryOwne
 /// Page-table entries that map a frame of another domain than their table's: foreign and grant mappings.
 std::uint64_t foreign_mappings();
 
-enum class EntryOp : std::uint8_t { exchange, compare_exchange, bit_and, bit_or };
+/// A read-modify-write of an entry, which happens if it has the bits @p compared of @p expected.
 struct EntryAccess {
-    EntryOp op;
-    unsigned size;          ///< 1, 4 or 8 bytes, inside one aligned entry.
-    std::uint64_t operand;  ///< New value or mask.
-    std::uint64_t expected; ///< compare_exchange only.
+    std::uint64_t keep, set; ///< Bits that stay, and those that are set afterwards.
+    std::uint64_t compared = 0, expected = 0;
 };
-/// A trapped store of the guest into one of its L1 tables, through the mapping of @p va under @p root:
-/// returns the old value of the accessed bytes. einval when @p va does not map
-/// an L1 table of the owner read-only, an error when the entry is refused: the fault is the guest's. May return
-/// restart.
+/// A trapped store of the guest into one of its L1 tables, through the mapping of @p va under @p root: returns the old
+/// entry. einval when @p va does not map an L1 table of the owner read-only, an error when the entry is refused: the
+/// fault is the guest's. May return restart.
 Result<std::uint64_t> emulate_l1_access(Mfn root, GuestVa va, const EntryAccess& access, MemoryOwner& owner);
-/// The same for an exchange of the whole entry.
-Result<std::uint64_t> exchange_l1(Mfn root, GuestVa va, std::uint64_t entry, MemoryOwner& owner);
 
 } // namespace hv::mm

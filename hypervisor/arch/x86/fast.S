@@ -333,23 +333,30 @@ table_write: // completes the frame that save_registers makes
     push %\name
     .endr
     cld
+    mov REGS_RIP(%rsp), %rdx // ring 3 has just read what it names
+    smap_site 0xcb
+    guarded 2f, mov (%rdx), %edx // fails if rip is near the end
     smap_site 0xca
     mov %rsp, %rdi
-    mov %rsi, %rbx
-    sub $8, %rsp
-    mov 8+INFO_CURRENT(%rsp), %rdx
+    push %rdx
     call store_page_table_entry
-    test %al, %al
-    jz 1f
-    mov 8+INFO_PERCPU(%rsp), %rcx
-    mov 8+INFO_CURRENT(%rsp), %rdx
-    mov HOT_INFO(%rdx), %rdx
-    cmpl $0, (%rcx)
-    jne leave_guest
-    cmpb $0, VCPU_INFO_PENDING(%rdx)
-    jne leave_guest
-    jmp resume_guest
-1:  mov %rbx, %cr2 // reading the instruction may have failed and left its own
-    call entry_from_guest
+    test %rax, %rax
+    jz 3f
+    btl $22, (%rsp) // one byte of displacement
+    adcq $3, 8+REGS_RIP(%rsp)
+    andl $~0x10000, 8+REGS_RFLAGS(%rsp) // RF
+    lea 8+regs_r11(%rsp), %rcx
+    cmp %rcx, %rax
+    jb leave_guest
+    add $(8+regs_r11), %rsp // C++ keeps the others
+    .irp name, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
+    pop %\name
+    .endr
+    add $8, %rsp
+    guarded 9b, iretq
+2:  smap_site 0xca
+    mov %rsi, %cr2
+    sub $8, %rsp
+3:  call entry_from_guest
     jmp leave_guest
     .section .note.GNU-stack, "", @progbits

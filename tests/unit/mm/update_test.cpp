@@ -215,34 +215,32 @@ TEST_F(Update, EmulatedStoresAreValidatedReadModifyWrites)
     const Mfn ram = page(domu());
     const std::uint64_t v = entry(ram, rw | pte::user | pte::dirty);
     ASSERT_TRUE(l1(9, entry(t.l1, ro)).ok());
-    const auto at = [](unsigned index, unsigned byte = 0) { return GuestVa{9 * page_size + index * 8 + byte}; };
+    const auto at = [](unsigned index) { return GuestVa{9 * page_size + index * 8}; };
     const auto op = [&](GuestVa va, EntryAccess a) { return emulate_l1_access(t.l4, va, a, domu()); };
-    EXPECT_EQ(op(at(4), {EntryOp::exchange, 8, v, 0}).take(), 0U);
+    EXPECT_EQ(op(at(4), {0, v}).take(), 0U);
     EXPECT_EQ(peek(t.l1, 4), v);
-    EXPECT_EQ(op(at(4), {EntryOp::bit_and, 1, 0xfd, 0}).take(), v & 0xff);
+    EXPECT_EQ(op(at(4), {~2ULL, 0}).take(), v);
     EXPECT_EQ(peek(t.l1, 4), v & ~pte::writable);
     EXPECT_EQ(frame(ram).current().count, 0U);
-    EXPECT_EQ(op(at(4), {EntryOp::bit_or, 4, 2, 0}).take(), (v & ~pte::writable) & 0xffffffff);
-    EXPECT_EQ(op(at(4), {EntryOp::bit_and, 8, ~(1ULL << 6), 0}).take(), v);
-    EXPECT_EQ(op(at(4), {EntryOp::bit_or, 8, 1ULL << 63, 0}).take(), v & ~pte::dirty);
+    EXPECT_EQ(op(at(4), {~0ULL, 2}).take(), v & ~pte::writable);
+    EXPECT_EQ(op(at(4), {~(1ULL << 6), 0}).take(), v);
+    EXPECT_EQ(op(at(4), {~0ULL, 1ULL << 63}).take(), v & ~pte::dirty);
     EXPECT_EQ(peek(t.l1, 4), (v & ~pte::dirty) | pte::no_execute);
     const std::uint64_t now = peek(t.l1, 4);
-    EXPECT_EQ(op(at(4), {EntryOp::compare_exchange, 8, 0, now + 1}).take(), now) << "no match, no store";
+    EXPECT_EQ(op(at(4), {0, 0, ~0ULL, now + 1}).take(), now) << "no match, no store";
     EXPECT_EQ(peek(t.l1, 4), now);
-    EXPECT_EQ(op(at(4), {EntryOp::compare_exchange, 8, 0, now}).take(), now);
+    EXPECT_EQ(op(at(4), {0, 0, ~0ULL, now}).take(), now);
     EXPECT_EQ(peek(t.l1, 4), 0U);
-    EXPECT_EQ(op(at(4), {EntryOp::exchange, 8, v, 0}).take(), 0U);
-    EXPECT_EQ(op(at(4), {EntryOp::exchange, 8, 0, 0}).take(), v);
-    EXPECT_EQ(op(at(5), {EntryOp::exchange, 8, entry(t.l3, rw), 0}).error(), Error::ebusy);
+    EXPECT_EQ(op(at(4), {0, v}).take(), 0U);
+    EXPECT_EQ(op(at(4), {0, 0}).take(), v);
+    EXPECT_EQ(op(at(5), {0, entry(t.l3, rw)}).error(), Error::ebusy);
     EXPECT_EQ(peek(t.l1, 5), 0U);
-    // Not an L1 table, not read-only, not mapped, across two entries.
+    // Not an L1 table, not read-only, not mapped.
     ASSERT_TRUE(l1(10, entry(t.l2, ro)).ok());
-    EXPECT_EQ(op(GuestVa{10 * page_size}, {EntryOp::exchange, 8, 0, 0}).error(), Error::einval);
+    EXPECT_EQ(op(GuestVa{10 * page_size}, {0, 0}).error(), Error::einval);
     ASSERT_TRUE(l1(11, entry(ram, ro)).ok());
-    EXPECT_EQ(op(GuestVa{11 * page_size}, {EntryOp::exchange, 8, 0, 0}).error(), Error::einval);
-    EXPECT_EQ(op(GuestVa{12 * page_size}, {EntryOp::exchange, 8, 0, 0}).error(), Error::einval);
-    EXPECT_EQ(op(at(4, 1), {EntryOp::exchange, 8, 0, 0}).error(), Error::einval);
-    EXPECT_EQ(op(at(4, 6), {EntryOp::exchange, 4, 0, 0}).error(), Error::einval);
+    EXPECT_EQ(op(GuestVa{11 * page_size}, {0, 0}).error(), Error::einval);
+    EXPECT_EQ(op(GuestVa{12 * page_size}, {0, 0}).error(), Error::einval);
 }
 
 TEST_F(Update, ARunStopsAtTheFirstRefusalAndCountsWhatIsDone)

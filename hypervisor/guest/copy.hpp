@@ -12,8 +12,8 @@ namespace hv::guest {
 /// between a guest's address and the hypervisor's is not canonical and faults.
 inline bool start_ok(GuestVa va)
 {
-    static_assert(PV_HYPERVISOR_VIRT_END - PV_HYPERVISOR_VIRT_START == 1ULL << 43);
-    return va.raw() >> 43 != PV_HYPERVISOR_VIRT_START >> 43;
+    static_assert(PV_HYPERVISOR_VIRT_START == ~0ULL << 47); // the lowest numbers, but for what is not canonical either
+    return static_cast<std::int64_t>(va.raw()) >= static_cast<std::int64_t>(PV_HYPERVISOR_VIRT_END);
 }
 
 Result<> copy_from_guest_bytes(std::span<std::byte> dst, GuestVa src);

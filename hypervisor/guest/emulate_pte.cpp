@@ -92,7 +92,7 @@ extern "C" std::uint64_t* store_page_table_entry(arch::GuestRegs& r, std::uint64
         v.count_updates(1);
         if ((code & is_mov) == 0) reg = old;
         const mm::MemoryOwner& owner = v.owner();
-        if (drop) mm::level1::drop(old, owner, owner.id(), own_stamp(owner));
+        if (drop) mm::level1::drop({owner}, old, mm::level1::place_of(old, mm::level1::read_write), own_stamp(owner));
         return &reg;
     };
     return mm::level1::exchange(v.kernel_root(), GuestVa{address}, reg, v.owner(), finish);

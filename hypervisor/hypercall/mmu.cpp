@@ -13,12 +13,13 @@ namespace hv::hypercall {
 namespace {
 
 constexpr std::uint32_t resumed = 1U << 31; ///< In a count: the done word already holds earlier runs' share.
+constexpr std::uint32_t block_size = 32;
 using Requests = guest::In<pv_mmu_update>;
 
 /// Applies requests until one fails or time is up (restart); counts them in @p done.
 Result<> apply_all(mm::UpdateBatch& batch, mm::Work& work, Requests requests, std::uint32_t count, std::uint32_t& done)
 {
-    std::array<pv_mmu_update, 32> block;
+    std::array<pv_mmu_update, block_size> block;
     while (done < count) {
         auto part = std::span{block}.first(std::min<std::size_t>(block.size(), count - done));
         const Requests rest{requests.address() + std::uint64_t{done} * sizeof(pv_mmu_update)};
@@ -59,19 +60,8 @@ Return update_mapping(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t fl
     return 0;
 }
 
-/// One entry of one of the caller's L1 tables. Declines anything else, having done nothing.
-bool update_one(Vcpu& v, Requests request)
-{
-    pv_mmu_update u;
-    mm::Work work;
-    if (!request.load(std::span{&u, 1}).ok() || u.ptr % 8 != 0 || !mm::finish_deferred(v.owner(), work).ok())
-        return false;
-    const mm::L1Slot slot{mfn_of(Maddr{u.ptr}), static_cast<unsigned>(u.ptr % page_size / 8)};
-    return mm::write_l1(slot, u.val, {v.owner(), v.owner()}).ok();
-}
-
 [[gnu::noinline]] Return update_any(Vcpu& v, GuestVa requests, std::uint32_t count, GuestVa done_at,
-                                    std::uint32_t foreign)
+                                    std::uint32_t foreign, std::uint32_t n)
 {
     const guest::InOut<std::uint32_t> done{done_at};
     const Subject frames = TRY(Subject::resolve_foreign(DomainId{static_cast<std::uint16_t>(foreign)}, v));
@@ -81,9 +71,8 @@ bool update_one(Vcpu& v, Requests request)
     const std::uint32_t before = (count & resumed) != 0 && !done.null() ? TRY(done.read()) : 0;
     count &= ~resumed;
     mm::Work work;
-    TRY(mm::finish_deferred(*tables, work));
-    std::uint32_t n = 0;
-    const Result<> status = [&] {
+    const Result<> status = [&]() -> Result<> {
+        TRY(mm::finish_deferred(*tables, work));
         mm::UpdateBatch batch{{*tables, *frames}, work};
         return apply_all(batch, work, Requests{requests}, count, n);
     }();
@@ -97,14 +86,27 @@ bool update_one(Vcpu& v, Requests request)
     return status.error();
 }
 
+/// The leading ones of a few requests that are ordinary mappings in one table; returns how many.
+std::uint32_t update_own(Vcpu& v, Requests requests, std::uint32_t count)
+{
+    std::array<pv_mmu_update, block_size> block;
+    const auto all = std::span{block}.first(count);
+    mm::MemoryOwner& owner = v.owner();
+    if (!requests.load(all).ok() || !owner.undisturbed()) return 0;
+    if (count != 1) return mm::update_run(owner, all);
+    const auto [ptr, val] = block[0];
+    return ptr % 8 == 0 && mm::write_l1(mm::L1Slot{Maddr{ptr}}, val, {owner, owner}).ok() ? 1 : 0;
+}
+
 } // namespace
 
 Return mmu_update(Vcpu& v, GuestVa requests, std::uint32_t count, GuestVa done_at, std::uint32_t foreign)
 {
-    if (count != 1 || foreign != PV_DOMID_SELF) return update_any(v, requests, count, done_at, foreign);
-    if (!update_one(v, Requests{requests})) return update_any(v, requests, 1, done_at, PV_DOMID_SELF);
-    v.count_updates(1);
-    if (done_at.raw() != 0) (void)guest::Out<std::uint32_t>{done_at}.store(1).ok();
+    const bool few = count - 1 < block_size && foreign == PV_DOMID_SELF;
+    const std::uint32_t n = few ? update_own(v, Requests{requests}, count) : 0;
+    if (n == 0 || n != count) return update_any(v, requests, count, done_at, foreign, n);
+    v.count_updates(n);
+    if (done_at.raw() != 0) (void)guest::Out<std::uint32_t>{done_at}.store(n).ok();
     return 0;
 }
 

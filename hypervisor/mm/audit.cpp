@@ -29,6 +29,8 @@ void Audit::check_alone(Mfn m, const FrameState& s, const FrameInfo& i)
     check(s.count <= s.refs, m, "more type references than references", s.count, s.refs);
     check(!i.pinned || (is_table(s.type) && s.count != 0), m, "pinned but no page table",
           static_cast<std::uint64_t>(s.type), 1);
+    check(i.level1 == (s.type == PageType::l1_table && s.progress == Progress::valid), m, "mark of level 1", i.level1,
+          0);
     check(s.count == 0 || s.type != PageType::none, m, "type count without a type", s.count, 0);
     const bool validated = is_table(s.type) || s.type == PageType::segment_descriptors;
     check(s.count == 0 || validated == (s.progress != Progress::none), m, "progress of a type without contents",

@@ -10,6 +10,7 @@ namespace hv::mm::fast {
 
 inline constexpr std::uint64_t one_ref = 1ULL << 8, one_type = 1ULL << 36;
 inline constexpr std::uint64_t count_mask = std::uint64_t{FrameState::max_count} << 36;
+inline constexpr std::uint64_t refs_mask = std::uint64_t{FrameState::max_refs} << 8, progress_mask = 3ULL << 58;
 /// Either count has reached half of its range: too close to overflow for this file.
 inline constexpr std::uint64_t nearly_full = 1ULL << 35 | 1ULL << 57;
 /// Type and progress: nothing but zeros in a writable frame.
@@ -37,25 +38,27 @@ inline bool take_validated(Frame& f, PageType want)
     return static_cast<std::uint32_t>(old >> 36) - first_valid(want) < FrameState::max_count &&
            (old & nearly_full) == 0 && f.state.compare_exchange(old, old + one_ref + one_type, Order::acq_rel);
 }
-/// Is it in use as @p type, and validated? Under the frame's lock.
-inline bool is_valid(const Frame& f, PageType type)
-{
-    return static_cast<std::uint32_t>(f.state.load(Order::acquire) >> 36) - first_valid(type) < FrameState::max_count;
-}
-/// The level of a valid table, 0 of anything else.
+/// The level of a valid table in use, 0 of anything else. Under the frame's lock.
 inline unsigned valid_level(const Frame& f)
 {
-    const auto type = static_cast<PageType>(f.state.load(Order::acquire) >> 60);
-    return is_table(type) && is_valid(f, type) ? static_cast<unsigned>(type) : 0;
+    const FrameState s = f.current();
+    return is_table(s.type) && s.progress == Progress::valid && s.count != 0 ? static_cast<unsigned>(s.type) : 0;
 }
+/// What the next two add and look at.
+struct Steps {
+    std::uint64_t up = one_ref + one_type, up_unless = not_writable | nearly_full;
+    std::uint64_t down = -2 * one_ref - one_type, down_unless = not_writable | foreign_mark;
+    /// For a loop: keeps the compiler from knowing them, so that it has them at hand.
+    void keep() { asm("" : "+r"(up_unless), "+r"(down_unless)); }
+};
 /// One more writable reference to a frame that is writable or was last.
-[[gnu::always_inline]] inline bool take_writable(Frame& f)
+[[gnu::always_inline]] inline bool take_writable(Frame& f, const Steps& steps = {})
 {
     std::uint64_t old = f.state.load(Order::relaxed);
     for (;;) {
-        if (((old - one_ref) & (not_writable | nearly_full)) != 0) [[unlikely]] // a borrow if there are no references
+        if (((old - one_ref) & steps.up_unless) != 0) [[unlikely]] // a borrow if there are no references
             return false;
-        if (f.state.compare_exchange(old, old + one_ref + one_type, Order::acq_rel)) [[likely]]
+        if (f.state.compare_exchange(old, old + steps.up, Order::acq_rel)) [[likely]]
             return true;
     }
 }
@@ -75,12 +78,12 @@ inline bool drop_ref(Frame& f)
 }
 
 /// @p stamp is the owner's, who gave up a mapping. A frame that another domain had mapped declines.
-[[gnu::always_inline]] inline bool drop_writable(Frame& f, FlushStamp stamp)
+[[gnu::always_inline]] inline bool drop_writable(Frame& f, FlushStamp stamp, const Steps& steps)
 {
     std::uint64_t old = f.state.load(Order::relaxed);
     for (;;) {
-        const std::uint64_t less = old - 2 * one_ref - one_type; // a borrow from the progress if it is the last
-        if ((less & (not_writable | foreign_mark)) != 0) [[unlikely]]
+        const std::uint64_t less = old + steps.down; // a borrow from the progress if it is the last
+        if ((less & steps.down_unless) != 0) [[unlikely]]
             return false;
         if (f.state.compare_exchange(old, stamped(less, stamp) + one_ref, Order::acq_rel)) [[likely]]
             return true;

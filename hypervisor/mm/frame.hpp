@@ -39,17 +39,19 @@ struct FrameState {
 
 /// The info word.
 struct FrameInfo {
-    static constexpr std::uint64_t shared_bit = 1 << 18, locked_bit = 1 << 19, one_present = 1 << 30;
+    static constexpr std::uint64_t shared_bit = 1 << 18, locked_bit = 1 << 19, level1_bit = 1 << 20;
+    static constexpr std::uint64_t one_present = 1ULL << 31;
     DomainId owner{};
     bool pinned : 1 = false;        ///< A guest pinned this table: one type reference.
     bool allocated : 1 = false;     ///< Part of the owner's reservation: one reference.
     bool shared : 1 = false;        ///< A SharedPage: mappable by the owner, but nothing else may be done with it.
     bool locked : 1 = false;        ///< Table lock: contents, partial and present change only under it.
+    bool level1 : 1 = false;        ///< A valid level-1 table, unless locked: then about to be one, or to be none.
     std::uint64_t partial : 10 = 0; ///< Progress validating / devalidating: entries [0, partial) hold their references.
     std::uint64_t present : 10 = 0; ///< Entries of a validated table that hold references.
     std::uint64_t order : 6 = 0;    ///< Head of a free block or of a multi-frame hypervisor allocation.
     bool free_head : 1 = false;     ///< Head of a free block.
-    std::uint64_t unused : 17 = 0;
+    std::uint64_t unused : 16 = 0;
 
     static FrameInfo decode(std::uint64_t w) { return std::bit_cast<FrameInfo>(w); }
     [[nodiscard]] std::uint64_t encode() const { return std::bit_cast<std::uint64_t>(*this); }

@@ -11,6 +11,7 @@
 
 namespace hv::mm {
 
+inline constexpr std::uint32_t dying_bit = 1U << 31;
 enum class Privilege : std::uint8_t { none, hardware };
 
 /// Owner ids that are no domain's.
@@ -24,7 +25,7 @@ struct OwnerBooks {
     Atomic<std::uint64_t> sweep; ///< relinquish(): next frame to look at.
     /// Tables whose last reference went while there was no time to take them apart: mfn + 1, 0 = empty.
     std::array<Atomic<std::uint64_t>, 128> deferred;
-    Atomic<std::uint32_t> deferred_count;
+    Atomic<std::uint32_t> deferred_count; ///< With dying_bit.
 };
 
 class MemoryOwner {
@@ -44,9 +45,11 @@ public:
     /// Frames that still name this owner: its reservation, its shared pages, and what others keep alive.
     [[nodiscard]] std::uint64_t held() const { return books_.held.load(Order::acquire); }
 
-    [[nodiscard]] bool dying() const { return dying_.load(Order::acquire) != 0; }
+    [[nodiscard]] bool dying() const { return (books_.deferred_count.load(Order::acquire) & dying_bit) != 0; }
     /// From now on no frame is allocated to this owner and no new reference to its frames is given out.
-    void set_dying() { dying_.store(1, Order::release); }
+    void set_dying() { (void)books_.deferred_count.fetch_or(dying_bit, Order::release); }
+    /// Not dying, and no table waits to be taken apart.
+    [[nodiscard]] bool undisturbed() const { return books_.deferred_count.load(Order::acquire) == 0; }
 
     /// CPUs that may hold translations of this owner's address spaces. Bits are set before a root is loaded.
     AtomicCpuSet cpus;
@@ -56,7 +59,6 @@ private:
     friend OwnerBooks& books(MemoryOwner& o) { return o.books_; }
     DomainId id_;
     Privilege privilege_;
-    Atomic<std::uint8_t> dying_;
     OwnerBooks books_;
 };
 

@@ -15,11 +15,7 @@ Result<> pin(MemoryOwner& owner, Mfn m, unsigned level, Work& work)
     if (level < 1 || level > 4) return Error::einval;
     TRY(finish_deferred(owner, work));
     TRY(get_type(m, table_type(level), owner, work));
-    const auto mark = [](FrameInfo& i) {
-        const bool refused = i.pinned || !i.allocated;
-        i.pinned = true;
-        return !refused;
-    };
+    const auto mark = [](FrameInfo& i) { return i.allocated && !i.pinned && (i.pinned = true); };
     if (change_info(frame(m), mark)) return Ok{};
     drop_type(m, work);
     return Error::einval;
@@ -29,11 +25,7 @@ Result<> unpin(MemoryOwner& owner, Mfn m, Work& work)
 {
     TRY(finish_deferred(owner, work));
     if (m >= frame_table_end() || owner.dying()) return Error::einval;
-    const auto unmark = [&](FrameInfo& i) {
-        const bool was_pinned = i.owner == owner.id() && i.pinned;
-        i.pinned = false;
-        return was_pinned;
-    };
+    const auto unmark = [&](FrameInfo& i) { return i.owner == owner.id() && i.pinned && !(i.pinned = false); };
     if (!change_info(frame(m), unmark)) return Error::einval;
     drop_type(m, work);
     return Ok{};
@@ -60,7 +52,7 @@ static bool park(Mfn m)
 
 void drop_type(Mfn m, Work& work)
 {
-    if (fast::drop_type(frame(m)) || put_type(m, work).ok() || park(m)) return;
+    if (put_type(m, work).ok() || park(m)) return;
     // More vCPUs than slots have dropped big tables since the owner last came by: finish this one on the spot.
     for (Work more; !put_type(m, more).ok(); more = Work{}) {
     }

@@ -38,28 +38,23 @@ void set_progress(Frame& f, Progress p)
 void drop_last(Mfn m)
 {
     const MemoryOwner& owner = owner_object(m);
-    bool unused = false;
-    change_state(frame(m), [&](FrameState& s) {
-        ASSERT(s.count == 1 && s.refs != 0);
-        s.count = 0;
-        s.progress = Progress::none;
-        s.epoch = merged_stamp(s.epoch, owner.id(), owner);
-        unused = --s.refs == 0;
-    });
-    unlock_frame(m, 0);
-    if (unused) return_domain_frame(m);
+    Frame& f = frame(m);
+    std::uint64_t old = f.state.load(Order::relaxed), next = 0;
+    do {
+        ASSERT((old & fast::count_mask) == fast::one_type);
+        next = (old & ~fast::progress_mask) - fast::one_ref - fast::one_type;
+        next = fast::stamped(next, merged_stamp(old & 0xff, owner.id(), owner));
+    } while (!f.state.compare_exchange(old, next, Order::acq_rel));
+    unlock_frame(f, 0);
+    if ((next & fast::refs_mask) == 0) return_domain_frame(m);
 }
 
 /// Locked, progress devalidating. Unlocks.
 Result<> continue_release(Mfn m, unsigned level, Work& work)
 {
     const Result<> r = release_entries(m, level, work);
-    if (!r.ok()) {
-        unlock_frame(m, 0);
-        return r;
-    }
-    drop_last(m);
-    return Ok{};
+    r.ok() ? drop_last(m) : unlock_frame(m, 0);
+    return r;
 }
 
 /// Locked, progress validating, our claim. Unlocks. On failure the claim is gone (or parked for taking apart).
@@ -85,32 +80,27 @@ Result<> continue_validation(Mfn m, PageType type, const MemoryOwner& owner, Wor
 /// The first reference of a type that needs validation.
 Result<> claim(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
 {
-    TRY(lock_frame(m, owner.id(), IfTaken::restart));
-    PageType before{};
-    const bool ours = change_state(frame(m), [&](FrameState& s) {
-        before = s.type;
-        if (s.refs == 0 || s.count != 0 || s.refs == FrameState::max_refs) return false;
-        s.type = want;
-        s.progress = Progress::validating;
-        s.count = 1;
-        ++s.refs;
-        return true;
-    });
-    if (!ours) {
-        unlock_frame(m, 0);
-        return Error::restart; // changed under us: look again
-    }
+    Frame& f = *TRY(lock_frame(m, owner.id(), IfTaken::restart));
+    const auto type = static_cast<std::uint64_t>(want);
+    std::uint64_t old = f.state.load(Order::relaxed), next = 0;
+    do {
+        const std::uint64_t refs = old & fast::refs_mask;
+        if (refs == 0 || refs == fast::refs_mask || (old & fast::count_mask) != 0) {
+            unlock_frame(f, 0);
+            return Error::restart; // changed under us: look again
+        }
+        next = (type << 2 | static_cast<std::uint64_t>(Progress::validating)) << 58;
+        next |= (old & (fast::refs_mask | 0xff)) + fast::one_ref + fast::one_type;
+    } while (!f.state.compare_exchange(old, next, Order::acq_rel));
     record_progress(m, 0, 0);
-    if (change_needs_flush(before, want)) flush_for(frame(m).current().epoch, owner_object(m));
+    if (change_needs_flush(static_cast<PageType>(old >> 60), want)) flush_for(old & 0xff, owner_object(m));
     return continue_validation(m, want, owner, work);
 }
 
 /// A claim that was parked half-way is taken over; one that somebody works on right now is waited for.
 Result<> join(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
 {
-    Frame& f = frame(m);
-    TRY(lock_frame(m, owner.id(), IfTaken::restart));
-    const FrameState s = f.current();
+    const FrameState s = TRY(lock_frame(m, owner.id(), IfTaken::restart))->current();
     if (s.count == 0 || s.type != want || s.progress != Progress::validating) {
         unlock_frame(m, 0);
         return Error::restart;
@@ -205,20 +195,13 @@ void demote_writable(Mfn m, const MemoryOwner& mapper)
         ASSERT(locked); // a referenced frame does not change hands
         old = f.state.load(Order::acquire);
         s = FrameState::decode(old);
-        if (s.count != 1) {
+        const bool begins = s.progress == Progress::valid;
+        if (begins) s.progress = Progress::devalidating;
+        if (s.count != 1 || (begins && !swap_state(f, old, s))) {
             unlock_frame(m, 0);
             continue;
         }
-        const unsigned level = level_of(s.type);
-        if (s.progress == Progress::valid) {
-            s.progress = Progress::devalidating;
-            if (!swap_state(f, old, s)) {
-                unlock_frame(m, 0);
-                continue;
-            }
-            record_progress(m, pte::entries, f.details().present);
-        }
-        return continue_release(m, level, work);
+        return continue_release(m, level_of(s.type), work);
     }
 }
 
@@ -231,8 +214,7 @@ Result<> put_type(Mfn m, Work& work)
 
 void abandon_validation(Mfn m, Work& work)
 {
-    if (frame(m).current().progress != Progress::validating) return;
-    if (!lock_frame(m, owner_of(frame(m))).ok()) return;
+    if (frame(m).current().progress != Progress::validating || !lock_frame(m, owner_of(frame(m))).ok()) return;
     const bool parked = frame(m).current().progress == Progress::validating;
     if (parked) set_progress(frame(m), Progress::devalidating);
     unlock_frame(m, 0);

@@ -52,34 +52,23 @@ Result<Frame*> lock_frame_slow(Frame& f, DomainId owner, IfTaken what);
     return lock_frame_slow(f, owner, what);
 }
 /// How far validation of a locked frame is. Only the holder of the lock changes these two fields.
-inline void record_progress(Mfn m, unsigned partial, unsigned present)
+inline void record_progress(Mfn m, unsigned partial, unsigned present, std::uint64_t flag = 0)
 {
-    constexpr std::uint64_t fields = 0xfffffULL << 20;
+    constexpr std::uint64_t fields = 0x1fffffULL << 20;
     Atomic<std::uint64_t>& info = frame(m).info;
     const std::uint64_t now = info.load(Order::relaxed) & fields;
-    const std::uint64_t next = std::uint64_t{partial} << 20 | std::uint64_t{present} << 30;
+    const std::uint64_t next = flag | std::uint64_t{partial} << 21 | present * FrameInfo::one_present;
     if (next != now) info.fetch_add(next - now, Order::relaxed);
 }
 /// Unlocks, adding @p present to the count of present entries.
 inline void unlock_frame(Frame& f, std::int32_t present)
 {
     // One addition clears the lock bit and moves the count: present is in [0, 512] before and after.
-    const auto delta = static_cast<std::uint64_t>(static_cast<std::int64_t>(present)) << 30;
+    const auto delta = static_cast<std::uint64_t>(static_cast<std::int64_t>(present)) * FrameInfo::one_present;
     const std::uint64_t before = f.info.fetch_add(delta - FrameInfo::locked_bit, Order::release);
     ASSERT((before & FrameInfo::locked_bit) != 0);
 }
 inline void unlock_frame(Mfn m, std::int32_t present) { unlock_frame(frame(m), present); }
-
-/// The end of lock_table() for a locked frame that is no valid table.
-Result<unsigned> refuse_lock(Mfn m, const MemoryOwner& owner, Work& work);
-/// Locks @p m if it is a valid page table of @p owner; returns its level, 0 if it is no page table.
-inline Result<unsigned> lock_table(Mfn m, const MemoryOwner& owner, Work& work)
-{
-    const Frame* const f = TRY(lock_frame(m, owner.id()));
-    if (const unsigned level = fast::valid_level(*f); level != 0) [[likely]]
-        return level;
-    return refuse_lock(m, owner, work);
-}
 
 /// Must a change of a frame's type from @p from wait until no CPU has a translation made under the old one? Writable:
 /// a stale entry would write the table. Table: a stale paging-structure entry would walk data. Descriptors: read only.

@@ -10,11 +10,13 @@ namespace hv::mm {
 
 static constexpr std::uint64_t command_mask = 7, command_m2p = 1, command_preserve = 2, last_command = 3;
 
-/// No page table: 0. A validation that was preempted half-way is carried on: its own caller may be waiting for this one
-/// (an upcall of the same vCPU).
-[[gnu::noinline]] Result<unsigned> refuse_lock(Mfn m, const MemoryOwner& owner, Work& work)
+/// Locks @p m if it is a valid page table of @p owner; returns its level, 0 if it is no page table. A validation that
+/// was preempted half-way is carried on: its own caller may be waiting for this one (an upcall of the same vCPU).
+[[gnu::noinline]] static Result<unsigned> lock_table(Mfn m, const MemoryOwner& owner, Work& work)
 {
-    const FrameState s = frame(m).current();
+    const Frame& f = *TRY(lock_frame(m, owner.id()));
+    if (const unsigned level = fast::valid_level(f); level != 0) return level;
+    const FrameState s = f.current();
     unlock_frame(m, 0);
     if (s.count == 0 || !is_table(s.type)) return 0U;
     if (s.progress == Progress::validating) {
@@ -24,94 +26,76 @@ static constexpr std::uint64_t command_mask = 7, command_m2p = 1, command_preser
     return Error::restart; // look again, after interrupts had their turn
 }
 
-[[gnu::noinline]] Error level1::refuse(Mfn table, const MemoryOwner& owner)
+[[gnu::noinline]] Result<Frame*> level1::lock_slow(Mfn table, const MemoryOwner& owner)
 {
     Work work;
-    if (fast::valid_level(frame(table)) != 0) {
-        unlock_frame(table, 0);
-        return Error::einval;
+    const unsigned level = TRY(lock_table(table, owner, work));
+    if (level == 1) return &frame(table);
+    if (level != 0) unlock_frame(table, 0);
+    return Error::einval;
+}
+
+/// Any request.
+[[gnu::noinline]] static Result<> update_one(const pv_mmu_update& request, Owners owners, Work& work)
+{
+    const std::uint64_t command = request.ptr & command_mask;
+    const Maddr at{request.ptr & ~command_mask};
+    const Mfn m = mfn_of(at);
+    if (command > last_command) return Error::enosys;
+    if (command == command_m2p) {
+        const PageRef held = TRY(get_page(m, owners.frame));
+        set_m2p(held.mfn(), Pfn{request.val});
+        return Ok{};
     }
-    const Result<unsigned> r = refuse_lock(table, owner, work);
-    return r.ok() ? Error::einval : r.error();
+    const unsigned level = TRY(lock_table(m, owners.table, work));
+    if (level == 0) { // an ordinary frame of the owner's takes any value
+        TRY(get_type(m, PageType::writable, owners.table, work));
+        shared::store(FrameWindow<std::uint64_t>::at(at), request.val);
+        drop_type(m, work);
+        return Ok{};
+    }
+    const AccessedDirty ad = command == command_preserve ? AccessedDirty::preserve : AccessedDirty::as_given;
+    const auto index = static_cast<unsigned>(at.raw() % page_size / 8);
+    std::int32_t present = 0;
+    const auto written = write_entry({m, level, index, request.val, ad}, owners, work, present);
+    unlock_frame(m, present);
+    return written.ok() ? Result<>{Ok{}} : written.error();
 }
 
-[[gnu::always_inline]] inline Result<> UpdateBatch::open(Mfn table)
+[[gnu::noinline]] std::uint32_t update_run(const MemoryOwner& owner, std::span<const pv_mmu_update> requests)
 {
-    if (table == table_) return Ok{};
-    close();
-    level_ = TRY(lock_table(table, owners_.table, work_));
-    if (level_ == 0) TRY(get_type(table, PageType::writable, owners_.table, work_));
-    table_ = table;
-    present_ = 0;
-    own_l1_ = level_ == 1 && level1::may_map_own(owners_);
-    return Ok{};
-}
-
-void UpdateBatch::close()
-{
-    if (table_ == invalid_mfn) return;
-    level_ != 0 ? unlock_frame(table_, present_) : drop_type(table_, work_);
-    table_ = invalid_mfn;
-    own_l1_ = false;
-}
-
-/// The leading requests that are ordinary mappings in the open table, which is a level-1 one; returns the next.
-[[gnu::noinline]] const pv_mmu_update* UpdateBatch::write_l1_run(std::span<const pv_mmu_update> requests)
-{
-    const std::uint64_t table = maddr_of(table_).raw();
-    const FrameWindow<std::byte> w{table_};
-    const MemoryOwner& owner = owners_.table;
-    const DomainId id = owner.id();
-    std::int32_t present = present_;
+    level1::Mapper m{owner};
+    m.steps.keep();
+    const std::uint64_t place = level1::place_of_table(requests.front().ptr);
+    if (!m.has(place) || !level1::try_lock(m[place], m.id)) return 0;
+    const std::uint64_t table = place * (page_size / 8);
+    const FrameWindow<std::byte> w{mfn_of(Maddr{table})};
+    std::uint64_t info = -FrameInfo::locked_bit;
     const pv_mmu_update* r = requests.data();
     for (const pv_mmu_update* const end = r + requests.size(); r != end; ++r) {
         const std::uint64_t offset = r->ptr - table;
         if ((offset & ~std::uint64_t{page_size - 8}) != 0) break; // another table, or another command
-        auto* const at = reinterpret_cast<std::uint64_t*>(w.data() + offset);
-        if (!level1::write(at, r->val, owner, id, present).done) [[unlikely]]
+        const auto s = level1::store(m, reinterpret_cast<std::uint64_t*>(w.data() + offset), r->val, info);
+        if (!s.done) [[unlikely]]
             break;
+        if (s.drops) [[likely]]
+            level1::drop(m, s.old, s.from, own_stamp(owner));
     }
-    present_ = present;
-    return r;
+    (void)m[place].info.fetch_add(info, Order::release);
+    return static_cast<std::uint32_t>(r - requests.data());
 }
 
 Result<> UpdateBatch::apply(std::span<const pv_mmu_update> requests, std::uint32_t& done)
 {
-    (void)work_.spend(static_cast<std::int32_t>(requests.size()));
+    (void)work.spend(static_cast<std::int32_t>(requests.size()));
     while (!requests.empty()) {
-        const pv_mmu_update& first = requests.front();
-        if ((first.ptr & command_mask) == 0) TRY(open(mfn_of(Maddr{first.ptr})));
-        std::size_t n = own_l1_ ? static_cast<std::size_t>(write_l1_run(requests) - requests.data()) : 0;
-        if (n == 0) {
-            TRY(apply_one(first.ptr, first.val));
-            n = 1;
-        }
-        done += static_cast<std::uint32_t>(n);
+        std::uint32_t n = level1::may_map_own(owners) ? update_run(owners.table, requests) : 0;
+        if (n == 0) TRY(update_one(requests.front(), owners, work));
+        n += n == 0 ? 1 : 0;
+        done += n;
         requests = requests.subspan(n);
-        if (!requests.empty() && work_.exhausted()) return Error::restart;
+        if (!requests.empty() && work.exhausted()) return Error::restart;
     }
-    return Ok{};
-}
-
-[[gnu::noinline]] Result<> UpdateBatch::apply_one(std::uint64_t ptr, std::uint64_t value)
-{
-    const std::uint64_t command = ptr & command_mask;
-    const Maddr at{ptr & ~command_mask};
-    if (command > last_command) return Error::enosys;
-    if (command == command_m2p) {
-        close();
-        const PageRef held = TRY(get_page(mfn_of(at), owners_.frame));
-        set_m2p(held.mfn(), Pfn{value});
-        return Ok{};
-    }
-    TRY(open(mfn_of(at)));
-    const auto index = static_cast<unsigned>(at.raw() % page_size / 8);
-    if (level_ == 0) {
-        shared::store(&FrameWindow<std::uint64_t>{table_}[index], value);
-        return Ok{};
-    }
-    const AccessedDirty ad = command == command_preserve ? AccessedDirty::preserve : AccessedDirty::as_given;
-    TRY(write_entry({table_, level_, index, value, ad}, owners_, work_, present_));
     return Ok{};
 }
 
@@ -122,18 +106,19 @@ Result<L1Slot> find_l1(Mfn root, GuestVa va)
 
 Result<L1Slot> l1_slot_at(Maddr entry, const MemoryOwner& owner)
 {
-    const L1Slot slot{mfn_of(entry), static_cast<unsigned>(entry.raw() % page_size / 8)};
+    const L1Slot slot{entry};
     if (entry.raw() % 8 != 0) return Error::einval;
     TRY(level1::lock(slot.table(), owner));
     unlock_frame(slot.table(), 0);
     return slot;
 }
 
-/// What level1::write() declines. Unlocks.
+/// What write_l1() declines.
 [[gnu::noinline]] static Result<std::uint64_t> write_l1_slow(L1Slot slot, std::uint64_t entry, Owners owners)
 {
     Work work;
     std::int32_t present = 0;
+    TRY(level1::lock(slot.table(), owners.table));
     const EntryWrite write{slot.table(), 1, slot.index(), entry, AccessedDirty::as_given};
     const Result<std::uint64_t> old = write_entry(write, owners, work, present);
     unlock_frame(slot.table(), present);
@@ -142,15 +127,19 @@ Result<L1Slot> l1_slot_at(Maddr entry, const MemoryOwner& owner)
 
 Result<std::uint64_t> write_l1(L1Slot slot, std::uint64_t entry, Owners owners)
 {
-    Frame* const f = TRY(level1::lock(slot.table(), owners.table));
-    const FrameWindow<std::uint64_t> w{slot.table()};
-    std::int32_t present = 0;
     if (!level1::may_map_own(owners)) return write_l1_slow(slot, entry, owners);
-    const level1::Written written = level1::write(&w[slot.index()], entry, owners.table, owners.table.id(), present);
-    if (!written.done) [[unlikely]]
-        return write_l1_slow(slot, entry, owners);
-    unlock_frame(*f, present);
-    return written.old;
+    const level1::Mapper m{owners.table};
+    const std::uint64_t place = level1::place_of_table(slot.address().raw());
+    if (m.has(place) && level1::try_lock(m[place], m.id)) [[likely]] {
+        std::uint64_t info = -FrameInfo::locked_bit;
+        const level1::Stored s = level1::store(m, FrameWindow<std::uint64_t>::at(slot.address()), entry, info);
+        (void)m[place].info.fetch_add(info, Order::release);
+        if (s.drops) [[likely]]
+            level1::drop(m, s.old, s.from, own_stamp(m.owner));
+        if (s.done) [[likely]]
+            return s.old;
+    }
+    return write_l1_slow(slot, entry, {owners.table, owners.table});
 }
 
 Result<std::uint64_t> update_va(Mfn root, GuestVa va, std::uint64_t entry, Owners owners)
@@ -168,15 +157,16 @@ Result<std::uint64_t> install_grant_pte(L1Slot slot, GrantEntry entry, Mfn frame
 
 Result<> remove_grant_pte(L1Slot slot, Mfn frame, GrantAccess access, MemoryOwner& table_owner)
 {
-    TRY(level1::lock(slot.table(), table_owner));
-    const FrameWindow<std::uint64_t> w{slot.table()};
-    std::uint64_t* const at = &w[slot.index()];
+    Frame* const table = TRY(level1::lock(slot.table(), table_owner));
+    std::uint64_t* const at = FrameWindow<std::uint64_t>::at(slot.address());
     const std::uint64_t now = shared::load(at);
     const bool same = pte::is_present(now) && pte::frame_of(now) == frame &&
                       pte::is_writable(now) == (access == GrantAccess::read_write);
-    std::int32_t present = 0;
-    if (same) (void)level1::write(at, 0, table_owner, table_owner.id(), present); // clearing always can
-    unlock_frame(slot.table(), present);
+    std::uint64_t info = -FrameInfo::locked_bit;
+    const level1::Mapper m{table_owner};
+    const auto s = same ? level1::store(m, at, 0, info) : level1::Stored{}; // clearing always can
+    (void)table->info.fetch_add(info, Order::release);
+    if (s.drops) level1::drop(m, s.old, s.from, own_stamp(table_owner));
     return same ? Result<>{Ok{}} : Error::einval;
 }
 

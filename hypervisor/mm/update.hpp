@@ -22,34 +22,24 @@ struct Owners {
     MemoryOwner& frame; ///< Whose frames the entries may name. Differs for dom0's foreign mappings.
 };
 
-/// A run of mmu_update requests. The table page is looked up and locked once for each run of equal tables.
-class UpdateBatch {
-public:
-    UpdateBatch(Owners owners, Work& work) : owners_{owners}, work_{work} {}
-    ~UpdateBatch() { close(); }
-    UpdateBatch(const UpdateBatch&) = delete;
-    UpdateBatch& operator=(const UpdateBatch&) = delete;
+/// Does the leading ones of @p requests that map frames of @p owner, or nothing, in one level-1 table of its own as a
+/// matter of course; returns how many. Not dying. UpdateBatch does any.
+std::uint32_t update_run(const MemoryOwner& owner, std::span<const pv_mmu_update> requests);
+
+/// A run of mmu_update requests. Nothing is held between them.
+struct UpdateBatch {
     /// Requests as the ABI carries them, in order; counts those done in @p done. restart: time is up, call again later
     /// with the rest.
     Result<> apply(std::span<const pv_mmu_update> requests, std::uint32_t& done);
-
-private:
-    const pv_mmu_update* write_l1_run(std::span<const pv_mmu_update> requests);
-    Result<> apply_one(std::uint64_t ptr, std::uint64_t value);
-    Result<> open(Mfn table);
-    void close();
-    Owners owners_;
-    Work& work_;
-    Mfn table_ = invalid_mfn; ///< Locked if a page table, else held writable; the last request's.
-    unsigned level_ = 0;      ///< 0: an ordinary frame of the owner's, which takes any value.
-    std::int32_t present_ = 0;
-    bool own_l1_ = false; ///< The table is a level-1 one whose owner maps its own frames.
+    Owners owners;
+    Work& work;
 };
 
 /// An entry of an L1 table.
 class L1Slot {
 public:
     L1Slot() = default;
+    explicit L1Slot(Maddr at) : at_{at} {}
     L1Slot(Mfn table, unsigned index) : at_{maddr_of(table) + 8ULL * index} {}
     [[nodiscard]] Mfn table() const { return mfn_of(at_); }
     [[nodiscard]] unsigned index() const { return at_.raw() % page_size / 8; }
@@ -75,12 +65,11 @@ Result<> pin(MemoryOwner& owner, Mfn m, unsigned level);
 Result<> unpin(MemoryOwner& owner, Mfn m, Work& work);
 /// Takes apart what earlier operations of @p owner left parked. restart until all is done; call it first.
 Result<> finish_deferred_slow(MemoryOwner& owner, Work& work);
-inline bool has_deferred(MemoryOwner& owner) { return books(owner).deferred_count.load(Order::acquire) != 0; }
 inline Result<> finish_deferred(MemoryOwner& owner, Work& work)
 {
-    if (has_deferred(owner)) [[unlikely]]
-        return finish_deferred_slow(owner, work);
-    return Ok{};
+    if ((books(owner).deferred_count.load(Order::acquire) & ~dying_bit) == 0) [[likely]]
+        return Ok{};
+    return finish_deferred_slow(owner, work);
 }
 
 enum class GrantAccess : std::uint8_t { read_only, read_write };

@@ -38,12 +38,16 @@ template <int step> [[gnu::noinline]] unsigned find_present(const std::uint64_t*
 }
 
 /// Takes what a run of ordinary entries from @p i on needs, and returns where it ends.
-[[gnu::always_inline]] inline unsigned take_run(std::uint64_t* w, unsigned i, unsigned level, DomainId owner)
+[[gnu::always_inline]] inline unsigned take_run(std::uint64_t* w, unsigned i, unsigned level, const MemoryOwner& owner)
 {
     const unsigned end = level == 4 && i < pte::first_hypervisor_slot ? pte::first_hypervisor_slot : pte::entries;
+    level1::Mapper m{owner};
+    m.steps.keep();
+    const auto take_table = [level](Frame& f) { return fast::take_validated(f, table_type(level - 1)); };
     for (; i < end; ++i) {
         const std::uint64_t entry = w[i];
-        if (!pte::is_present(entry) || !level1::take(entry, owner, level)) break;
+        const std::uint64_t place = level1::place_of(level == 1 ? entry : entry | pte::writable, level1::read_write);
+        if (!(level == 1 ? level1::take(m, entry, place) : level1::take_at(m, place, entry, level, take_table))) break;
         w[i] = entry | pte::user;
     }
     return i;
@@ -94,7 +98,7 @@ Result<> validate_entries(Mfn m, unsigned level, const MemoryOwner& owner, Work&
         const bool late = level > 1 && i != start && work.exhausted();
         const unsigned from = i;
         if (!late && !owner.dying())
-            i = level == 1 ? take_run(w.data(), i, 1, owner.id()) : take_run(w.data(), i, level, owner.id());
+            i = level == 1 ? take_run(w.data(), i, 1, owner) : take_run(w.data(), i, level, owner);
         if (i == from) {
             const auto taken = late ? Error::restart : take_entry(level, w[i], {*self, *self}, work);
             if (!taken.ok()) {
@@ -108,7 +112,7 @@ Result<> validate_entries(Mfn m, unsigned level, const MemoryOwner& owner, Work&
     }
     (void)work.spend(6);
     if (level == 4) fill_hypervisor_slots(w);
-    record_progress(m, pte::entries, present);
+    record_progress(m, pte::entries, present, level == 1 ? FrameInfo::level1_bit : 0);
     return Ok{};
 }
 
@@ -125,7 +129,7 @@ Result<> release_entries(Mfn m, unsigned level, Work& work)
         if (!pte::is_present(w[i - 1])) i = find_present<-1>(w.data(), i);
         const std::uint64_t entry = w[i - 1];
         if (level == 1) {
-            level1::drop(entry, *mapper, mapper->id(), stamp);
+            level1::drop({*mapper}, entry, level1::place_of(entry, level1::read_write), stamp);
         } else if (pte::is_hypervisor_slot(level, i - 1)) {
             continue;
         } else if ((work.exhausted() && i != info.partial) || !put_type(pte::frame_of(entry), work).ok()) {

@@ -15,6 +15,8 @@ public:
     FrameWindow(const FrameWindow&) = delete;
     FrameWindow& operator=(const FrameWindow&) = delete;
     [[nodiscard]] T& operator[](std::size_t i) const { return data_[i]; }
+    /// The one at machine address @p a inside of the frame: in a direct map, where all of memory begins at one address.
+    [[nodiscard]] static T* at(Maddr a) { return reinterpret_cast<T*>(arch::frame_address(Mfn{0}) + a.raw()); }
     [[nodiscard]] T* data() const { return data_; }
     [[nodiscard]] std::span<T, count> span() const { return std::span<T, count>{data_, count}; }
 

@@ -19,9 +19,9 @@ TEST_F(Types, WordsAreLaidOutAsTheFastPathsTakeThem)
     EXPECT_EQ((FrameState{.progress = Progress::valid, .type = PageType::l4_table}.encode()), (4ULL << 2 | 2) << 58);
     EXPECT_EQ((FrameInfo{.owner = DomainId{0xabcd}, .shared = true}.encode()), 0xabcd | FrameInfo::shared_bit);
     EXPECT_EQ((FrameInfo{.locked = true}.encode()), FrameInfo::locked_bit);
-    EXPECT_EQ((FrameInfo{.partial = 1, .present = 1}.encode()), 1ULL << 20 | 1ULL << 30);
+    EXPECT_EQ((FrameInfo{.partial = 1, .present = 1}.encode()), 1ULL << 21 | 1ULL << 31);
     EXPECT_EQ((FrameInfo{.pinned = true, .allocated = true, .order = 18, .free_head = true}.encode()),
-              3ULL << 16 | 18ULL << 40 | 1ULL << 46);
+              3ULL << 16 | 18ULL << 41 | 1ULL << 47);
     EXPECT_EQ(FrameState::decode(~0ULL).encode(), ~0ULL);
     EXPECT_EQ(FrameInfo::decode(~0ULL).encode(), ~0ULL);
 }

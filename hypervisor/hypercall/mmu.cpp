@@ -17,8 +17,11 @@ constexpr std::uint32_t block_size = 32;
 using Requests = guest::In<pv_mmu_update>;
 
 /// Applies requests until one fails or time is up (restart); counts them in @p done.
-Result<> apply_all(mm::UpdateBatch& batch, mm::Work& work, Requests requests, std::uint32_t count, std::uint32_t& done)
+Result<> apply_all(mm::Owners owners, Requests requests, std::uint32_t count, std::uint32_t& done)
 {
+    mm::Work work;
+    TRY(mm::finish_deferred(owners.table, work));
+    mm::UpdateBatch batch{owners, work};
     std::array<pv_mmu_update, block_size> block;
     while (done < count) {
         auto part = std::span{block}.first(std::min<std::size_t>(block.size(), count - done));
@@ -70,12 +73,7 @@ Return update_mapping(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t fl
         table_id == 0 ? DomainId{PV_DOMID_SELF} : DomainId{static_cast<std::uint16_t>(table_id - 1)}, v));
     const std::uint32_t before = (count & resumed) != 0 && !done.null() ? TRY(done.read()) : 0;
     count &= ~resumed;
-    mm::Work work;
-    const Result<> status = [&]() -> Result<> {
-        TRY(mm::finish_deferred(*tables, work));
-        mm::UpdateBatch batch{{*tables, *frames}, work};
-        return apply_all(batch, work, Requests{requests}, count, n);
-    }();
+    const Result<> status = apply_all({*tables, *frames}, Requests{requests}, count, n);
     v.count_updates(n);
     // A done word that cannot be written is the guest's loss, not an error: the updates have happened.
     if (!done.null()) (void)done.store(before + n).ok();

@@ -138,8 +138,13 @@ Return mmuext_op(Vcpu& v, GuestVa ops, std::uint32_t count, GuestVa done_at, std
         return run_list(v, ops, count, done_at, foreign);
     pv_mmuext_op op; // NOLINT(cppcoreguidelines-pro-type-member-init): loaded
     TRY(guest::In<pv_mmuext_op>{ops}.load(std::span{&op, 1}));
+    const Mfn m{op.arg1.mfn};
     const bool kernel = op.cmd == PV_MMUEXT_NEW_BASEPTR; // a process switch brings this, and that of user mode
-    if ((kernel || op.cmd == PV_MMUEXT_NEW_USER_BASEPTR) && v.replace_root(kernel, Mfn{op.arg1.mfn})) return 0;
+    if ((kernel || op.cmd == PV_MMUEXT_NEW_USER_BASEPTR) && v.replace_root(kernel, m)) return 0;
+    mm::Work work;
+    if (op.cmd == PV_MMUEXT_UNPIN_TABLE) return in_rax(mm::unpin(v.owner(), m, work));
+    if (op.cmd <= PV_MMUEXT_PIN_L4_TABLE)
+        return in_rax(mm::pin(v.owner(), m, op.cmd - PV_MMUEXT_PIN_L1_TABLE + 1, work));
     return run_list(v, ops, 1, GuestVa{0}, PV_DOMID_SELF);
 }
 

@@ -58,13 +58,11 @@ template <typename F>
 /// Drops the references of a present entry that no table holds any more.
 [[gnu::always_inline]] inline void drop(const Mapper& m, std::uint64_t entry, std::uint64_t place, FlushStamp stamp)
 {
-    if (m.has(place)) [[likely]] {
+    const bool writes = m.has(place);
+    if (!writes) place = place_of(entry, read_only);
+    if (writes || m.has(place)) [[likely]] {
         Frame& f = m[place];
-        if (owner_of(f) == m.id && fast::drop_writable(f, stamp, m.steps)) [[likely]]
-            return;
-    } else if (place = place_of(entry, read_only); m.has(place)) {
-        Frame& f = m[place];
-        if (owner_of(f) == m.id && fast::drop_page(f, stamp)) [[likely]]
+        if (owner_of(f) == m.id && (writes ? fast::drop_writable(f, stamp, m.steps) : fast::drop_page(f, stamp)))
             return;
     }
     drop_l1(entry, m.owner);

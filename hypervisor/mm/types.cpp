@@ -164,8 +164,7 @@ Result<> get_type(Mfn m, PageType want, const MemoryOwner& owner, Work& work)
 void note_mapping_gone(Mfn m, const MemoryOwner& mapper)
 {
     Frame& f = frame(m);
-    const DomainId owner = owner_of(f);
-    change_state(f, [&](FrameState& s) { s.epoch = merged_stamp(s.epoch, owner, mapper); });
+    change_state(f, [&](FrameState& s) { s.epoch = merged_stamp(s.epoch, owner_of(f), mapper); });
 }
 
 void demote_writable(Mfn m, const MemoryOwner& mapper)

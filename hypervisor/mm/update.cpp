@@ -119,8 +119,7 @@ Result<L1Slot> l1_slot_at(Maddr entry, const MemoryOwner& owner)
     Work work;
     std::int32_t present = 0;
     TRY(level1::lock(slot.table(), owners.table));
-    const EntryWrite write{slot.table(), 1, slot.index(), entry, AccessedDirty::as_given};
-    const Result<std::uint64_t> old = write_entry(write, owners, work, present);
+    const auto old = write_entry({slot.table(), 1, slot.index(), entry, {}}, owners, work, present);
     unlock_frame(slot.table(), present);
     return old;
 }

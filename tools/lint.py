@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What no compiler checks: layers, sizes, SPDX lines, banned words, the security map, mutants, README's length.
+"""What no compiler checks: layers, sizes, SPDX lines, banned words, the security map, mutants, the files that docs/
+name, README's length.
 
 tests/security-map.tsv has one line for each `core` row of tests/security-cases.tsv, tab-separated:
   advisory   test file (from the top of the tree, several with spaces) or `-`   note (the reason, when `-`)
@@ -69,6 +70,8 @@ def check_security(root):
             yield f"{table}:{n}: {key!r} is no core row of security-cases.tsv"
         if key in seen:
             yield f"{table}:{n}: {key} appears twice"
+        if re.search(r"\bissue \d", note):
+            yield f"{table}:{n}: {key} waits for an issue: name the test, or the reason why there is none"
         seen.add(key)
         if tests.strip() in ("", "-"):
             if len(note.strip()) < 10:
@@ -76,6 +79,16 @@ def check_security(root):
         else:
             yield from (f"{table}:{n}: no file {t}" for t in tests.split() if not (root / t.split(":")[0]).exists())
     yield from (f"{table}: no line for core row {key}" for key in sorted(core - seen))
+
+
+def check_documents(root):
+    """A back-ticked name that ends like a source file's is that of a file in the tree, or the end of its path."""
+    files = ["/" + f.relative_to(root).as_posix() for f in tree(root)]
+    for doc in sorted((root / "docs").rglob("*.md")):
+        for n, line in enumerate(doc.read_text().splitlines(), 1):
+            for name in re.findall(r"`([\w./-]+\.(?:cpp|hpp|h|c|S|py|sh|mk|tsv|md|lds))`", line):
+                if not any(f.endswith("/" + name) for f in files):
+                    yield f"{doc}:{n}: no file {name}"
 
 
 def check_mutants(root):
@@ -106,7 +119,7 @@ def main():
     found = [*layers.check(root), *check_top(root)]
     for f in tree(root):
         found += [*check_text(f), *check_size(f)]
-    found += [*check_security(root), *check_mutants(root)]
+    found += [*check_security(root), *check_mutants(root), *check_documents(root)]
     print("\n".join(found) if found else "lint: ok")
     return bool(found)
 

@@ -15,7 +15,7 @@ namespace hv::mm {
 /// parked in the frame, where the next caller adopts it.
 Result<> get_type(Mfn m, PageType want, const MemoryOwner& owner, Work& work);
 /// Drops one. restart: it was the last and the table is partly taken apart; the caller still owns it and must call
-/// again or defer().
+/// again. drop_type() leaves that to a deferred slot of the owner.
 Result<> put_type(Mfn m, Work& work);
 void drop_type(Mfn m, Work& work);
 /// Drops a parked claim of validation, which nobody holds, if the frame has one.

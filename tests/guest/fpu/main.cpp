@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Floating point (CONTRACT B.3): fpu_taskswitch makes the next use a #NM in kernel and user mode, and SSE and x87
-// state survive hypercalls, traps, events and the trip through user mode.
+// Floating point (CONTRACT B.3): a new vCPU's registers are zero (XSA-165), fpu_taskswitch makes the next use a #NM in
+// kernel and user mode, and SSE and x87 state survive hypercalls, traps, events and the trip through user mode.
 // RUN: variant=cpu:max,-smap|cpu:Nehalem
 #include "tests/guest/lib/event.hpp"
 #include "tests/guest/lib/test.hpp"
@@ -19,6 +19,20 @@ u64 read_xmm3()
     u64 value;
     asm volatile("movq %%xmm3, %0" : "=r"(value));
     return value;
+}
+
+void check_new()
+{
+    u64 set = 0;
+    u32 mxcsr = 0;
+    asm volatile("stmxcsr %0" : "=m"(mxcsr));
+    expect_eq(mxcsr, 0x1f80, "a new vCPU's MXCSR");
+    u64 image[64] __attribute__((aligned(16))) = {};
+    asm volatile("fxsave64 %0" : "=m"(image));
+    for (unsigned i = 4; i < 52; ++i) { // eight x87, sixteen XMM registers
+        set |= image[i];
+    }
+    expect_eq(set, 0, "a new vCPU's registers are zero");
 }
 
 void check_task_switched(UserSpace& space)
@@ -94,6 +108,8 @@ void test_main()
     install_traps();
     auto* space = new (alloc_page()) UserSpace;
     space->load(user_begin, user_end);
+    step("a new vCPU");
+    check_new();
     step("task switched");
     check_task_switched(*space);
     step("state");

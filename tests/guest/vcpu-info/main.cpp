@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // VCPUOP_register_vcpu_info (CONTRACT B.2, 28): the new place takes over contents and events, starts with everything
-// pending, works for time and upcalls, cannot be registered twice, and bad places are refused.
+// pending, works for time and upcalls, cannot be registered twice, and bad places are refused. Time is stable across
+// CPUs unless the command line denies it.
+// RUN: parapet.variant=tsc=unstable
 #include "tests/guest/lib/event.hpp"
 #include "tests/guest/lib/memory.hpp"
 #include "tests/guest/lib/test.hpp"
@@ -28,6 +30,18 @@ void check_refused(u64 mfn)
     expect_rc(register_at(mfn_of(reinterpret_cast<void*>(start_info->pt_base)), 0), -22, "a page table");
 }
 
+/// Xen says so only with clocksource=tsc: there nothing is claimed of the flag but that tsc=unstable clears it.
+void check_stable(u8 flags)
+{
+    static char line[PV_COMMANDLINE_LEN];
+    expect_rc(xen_version(PV_XENVER_COMMANDLINE, line), 0, "the command line");
+    if (contains(line, "tsc=unstable")) {
+        expect_eq(flags & PV_PVCLOCK_TSC_STABLE_BIT, 0, "tsc=unstable");
+    } else {
+        print("vcpu-info: time flags 0x%lx\n", static_cast<u64>(flags));
+    }
+}
+
 } // namespace
 
 void test_main()
@@ -49,6 +63,7 @@ void test_main()
     expect_eq(info->arch.cr2, 0x1234567, "the contents are copied");
     expect(info->time.version != 0 && (info->time.version & 1) == 0, "the time record is valid at once");
     expect(info->time.tsc_to_system_mul != 0, "with a multiplier");
+    check_stable(info->time.flags);
     step("in use");
     info->evtchn_upcall_pending = 0;
     info->evtchn_pending_sel = 0;

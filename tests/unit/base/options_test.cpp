@@ -74,4 +74,18 @@ TEST(Options, ChoicesAreThreeValued)
     EXPECT_FALSE(parse("fastpath=off").fastpath);
 }
 
+TEST(Options, TheTscIsStableUnstableOrMeasured)
+{
+    EXPECT_EQ(parse("").tsc, Choice::automatic);
+    EXPECT_EQ(parse("tsc=stable").tsc, Choice::on);
+    EXPECT_EQ(parse("tsc=unstable").tsc, Choice::off);
+    EXPECT_TRUE(complaints.empty());
+    for (const char* other : {"tsc=skewed", "tsc=stable:socket", "tsc=", "tsc", "tsc=on", "tsc=unstabl"}) {
+        EXPECT_EQ(parse(other).tsc, Choice::automatic) << other;
+        ASSERT_EQ(complaints.size(), 1U) << other;
+        EXPECT_NE(complaints[0].find("bad value"), std::string::npos) << other;
+    }
+    EXPECT_EQ(parse("tsc=unstable tsc=maybe").tsc, Choice::off) << "a bad value changes nothing";
+}
+
 } // namespace

@@ -48,8 +48,9 @@ TEST(Options, SizesDefaultToKibibytes)
 
 TEST(Options, ABadValueKeepsTheDefaultAndIsNamed)
 {
-    for (const char* bad : {"dom0_mem=12Q", "dom0_mem=99999999999G", "dom0_mem=", "com1=9601,8n1", "com1=115200,7e1",
-                            "dom0_max_vcpus=0", "dom0_max_vcpus=65", "loglvl=shout", "xpti=maybe", "console=lpt"}) {
+    for (const char* bad :
+         {"dom0_mem=12Q", "dom0_mem=99999999999G", "dom0_mem=", "com1=9601,8n1", "com1=115200,7e1", "dom0_max_vcpus=0",
+          "dom0_max_vcpus=65", "dom0_max_vcpus=1-4", "dom0_mem=25%", "loglvl=shout", "xpti=maybe", "console=lpt"}) {
         const Options o = parse(bad);
         ASSERT_EQ(complaints.size(), 1U) << bad;
         EXPECT_NE(complaints[0].find("bad value"), std::string::npos) << bad;

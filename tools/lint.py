@@ -82,12 +82,15 @@ def check_security(root):
 
 
 def check_documents(root):
-    """A back-ticked name that ends like a source file's is that of a file in the tree, or the end of its path."""
+    """A back-ticked name like a source file's is a file's in the tree, or the end of its path; one that starts with a
+    folder that the tree has nowhere is someone else's."""
     files = ["/" + f.relative_to(root).as_posix() for f in tree(root)]
+    folders = {part for f in files for part in f.split("/")[:-1]}
     for doc in sorted((root / "docs").rglob("*.md")):
         for n, line in enumerate(doc.read_text().splitlines(), 1):
             for name in re.findall(r"`([\w./-]+\.(?:cpp|hpp|h|c|S|py|sh|mk|tsv|md|lds))`", line):
-                if not any(f.endswith("/" + name) for f in files):
+                ours = "/" not in name or name.split("/")[0] in folders
+                if ours and not any(f.endswith("/" + name) for f in files):
                     yield f"{doc}:{n}: no file {name}"
 
 

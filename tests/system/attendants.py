@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """The processes beside a domain: a console daemon that is stopped, or killed, gets all consoles back when it starts
 again, goes on when its disk is full, and leaves no node; the monitor keeps nothing of its caller's open, restarts a
-guest whose configuration named its files from another directory, and rotates its log."""
+guest whose configuration named its files from another directory, rotates its log, and keeps a crashed guest (on_crash
+preserve) or sets it aside and starts another (rename-restart)."""
 from harness import Run, expect, passed
 
 SCRIPT = r"""
@@ -12,6 +13,7 @@ within() { # seconds, what, command: until it succeeds
     until eval "$*"; do tries=$((tries - 1)); [ $tries -lt 0 ] && fail "$what"; usleep 200000; done
 }
 number() { vmctl list | awk '/^first / { print $2 }'; }
+state() { vmctl list | awk '$1 == "'$1'" { print $5 }'; }
 tty() { xenstore-read /local/domain/$(number)/console/tty; }
 answers() { # the guest's shell computes what we look for
     ( sleep 1; echo "echo answer-\$((6 * $1))"; sleep 3 ) | timeout 6 vmctl console first > /tmp/console 2>&1
@@ -20,6 +22,7 @@ answers() { # the guest's shell computes what we look for
 mkdir -p /tmp/disk && mount -t tmpfs -o size=64k disk /tmp/disk
 cd /guest
 sed 's,/guest/,,; s/on_reboot.*/on_reboot = "restart"/' domU.cfg > /tmp/rel.cfg
+sed -i 's/on_crash.*/on_crash = "rename-restart"/' /tmp/rel.cfg
 exec 9> /tmp/lock
 vmctl create /tmp/rel.cfg || fail create
 exec 9>&-
@@ -39,6 +42,8 @@ within 10 "no answer after SIGKILL" answers 4
 [ $(stat -c %s /tmp/disk/first.log) -ge 61440 ] || fail "the disk is not full: $(ls -l /tmp/disk)"
 within 10 "no answer with a full disk" answers 5
 [ $(grep -c 'output is lost' /var/log/consoled2.log) = 1 ] || fail "says $(cat /var/log/consoled2.log)"
+vmctl create /guest/domU.cfg name=kept memory=96 on_crash=preserve \
+    "extra='console=hvc0 parapet.mode=crash'" || fail kept
 before=$(number)
 head -c 1048576 /dev/zero > /var/log/parapet-monitor.log
 vmctl shutdown -r first
@@ -46,7 +51,17 @@ within 30 "no restart" '[ "$(number)" ] && [ "$(number)" != $before ]'
 within 5 "no word of the restart" grep -q '"first is domain $(number) now"' /var/log/parapet-monitor.log
 [ $(stat -c %s /var/log/parapet-monitor.log.1) = 1048576 ] || fail "the log is not rotated: $(ls -l /var/log)"
 within 5 "no console" '[ "$(tty)" ]'
+within 60 "kept is $(state kept)" '[ "$(state kept)" = crash ]'
+before=$(number)
+within 60 "no user space after the restart" answers 6
+( sleep 1; echo 'echo c > /proc/sysrq-trigger'; sleep 1 ) | timeout 3 vmctl console first > /dev/null 2>&1
+within 30 "no restart after a crash" '[ "$(number)" ] && [ "$(number)" != $before ]'
+[ "$(vmctl list | awk '$1 == "first-1" { print $2, $5 }')" = "$before crash" ] || fail "first-1 is not domain $before"
+within 60 "no user space after the crash" answers 7
+[ "$(state kept)" = crash ] || fail "kept is $(state kept)"
+vmctl destroy first-1; vmctl destroy kept
 vmctl destroy first; sleep 1
+vmctl list | grep -E '^(first|kept)' && fail "a domain is left"
 xenstore-ls /local/domain | grep -q tty && fail "a node is left"
 vmctl crate x 2>&1 | grep -q "did you mean 'create'" || fail "no did-you-mean"
 exit 0
@@ -54,4 +69,4 @@ exit 0
 
 run = Run("--vmctl", script=SCRIPT, timeout=300)
 expect(run.status == 0, f"status {run.status}: {' / '.join(run.out.splitlines())[-500:]}", run)
-passed("consoles come back, the guest restarts, nothing is held")
+passed("consoles come back, the guest restarts, crashed ones are kept, nothing is held")

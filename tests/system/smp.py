@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Every CPU: bring-up of 1, 2, 4 and 8; dom0 on two; a domU with more vCPUs than there are CPUs; nothing left behind.
+"""Every CPU: bring-up of 1, 2, 4 and 8; dom0 on two; domUs with more vCPUs than there are CPUs, and with 64;
+nothing left behind.
 
 The domU's user space counts its processors; both of dom0's must have taken timer interrupts; the auditor, which needs
 all CPUs to stand still, finds nothing wrong while four domains run and after they are gone.
@@ -72,6 +73,14 @@ refuse 'has no vCPU 4' vmctl vcpu-context keys 4
 vmctl pause keys || fail "pause keys"
 refuse 'uses 3: it is paused' vmctl vcpu-set keys 4
 vmctl destroy keys || fail "destroy keys"
+vmctl create /guest/domU.cfg 'name="most"' memory=256 vcpus=64 > /tmp/create 2>&1 || { cat /tmp/create; fail "most"; }
+tries=0
+until grep -q 'PARAPET-DOMU-READY' /var/log/parapet/most.log; do
+    tries=$((tries + 1)); [ $tries -gt 240 ] && { tail -n 5 /var/log/parapet/most.log; fail "most is not up"; }; sleep 1
+done
+grep -o 'Brought up 1 node, [0-9]* CPUs' /var/log/parapet/most.log
+[ "$(vmctl vcpu-list most | awk 'NR > 1 && $5 != "offline"' | wc -l)" = 64 ] || { vmctl vcpu-list most; fail "not 64"; }
+clean "of 64 vCPUs"; vmctl destroy most || fail "destroy most"
 sleep 1; clean "afterwards"
 echo "FOREIGN $(vmctl --json info | tr -d '\n' | sed 's/.*"foreign_mappings": *\([0-9]*\).*/\1/')"
 awk '/timer[01]/ { print "TIMER", $2 + $3 }' /proc/interrupts
@@ -87,9 +96,10 @@ for n in (1, 2, 4, 8):
 run = Run("--smp", 2, script=SCRIPT, timeout=300)
 expect(run.status == 0, f"status {run.status}: {run.out.strip()[-300:]}", run)
 expect("Brought up 1 node, 4 CPUs" in run.out, "the domU did not bring up four vCPUs", run)
+expect("Brought up 1 node, 64 CPUs" in run.out, "the domU did not bring up 64 vCPUs", run)
 expect(run.out.count("VCPU-SET") == 4, "vcpu-set did not go down, up, down, up", run)
 expect("FOREIGN 0" in run.out, "foreign mappings are left", run)
 timers = [int(n) for n in re.findall(r"^TIMER (\d+)", run.out, re.M)]
 expect(len(timers) == 2 and min(timers) > 50, f"timer interrupts of dom0's vCPUs: {timers}", run)
 expect("stuck in the hypervisor" not in run.log, "the watchdog reported a CPU", run)
-passed(f"1, 2, 4 and 8 CPUs start; dom0 on 2, domU with 4 vCPUs; timers {timers}; audit clean")
+passed(f"1, 2, 4 and 8 CPUs start; dom0 on 2, domUs with 4 and 64 vCPUs; timers {timers}; audit clean")

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Shares of one CPU: weights 256:512:1024 give 1:2:4, a cap holds, a sleeper beside three hogs does not wait long.
+"""Shares of one CPU: weights 256:512:1024 give 1:2:4, a cap holds, a sleeper beside three hogs does not wait long, and
+a guest sees in its steal time what the others took.
 
 The guests are the stock domU with a shell loop for its init. What they got is the hypervisor's account (vcpu-list and
 top), so that a busy host, which only stretches time, changes no ratio. The sleeper's wait is the time it was ready to
 run in 0.2 s, divided by the wakeups (events) in it; the median is that of a hundred such readings.
 """
-import json, statistics
+import json, re, statistics
 from harness import Run, expect, passed, skip_on_xen
 
 HOGS = {"a": 256, "b": 512, "c": 1024}
@@ -26,13 +27,17 @@ start() { # name, what its init does
 measure() { # word
     echo "$1 $(vmctl --json vcpu-list | tr -d '\n')"; sleep 20; echo "$1 $(vmctl --json vcpu-list | tr -d '\n')"
 }
+stolen() { echo "STAT $(grep '^cpu ' /var/log/parapet/a.log | tail -n 1)"; }
 for n in a b c; do
-    start $n 'while :; do :; done'
+    hog='while :; do :; done'
+    [ $n = a ] && hog='mount -t proc proc /proc; while :; do read l < /proc/stat; echo $l; i=0;' &&
+        hog="$hog while [ \$i -lt 5000 ]; do i=\$((i + 1)); done; done"
+    start $n "$hog"
     vmctl pause $n || fail "pause $n"
 done
 vmctl sched a --weight 256 && vmctl sched b --weight 512 && vmctl sched c --weight 1024 || fail "weights"
-hogs vmctl unpause; sleep 1
-measure WEIGHTS
+hogs vmctl unpause; sleep 3
+stolen; measure WEIGHTS; stolen
 vmctl sched c --cap 25 || fail "cap"; sleep 1
 measure CAP
 vmctl sched c --weight 256 --cap 0 && vmctl sched b --weight 256 || fail "equal weights"
@@ -81,6 +86,11 @@ total = sum(got.values())
 for name, weight in HOGS.items():
     off = got[name] / total / (weight / sum(HOGS.values())) - 1
     expect(abs(off) < 0.05, f"weight {weight} has {got[name] / total:.3f} of the hogs' time, {off:+.1%} off")
+before, after = ([int(n) for n in row.split()] for row in re.findall(r"^STAT cpu +(.*)", run.out, re.M))
+ticks = [b - a for a, b in zip(before, after)]
+steal = ticks[7] / max(sum(ticks), 1)  # behind user, nice, system, idle, iowait, irq, softirq
+print(f"    steal   {steal:.2f} of {sum(ticks)} ticks")
+expect(0.6 < steal < 0.97, f"a has a seventh and sees {steal:.0%} stolen, of ticks {ticks}")
 capped, ran = shares("CAP")
 print("    cap    ", {n: round(s, 2) for n, s in ran.items()})
 expect(abs(capped["c"] - 0.25) < 0.02, f"a cap of 25 % gave {capped['c']:.1%}")
@@ -89,4 +99,5 @@ print("    waits  ", sorted(round(ms, 2) for ms, _ in each)[::len(each) // 10])
 wait, rate = (statistics.median(column) for column in zip(*each))
 expect(rate > 50, f"the sleeper woke {rate:.0f} times a second")
 expect(wait < 2, f"the sleeper waited {wait:.2f} ms at the median")
-passed(f"shares {', '.join(f'{got[n] / total:.3f}' for n in HOGS)}; cap {capped['c']:.3f}; sleeper waits {wait:.2f} ms")
+passed(f"shares {', '.join(f'{got[n] / total:.3f}' for n in HOGS)}; cap {capped['c']:.3f}; steal {steal:.2f}; "
+       f"sleeper waits {wait:.2f} ms")

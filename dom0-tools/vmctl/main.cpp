@@ -39,14 +39,12 @@ struct Verb {
     void (*add)(CLI::App&, Options&);
 };
 constexpr Verb verbs[] = {
-    {"create", add_create},     {"list", add_list},
-    {"info", add_info},         {"console", add_console},
-    {"shutdown", add_shutdown}, {"destroy", add_destroy},
-    {"pause", add_pause},       {"unpause", add_unpause},
-    {"dmesg", add_dmesg},       {"check", add_check},
-    {"audit", add_audit},       {"vcpus", add_vcpus},
-    {"vcpu-set", add_vcpu_set}, {"vcpu-context", add_vcpu_context},
-    {"sched", add_sched},       {"top", add_top},
+    {"create", add_create},     {"list", add_list},         {"info", add_info},
+    {"console", add_console},   {"shutdown", add_shutdown}, {"destroy", add_destroy},
+    {"pause", add_pause},       {"unpause", add_unpause},   {"dmesg", add_dmesg},
+    {"check", add_check},       {"audit", add_audit},       {"vcpu-list", add_vcpu_list},
+    {"vcpu-pin", add_vcpu_pin}, {"vcpu-set", add_vcpu_set}, {"vcpu-context", add_vcpu_context},
+    {"sched", add_sched},       {"locks", add_locks},       {"top", add_top},
 };
 
 /// Adds the verb that is meant; all when it does not come first, for the help. Of an unknown verb, CLI11 alone would

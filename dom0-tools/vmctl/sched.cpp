@@ -92,6 +92,10 @@ void add_sched(CLI::App& app, Options& options)
         if (w->weight || w->cap) return change(tools, *w);
         show(options, tools, w->domain);
     });
+}
+
+void add_locks(CLI::App& app, Options& options)
+{
     add_verb(app, "locks", "Show how often the hypervisor's locks were waited for")->callback([&options] {
         show_locks(options);
     });

@@ -75,14 +75,17 @@ void pin(const Pin& p)
 
 } // namespace
 
-void add_vcpus(CLI::App& app, Options& options)
+void add_vcpu_list(CLI::App& app, Options& options)
 {
     CLI::App* verb = add_verb(app, "vcpu-list", "List virtual CPUs and where they run");
     auto domain = std::make_shared<std::string>();
     verb->add_option("DOMAIN", *domain, "only this one's");
     verb->callback([&options, domain] { list(options, *domain); });
+}
 
-    verb = add_verb(app, "vcpu-pin", "Say where virtual CPUs may run");
+void add_vcpu_pin(CLI::App& app, Options&)
+{
+    CLI::App* verb = add_verb(app, "vcpu-pin", "Say where virtual CPUs may run");
     auto p = std::make_shared<Pin>();
     verb->add_option("DOMAIN", p->domain, "its name, number or UUID")->required();
     verb->add_option("VCPU", p->vcpu, "a number, or all")->required();

@@ -26,10 +26,12 @@ void add_unpause(CLI::App& app, Options& options);
 void add_dmesg(CLI::App& app, Options& options);
 void add_check(CLI::App& app, Options& options);
 void add_audit(CLI::App& app, Options& options);
-void add_vcpus(CLI::App& app, Options& options);
+void add_vcpu_list(CLI::App& app, Options& options);
+void add_vcpu_pin(CLI::App& app, Options& options);
 void add_vcpu_set(CLI::App& app, Options& options);
 void add_vcpu_context(CLI::App& app, Options& options);
 void add_sched(CLI::App& app, Options& options);
+void add_locks(CLI::App& app, Options& options);
 void add_top(CLI::App& app, Options& options);
 
 /// A subcommand that also takes --json behind its own name.

@@ -18,6 +18,10 @@ refused() { # LABEL PATTERN COMMAND...: status not 0, a message that matches, no
 config() { sed "$1" /guest/domU.cfg > /tmp/bad.cfg; }
 state() { vmctl list | awk '$1 == "first" { print $5 }'; }
 
+for verb in $(vmctl --help | awk '/^Subcommands/ { go = 1; next } go { print $1 }') locks; do
+    vmctl $verb --help > /tmp/out 2>&1 || echo "BAD $verb --help: $(cat /tmp/out)"
+done
+echo "OK verbs"
 vmctl create /guest/domU.cfg --paused > /tmp/out 2>&1 || cat /tmp/out
 [ "$(state)" = paused ] && echo "OK paused" || echo "BAD create --paused: $(state)"
 vmctl unpause first; usleep 300000
@@ -67,5 +71,5 @@ lines = run.out.splitlines()
 bad = [line for line in lines if line.startswith("BAD")]
 expect(run.status == 0 and not bad, f"status {run.status}: {'; '.join(bad)}", run)
 good = sum(line.startswith("OK") for line in lines)
-expect(good == 27, f"{good} verdicts, not 27:\n{run.out}")
+expect(good == 28, f"{good} verdicts, not 28:\n{run.out}")
 passed(f"{good} checks")

@@ -301,7 +301,7 @@ std::string closest(const std::string& word, const std::vector<std::string>& can
 {
     std::string best;
     if (word.size() > 64) return best;
-    unsigned least = static_cast<unsigned>(word.size()) / 3 + 2;
+    unsigned least = word.size() < 6 ? 2 : static_cast<unsigned>(word.size()) / 3 + 1; // one more than may be wrong
     for (const std::string& c : candidates) {
         const unsigned d = distance(word, c);
         if (d >= least || d >= c.size()) continue;

@@ -3,6 +3,7 @@
 // One entry in a table for each setting. See domain_config.hpp.
 #include "libparapet/domain_config.hpp"
 #include "libparapet/files.hpp"
+#include "libparapet/unsupported.hpp"
 #include <algorithm>
 #include <filesystem>
 #include <functional>
@@ -249,6 +250,8 @@ void finish(Draft& d, const std::string& file)
     if (c.kernel.empty()) throw ConfigError{start, "'kernel' is missing"};
     if (c.memory_mib == 0 && c.max_memory_mib == 0) throw ConfigError{start, "'memory' (MiB) is missing"};
     if (c.memory_mib == 0) c.memory_mib = c.max_memory_mib;
+    if (const char* why = why_unsupported(s.key))
+        throw ConfigError{s.at, fmt::format("'{}' is not supported: {}", s.key, why)};
     if (c.max_memory_mib == 0) c.max_memory_mib = c.memory_mib;
     if (c.max_memory_mib < c.memory_mib)
         throw ConfigError{d.max_memory->value.at,

@@ -102,6 +102,9 @@ TEST(Config, FindsWhatWasMeant)
     EXPECT_EQ(closest("Name", words), "name");
     EXPECT_EQ(closest("vcpu", words), "vcpus");
     EXPECT_EQ(closest("completely", words), "");
+    EXPECT_EQ(closest("cpuid", {"cpus"}), ""); // two edits are too many for a short word
+    EXPECT_EQ(closest("maxvpcs", words), "maxvcpus");
+    EXPECT_EQ(closest("timer_mode", {"tsc_mode"}), "");
     EXPECT_EQ(closest("x", words), "");
     EXPECT_EQ(closest(std::string(1000, 'a'), words), "");
 }

@@ -79,6 +79,17 @@ TEST(DomainConfig, WrongTypesAndValues)
     EXPECT_EQ(complaint(sound + "vcpus=0\n"), "f:4:7: 'vcpus' must be from 1 to 64, not 0");
     EXPECT_EQ(complaint(sound + "maxmem=64\n"), "f:4:8: 'maxmem' (64) is less than 'memory' (128)");
     EXPECT_EQ(complaint(sound + "vcpus=4\nmaxvcpus=2\n"), "f:5:10: 'maxvcpus' (2) is less than 'vcpus' (4)");
+TEST(DomainConfig, UnsupportedSettingsAreNotMistakenForOthers)
+{
+    for (const char* key : {"acpi", "pae", "hap", "usb", "vnc", "cpuid", "timer_mode", "pci", "e820_host", "nodes"}) {
+        const std::string said = complaint(sound + key + "=1\n");
+        EXPECT_EQ(said.find(std::string{"f:4:1: '"} + key + "' is not supported: "), 0U) << said;
+        EXPECT_EQ(said.find("did you mean"), std::string::npos) << said;
+    }
+    EXPECT_EQ(complaint(sound + "pci=['01:00.0']\n"),
+              "f:4:1: 'pci' is not supported: a guest cannot be given a device of the machine yet");
+}
+
     EXPECT_EQ(complaint(sound + "disk='x'\n"), "f:4:6: 'disk' must be a list, not a text");
     EXPECT_EQ(complaint(sound + "type='hvm'\n"), "f:4:6: type 'hvm': only \"pv\" guests run here");
     EXPECT_EQ(complaint(sound + "uuid='123'\n"), "f:4:6: '123' is not a UUID (8-4-4-4-12 hexadecimal digits)");

@@ -289,8 +289,10 @@ void override_setting(std::vector<ConfigSetting>& settings, const std::string& a
         fail("'{}' cannot be the name of a setting", key);
     ConfigValue value{at, word};
     long long number = 0;
-    if (read_number(word, number) == std::errc{})
+    if (const std::errc error = read_number(word, number); error == std::errc{})
         value = {at, number, word};
+    else if (error == std::errc::result_out_of_range)
+        value.written = word;
     else if (!word.empty() && std::string_view{"[\"'"}.find(word[0]) != std::string_view::npos)
         value = Parser{word, {"command line: " + key}}.only_value();
     std::erase_if(settings, [&](const auto& s) { return s.key == key; });

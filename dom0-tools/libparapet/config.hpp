@@ -26,11 +26,24 @@ public:
     }
 };
 
+/// Calls @p act; what it complains of is the setting's fault, and is said so.
+template <typename Act> auto blaming(const Position& at, const char* key, Act act)
+{
+    try {
+        return act();
+    } catch (const ConfigError&) {
+        throw;
+    } catch (const Error& e) {
+        throw ConfigError{at, fmt::format("'{}': {}", key, e.what())};
+    }
+}
+
 struct ConfigValue {
     using List = std::vector<ConfigValue>;
     Position at;
     std::variant<std::string, long long, List> value;
-    std::string written{}; ///< A number's digits as they stood there: where a setting is text, they are it.
+    std::string written{}; ///< A number's digits as they stood there (where a setting is text, they are it), also of
+                           ///< a number without quotes that is too large: that is text.
 
     [[nodiscard]] bool is_text() const { return std::holds_alternative<std::string>(value); }
     [[nodiscard]] bool is_number() const { return std::holds_alternative<long long>(value); }

@@ -36,17 +36,26 @@ std::vector<Field> fields_of(const ConfigValue& v, const char* what)
     return fields;
 }
 
+constexpr const char* device_prefixes[] = {"xvd", "sd", "hd"};
+
 bool is_device(const std::string& name)
 {
     const auto digits = [](const std::string& s) {
         return s.size() <= 3 && std::all_of(s.begin(), s.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
     };
-    for (const char* prefix : {"xvd", "sd", "hd"})
+    for (const char* prefix : device_prefixes)
         if (name.starts_with(prefix) && name.size() > std::char_traits<char>::length(prefix)) {
             const std::string rest = name.substr(std::char_traits<char>::length(prefix));
             return rest[0] >= 'a' && rest[0] <= 'z' && digits(rest.substr(1));
         }
     return false;
+}
+
+/// Meant as one, whether it is or not.
+bool like_device(const std::string& name)
+{
+    return std::any_of(std::begin(device_prefixes), std::end(device_prefixes),
+                       [&](const char* prefix) { return name.starts_with(prefix); });
 }
 
 void set_format(DiskConfig& disk, const Field& f)
@@ -73,7 +82,7 @@ void set_position(DiskConfig& disk, const Field& f, unsigned position)
             if (disk.target.starts_with(prefix)) disk.target.erase(0, std::char_traits<char>::length(prefix));
     } else if (disk.device.empty() && is_device(f.value)) {
         disk.device = f.value;
-    } else if (position == 1) {
+    } else if (position == 1 && !like_device(f.value)) {
         set_format(disk, f);
     } else if (!disk.device.empty()) {
         set_access(disk, f);

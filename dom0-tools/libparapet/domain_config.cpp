@@ -33,6 +33,9 @@ const std::string& text_of(const ConfigSetting& s)
 
 std::uint64_t number_of(const ConfigSetting& s, long long least, long long most)
 {
+    if (s.value.is_text() && !s.value.written.empty())
+        throw ConfigError{s.value.at,
+                          fmt::format("'{}' must be from {} to {}, not {}", s.key, least, most, s.value.written)};
     if (s.value.is_text())
         throw ConfigError{s.value.at, fmt::format("'{}' must be a number, not the text '{}'", s.key,
                                                   std::get<std::string>(s.value.value))};
@@ -53,7 +56,9 @@ struct Draft {
     DomainConfig config;
     FileCheck check;
     std::string root, extra;
-    bool has_cmdline{false}, has_vcpus{false}, has_max_vcpus{false};
+    bool has_vcpus{false}, has_max_vcpus{false};
+    const ConfigSetting* cmdline{nullptr};
+    const ConfigSetting* arguments{nullptr}; ///< The longer one of root and extra.
     const ConfigSetting* memory{nullptr};
     const ConfigSetting* max_memory{nullptr};
     Position max_vcpus;
@@ -88,6 +93,7 @@ void take_name(Draft& d, const ConfigSetting& s)
     if (!std::isalnum(static_cast<unsigned char>(name[0])))
         throw ConfigError{s.value.at, fmt::format("the name '{}' must start with a letter or digit", name)};
     d.config.name = name;
+    d.config.name_at = s.value.at;
 }
 
 void take_uuid(Draft& d, const ConfigSetting& s)
@@ -102,6 +108,7 @@ void take_uuid(Draft& d, const ConfigSetting& s)
     for (std::size_t i = 0; i < 16; ++i)
         d.config.uuid[i] = static_cast<std::uint8_t>(std::stoul(digits.substr(2 * i, 2), nullptr, 16));
     d.config.uuid_given = true;
+    d.config.uuid_at = s.value.at;
 }
 
 OnEnd action_of(Draft& d, const ConfigSetting& s)
@@ -165,21 +172,31 @@ void take_networks(Draft& d, const ConfigSetting& s)
     if (!d.config.networks.empty()) warn(d, s.at, "network interfaces are checked, but not attached yet");
 }
 
+void take_argument(Draft& d, const ConfigSetting& s, std::string& to)
+{
+    to = text_of(s);
+    if (d.arguments == nullptr || to.size() >= std::max(d.root.size(), d.extra.size())) d.arguments = &s;
+}
+
 using Taker = std::function<void(Draft&, const ConfigSetting&)>;
 
 const std::map<std::string, Taker>& takers()
 {
     static const std::map<std::string, Taker> table{
         {"name", take_name},
-        {"kernel", [](Draft& d, const auto& s) { d.config.kernel = file_of(d, s); }},
+        {"kernel",
+         [](Draft& d, const auto& s) {
+             d.config.kernel = file_of(d, s);
+             d.config.kernel_at = s.value.at;
+         }},
         {"ramdisk", [](Draft& d, const auto& s) { d.config.ramdisk = file_of(d, s); }},
         {"cmdline",
          [](Draft& d, const auto& s) {
              d.config.cmdline = text_of(s);
-             d.has_cmdline = true;
+             d.cmdline = &s;
          }},
-        {"extra", [](Draft& d, const auto& s) { d.extra = text_of(s); }},
-        {"root", [](Draft& d, const auto& s) { d.root = text_of(s); }},
+        {"extra", [](Draft& d, const auto& s) { take_argument(d, s, d.extra); }},
+        {"root", [](Draft& d, const auto& s) { take_argument(d, s, d.root); }},
         {"memory",
          [](Draft& d, const auto& s) {
              d.config.memory_mib = number_of(s, 1, most_memory_mib);
@@ -233,6 +250,8 @@ constexpr const char* without_effect[] = {
 
 [[noreturn]] void unknown_key(const ConfigSetting& s)
 {
+    if (const char* why = why_unsupported(s.key))
+        throw ConfigError{s.at, fmt::format("'{}' is not supported: {}", s.key, why)};
     std::vector<std::string> known;
     for (const auto& [key, taker] : takers())
         known.push_back(key);
@@ -242,6 +261,21 @@ constexpr const char* without_effect[] = {
                                         meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant))};
 }
 
+void make_cmdline(Draft& d)
+{
+    DomainConfig& c = d.config;
+    if (d.cmdline == nullptr) {
+        c.cmdline = d.root.empty() ? "" : "root=" + d.root;
+        if (!d.extra.empty()) c.cmdline += (c.cmdline.empty() ? "" : " ") + d.extra;
+    } else if (!d.root.empty() || !d.extra.empty()) {
+        warn(d, d.arguments->at, fmt::format("'cmdline' is the whole command line; '{}' is ignored", d.arguments->key));
+    }
+    if (c.cmdline.size() <= longest_cmdline) return;
+    const ConfigSetting& s = d.cmdline != nullptr ? *d.cmdline : *d.arguments;
+    throw ConfigError{s.value.at, fmt::format("'{}': the kernel's command line has {} bytes, {} are the limit", s.key,
+                                              c.cmdline.size(), longest_cmdline)};
+}
+
 void finish(Draft& d, const std::string& file)
 {
     DomainConfig& c = d.config;
@@ -249,9 +283,8 @@ void finish(Draft& d, const std::string& file)
     if (c.name.empty()) throw ConfigError{start, "'name' is missing"};
     if (c.kernel.empty()) throw ConfigError{start, "'kernel' is missing"};
     if (c.memory_mib == 0 && c.max_memory_mib == 0) throw ConfigError{start, "'memory' (MiB) is missing"};
+    c.memory_at = (d.memory != nullptr ? d.memory : d.max_memory)->value.at;
     if (c.memory_mib == 0) c.memory_mib = c.max_memory_mib;
-    if (const char* why = why_unsupported(s.key))
-        throw ConfigError{s.at, fmt::format("'{}' is not supported: {}", s.key, why)};
     if (c.max_memory_mib == 0) c.max_memory_mib = c.memory_mib;
     if (c.max_memory_mib < c.memory_mib)
         throw ConfigError{d.max_memory->value.at,
@@ -261,15 +294,7 @@ void finish(Draft& d, const std::string& file)
     if (c.max_vcpus < c.vcpus)
         throw ConfigError{d.max_vcpus, fmt::format("'maxvcpus' ({}) is less than 'vcpus' ({})", c.max_vcpus, c.vcpus)};
     check_against(c.cpus, c.max_vcpus);
-    if (!d.has_cmdline) {
-        c.cmdline = d.root.empty() ? "" : "root=" + d.root;
-        if (!d.extra.empty()) c.cmdline += (c.cmdline.empty() ? "" : " ") + d.extra;
-    } else if (!d.root.empty() || !d.extra.empty()) {
-        warn(d, start, "'cmdline' is the whole command line; 'root' and 'extra' are ignored");
-    }
-    if (c.cmdline.size() > longest_cmdline)
-        throw ConfigError{start, fmt::format("the kernel's command line has {} bytes, {} are the limit",
-                                             c.cmdline.size(), longest_cmdline)};
+    make_cmdline(d);
     if (!c.uuid_given) c.uuid = random_uuid();
 }
 

@@ -25,6 +25,7 @@ struct NetworkConfig {
 
 struct DomainConfig {
     std::string name, kernel, ramdisk, cmdline;
+    Position name_at, kernel_at, memory_at, uuid_at;
     std::uint64_t memory_mib{0}, max_memory_mib{0};
     std::uint32_t vcpus{1}, max_vcpus{1};
     CpuConfig cpus;

@@ -18,10 +18,12 @@ constexpr std::uint64_t max_memory_slack_kib = 1024;
 void refuse_duplicates(Toolstack& tools, const DomainConfig& c)
 {
     if (const auto other = find_domain(tools, c.name))
-        fail("a domain with the name '{}' is already there (number {})", c.name, *other);
+        throw ConfigError{c.name_at,
+                          fmt::format("a domain with the name '{}' is already there (number {})", c.name, *other)};
     for (const DomainInfo& info : tools.hypervisor.domains()) // one that dies has no nodes left: it is no hindrance
         if ((info.flags & PV_DOMINF_DYING) == 0 && std::equal(c.uuid.begin(), c.uuid.end(), info.handle))
-            fail("a domain with the UUID {} is already there (number {})", uuid_text(c.uuid), info.domain);
+            throw ConfigError{c.uuid_at, fmt::format("a domain with the UUID {} is already there (number {})",
+                                                     uuid_text(c.uuid), info.domain)};
 }
 
 void configure(Hypervisor& hv, DomainId id, const DomainConfig& c, const std::vector<Affinity>& places)
@@ -58,14 +60,16 @@ struct Source {
 
 Source open_source(const DomainConfig& c, Steps& steps)
 {
-    Source s{KernelFile::open(c.kernel, cache_directory()), {}, {}};
+    Source s{blaming(c.kernel_at, "kernel", [&] { return KernelFile::open(c.kernel, cache_directory()); }), {}, {}};
     if (s.kernel.packed())
         steps.done(s.kernel.from_cache() ? "kernel found unpacked in the cache"
                                          : fmt::format("kernel unpacked ({})", s.kernel.format()));
     else
         steps.done("kernel read");
     if (!c.ramdisk.empty()) s.initrd = Descriptor::open(c.ramdisk, O_RDONLY);
-    s.layout = plan_layout(s.kernel.image(), c.memory_mib * pages_per_mib, s.initrd.valid() ? s.initrd.size() : 0);
+    s.layout = blaming(c.memory_at, "memory", [&] {
+        return plan_layout(s.kernel.image(), c.memory_mib * pages_per_mib, s.initrd.valid() ? s.initrd.size() : 0);
+    });
     return s;
 }
 

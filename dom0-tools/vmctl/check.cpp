@@ -14,10 +14,13 @@ void check(const Options& options, const std::string& file, const std::vector<st
     const auto config = parapet::read_domain_config(file, overrides, parapet::FileCheck::readable);
     for (const std::string& warning : config.warnings)
         fmt::print(stderr, "{}\n", warning);
-    const auto kernel = parapet::KernelFile::open(config.kernel, parapet::cache_directory());
+    const auto kernel = parapet::blaming(config.kernel_at, "kernel", [&] {
+        return parapet::KernelFile::open(config.kernel, parapet::cache_directory());
+    });
     std::uint64_t initrd = 0;
     if (!config.ramdisk.empty()) initrd = parapet::Descriptor::open(config.ramdisk, O_RDONLY).size();
-    parapet::plan_layout(kernel.image(), config.memory_mib * 256, initrd);
+    parapet::blaming(config.memory_at, "memory",
+                     [&] { return parapet::plan_layout(kernel.image(), config.memory_mib * 256, initrd); });
     const std::uint64_t least = (parapet::least_pages(kernel.image(), initrd) + 255) / 256;
     if (options.json)
         return print_json({{"name", config.name},

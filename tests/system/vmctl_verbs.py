@@ -43,7 +43,7 @@ config 's:/guest/vmlinuz:/guest/nothing:'
 refused missing-file '^/tmp/bad.cfg:3:11: .*nothing' vmctl create /tmp/bad.cfg name=third
 config 's/"first"/"the first"/'
 refused name-with-space '^/tmp/bad.cfg:2:11: .*the first' vmctl create /tmp/bad.cfg
-refused duplicate-name 'first.*already' vmctl create /guest/domU.cfg
+refused duplicate-name '^/guest/domU.cfg:2:.*first.*already' vmctl create /guest/domU.cfg
 refused no-config 'nothing.cfg' vmctl create /tmp/nothing.cfg
 refused bootloader 'grub-xen-host' vmctl create /guest/domU.cfg name=third bootloader=pygrub
 config 's/^vcpus.*/cpus = ["0", "0,7"]/'
@@ -54,7 +54,7 @@ refused cap "'cap' (101).*100 %" vmctl check /guest/domU.cfg cap=101
 refused unknown-domain "did you mean 'first'" vmctl destroy fisrt
 refused much-memory 'needed.*free.*vmctl' vmctl create /guest/domU.cfg name=third memory=9000
 head -c 2000000 /guest/vmlinuz > /tmp/cut
-refused cut-kernel 'cut' vmctl create /guest/domU.cfg name=third kernel=/tmp/cut
+refused cut-kernel "^command line:1:1: 'kernel': .*cut" vmctl create /guest/domU.cfg name=third kernel=/tmp/cut
 half=0
 for files in 4 5 6 7 8 9 10 11 12; do # without descriptors it fails later and later, then no more
     before=$(count)

@@ -54,7 +54,15 @@ TEST(DomainConfig, AllSettings)
     EXPECT_EQ(c.on_crash, OnEnd::restart);
     EXPECT_EQ(uuid_text(c.uuid), "01234567-89ab-cdef-0123-456789abcdef");
     EXPECT_EQ(c.warnings.size(), 1U);
+    EXPECT_EQ(c.name_at.line, 1U);
+    EXPECT_EQ(c.kernel_at.column, 8U);
+    EXPECT_EQ(c.memory_at.line, 3U);
+    EXPECT_EQ(c.uuid_at.line, 14U);
+    EXPECT_EQ(read("name='g'\nkernel='/k'\n\nmaxmem=64\n").memory_at.line, 4U);
     EXPECT_EQ(read(sound + "cmdline='a=b'\n").cmdline, "a=b");
+    const DomainConfig both = read(sound + "\ncmdline='a=b'\nextra='c'\n");
+    ASSERT_EQ(both.warnings.size(), 1U);
+    EXPECT_EQ(both.warnings[0], "f:6:1: warning: 'cmdline' is the whole command line; 'extra' is ignored");
 }
 
 TEST(DomainConfig, UnknownSettingsSayWhatWasMeant)
@@ -71,14 +79,6 @@ TEST(DomainConfig, UnknownSettingsSayWhatWasMeant)
     EXPECT_EQ(c.warnings[0], "f:4:1: warning: 'pool' has no effect here");
 }
 
-TEST(DomainConfig, WrongTypesAndValues)
-{
-    EXPECT_EQ(complaint("name=[5]\n"), "f:1:6: 'name' must be a text in quotes, not a list");
-    EXPECT_EQ(complaint(sound + "vcpus='2'\n"), "f:4:7: 'vcpus' must be a number, not the text '2'");
-    EXPECT_EQ(complaint(sound + "vcpus=[2]\n"), "f:4:7: 'vcpus' must be a number, not a list");
-    EXPECT_EQ(complaint(sound + "vcpus=0\n"), "f:4:7: 'vcpus' must be from 1 to 64, not 0");
-    EXPECT_EQ(complaint(sound + "maxmem=64\n"), "f:4:8: 'maxmem' (64) is less than 'memory' (128)");
-    EXPECT_EQ(complaint(sound + "vcpus=4\nmaxvcpus=2\n"), "f:5:10: 'maxvcpus' (2) is less than 'vcpus' (4)");
 TEST(DomainConfig, UnsupportedSettingsAreNotMistakenForOthers)
 {
     for (const char* key : {"acpi", "pae", "hap", "usb", "vnc", "cpuid", "timer_mode", "pci", "e820_host", "nodes"}) {
@@ -90,11 +90,22 @@ TEST(DomainConfig, UnsupportedSettingsAreNotMistakenForOthers)
               "f:4:1: 'pci' is not supported: a guest cannot be given a device of the machine yet");
 }
 
+TEST(DomainConfig, WrongTypesAndValues)
+{
+    EXPECT_EQ(complaint("name=[5]\n"), "f:1:6: 'name' must be a text in quotes, not a list");
+    EXPECT_EQ(complaint(sound + "vcpus='2'\n"), "f:4:7: 'vcpus' must be a number, not the text '2'");
+    EXPECT_EQ(complaint(sound + "vcpus=[2]\n"), "f:4:7: 'vcpus' must be a number, not a list");
+    EXPECT_EQ(complaint(sound + "vcpus=0\n"), "f:4:7: 'vcpus' must be from 1 to 64, not 0");
+    EXPECT_EQ(complaint(sound + "maxmem=64\n"), "f:4:8: 'maxmem' (64) is less than 'memory' (128)");
+    EXPECT_EQ(complaint(sound + "vcpus=4\nmaxvcpus=2\n"), "f:5:10: 'maxvcpus' (2) is less than 'vcpus' (4)");
     EXPECT_EQ(complaint(sound + "disk='x'\n"), "f:4:6: 'disk' must be a list, not a text");
     EXPECT_EQ(complaint(sound + "type='hvm'\n"), "f:4:6: type 'hvm': only \"pv\" guests run here");
     EXPECT_EQ(complaint(sound + "uuid='123'\n"), "f:4:6: '123' is not a UUID (8-4-4-4-12 hexadecimal digits)");
-    EXPECT_NE(complaint(sound + "extra='" + std::string(2000, 'x') + "'\n").find("1023 are the limit"),
-              std::string::npos);
+    const std::string much(1100, 'x'), limit = ": the kernel's command line has 1100 bytes, 1023 are the limit";
+    EXPECT_EQ(complaint(sound + "extra='" + much + "'\n"), "f:4:7: 'extra'" + limit);
+    EXPECT_EQ(complaint(sound + "extra='a'\n cmdline='" + much + "'\n"), "f:5:10: 'cmdline'" + limit);
+    EXPECT_EQ(complaint(sound + "extra='" + much.substr(7) + "'\nroot='a'\n"), "f:4:7: 'extra'" + limit);
+    EXPECT_EQ(complaint(sound + "extra='a'\nroot='" + much.substr(7) + "'\n"), "f:5:6: 'root'" + limit);
 }
 
 TEST(DomainConfig, ANumberIsTextWhereTextIsWanted)
@@ -113,8 +124,18 @@ TEST(DomainConfig, ANumberIsTextWhereTextIsWanted)
     EXPECT_EQ(c.name, "7th");
     EXPECT_EQ(c.cpus.hard.entries.size(), 1U);
     EXPECT_EQ(c.memory_mib, 64U);
-    override_setting(settings, "memory=lots");
-    EXPECT_THROW((void)interpret(settings, "f", FileCheck::none), ConfigError);
+    const auto memory = [&](const std::string& word) -> std::string {
+        override_setting(settings, "memory=" + word);
+        try {
+            (void)interpret(settings, "f", FileCheck::none);
+        } catch (const ConfigError& e) {
+            return e.what();
+        }
+        return "none";
+    };
+    EXPECT_EQ(memory("lots"), "command line:1:1: 'memory' must be a number, not the text 'lots'");
+    EXPECT_EQ(memory("99999999999999999999"),
+              "command line:1:1: 'memory' must be from 1 to 1048576, not 99999999999999999999");
 }
 
 TEST(DomainConfig, Names)
@@ -171,6 +192,7 @@ TEST(DomainConfig, Disks)
     EXPECT_FALSE(disk("/img,qcow2,xvdb1,r").writable);
     EXPECT_EQ(disk("format=raw, vdev=sda, access=ro, target=/a").device, "sda");
     EXPECT_EQ(wrong("/img,raw,foo"), "f:1:11: 'foo' is no disk name (xvda, xvdb1, sda, ...)");
+    EXPECT_EQ(wrong("/img,xvdz99999,w"), "f:1:7: 'xvdz99999' is no disk name (xvda, xvdb1, sda, ...)");
     EXPECT_EQ(wrong("/img,vdev=xvda,acess=w"), "f:1:17: unknown disk parameter 'acess'; did you mean 'access'?");
     EXPECT_EQ(wrong("/img"), "f:1:1: the disk has no name in the guest (vdev=xvda)");
     EXPECT_EQ(wrong(""), "f:1:1: the disk has no target (file or device)");

@@ -77,6 +77,8 @@ KINDS = {"lint": lint, "host": host, "fuzz": fuzz, "guest": lambda: counted("tes
 
 def main():
     rows = []
+    if unknown := [kind for kind in sys.argv[1:] if kind not in KINDS]:
+        sys.exit(f"test.py: no kind of test is called {' or '.join(unknown)} (there are {', '.join(KINDS)})")
     for kind in sys.argv[1:] or KINDS:
         start = time.monotonic()
         rows.append((kind, *KINDS[kind](), time.monotonic() - start))

@@ -128,7 +128,10 @@ def main():
     hv = xen_image(a.kernels) if a.hv == "xen" else pathlib.Path(a.hv)
     if not hv.exists():
         raise SystemExit(f"run.py: no hypervisor {hv}")
-    names = a.names or sorted(p.parent.name for p in HERE.glob("*/main.cpp"))
+    known = sorted(p.parent.name for p in HERE.glob("*/main.cpp"))
+    if unknown := [name for name in a.names if name not in known]:
+        raise SystemExit(f"run.py: no micro-kernel is called {' or '.join(unknown)} (see the folders of {HERE})")
+    names = a.names or known
     logs = a.log or a.kernels / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     good = bad = 0

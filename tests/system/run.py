@@ -30,6 +30,8 @@ def run(path):
 def main():
     names = sys.argv[1:]
     tests = [p for p in sorted(HERE.glob("*.py")) if p.name not in OTHER and (not names or p.stem in names)]
+    if unknown := set(names) - {p.stem for p in tests}:
+        sys.exit(f"run.py: no system test is called {' or '.join(sorted(unknown))} (see the files of {HERE})")
     together = [p for p in tests if p.stem not in ALONE]
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("JOBS", "2"))) as pool:
         results = dict(zip(together, pool.map(run, together)))

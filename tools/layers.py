@@ -7,6 +7,7 @@ LAYERS = ["base", "arch", "cpu", "mm", "guest", "domain", "hypercall", "boot"]  
 BOOT_LIBS = {"lzma.h", "zlib.h", "zstd.h"}  # the decompressors linked for boot
 STD = set("array bit compare concepts cstddef cstdint initializer_list limits new optional span tuple type_traits "
           "utility variant".split())
+FOLDERS = {"arch/x86", "arch/host", "base/image"}  # the only ones inside a layer
 SOURCES = {".hpp", ".cpp", ".h", ".S"}
 
 
@@ -15,6 +16,9 @@ def check_hypervisor(root):
         if top.name not in LAYERS:
             yield f"{top}: no layer of the design"
             continue
+        for d in sorted(p for p in top.rglob("*") if p.is_dir()):
+            if d.relative_to(root / "hypervisor").as_posix() not in FOLDERS:
+                yield f"{d}: no folder of the design"
         for f in sorted(p for p in top.rglob("*") if p.is_file()):
             if f.suffix not in SOURCES | {".lds"}:
                 yield f"{f}: no kind of file for hypervisor/"

@@ -12,17 +12,26 @@ HDR_HV := $(call rfind,hypervisor,-name '*.hpp' -not -path '*/arch/host/*')
 HDR_HOST := $(call rfind,hypervisor/arch/host,-name '*.hpp')
 HDR_ABI := $(call rfind,pv-abi,-name '*.h')
 HDR_TOOL := $(call rfind,dom0-tools,-name '*.hpp')
-headers: $(patsubst %,$(BUILD)/hdr/%.ok,$(HDR_HV) $(HDR_HOST) $(HDR_ABI) $(HDR_TOOL))
+HDR_ASM := $(call rfind,hypervisor,-name '*.h') # for assembly, some for C++ as well
+HDR_GUEST := $(call rfind,tests/guest,-name '*.hpp')
+HDR_TEST := $(filter-out $(HDR_GUEST),$(call rfind,tests,-name '*.hpp'))
+HDR_ALL := $(HDR_HV) $(HDR_HOST) $(HDR_ABI) $(HDR_TOOL) $(HDR_ASM) $(HDR_GUEST) $(HDR_TEST)
+headers: $(HDR_ALL:%=$(BUILD)/hdr/%.ok)
 header_check = @mkdir -p $(@D); $(1) -fsyntax-only -MMD -MP -MT $@ -MF $@.d -include $< -x $(2) /dev/null && touch $@
 $(HDR_HV:%=$(BUILD)/hdr/%.ok): $(BUILD)/hdr/%.ok: % $(BUILD)/.flags/hv
 	$(call header_check,$(CXX) $(HV_CXXFLAGS),c++)
-$(HDR_HOST:%=$(BUILD)/hdr/%.ok): $(BUILD)/hdr/%.ok: %
+$(HDR_HOST:%=$(BUILD)/hdr/%.ok) $(HDR_TEST:%=$(BUILD)/hdr/%.ok): $(BUILD)/hdr/%.ok: %
 	$(call header_check,$(CXX) $(HOST_COMMON),c++)
+$(HDR_ASM:%=$(BUILD)/hdr/%.ok): $(BUILD)/hdr/%.ok: % $(BUILD)/.flags/hv
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(HV_COMMON) -D__ASSEMBLY__ -MMD -MP -MT $@ -MF $@.d -include $< -x assembler-with-cpp -c -o /dev/null /dev/null && touch $@
+$(HDR_GUEST:%=$(BUILD)/hdr/%.ok): $(BUILD)/hdr/%.ok: %
+	$(call header_check,$(GUEST_CXX) $(GUEST_FLAGS),c++)
 $(HDR_TOOL:%=$(BUILD)/hdr/%.ok): $(BUILD)/hdr/%.ok: %
 	$(call header_check,$(CXX) $(TOOL_CXXFLAGS),c++)
 $(HDR_ABI:%=$(BUILD)/hdr/%.ok): $(BUILD)/hdr/%.ok: %
 	$(call header_check,$(CC_ABI) -std=c11 -Wall -Wextra -Werror -I.,c)
--include $(patsubst %,$(BUILD)/hdr/%.ok.d,$(HDR_HV) $(HDR_HOST) $(HDR_ABI) $(HDR_TOOL))
+-include $(HDR_ALL:%=$(BUILD)/hdr/%.ok.d)
 CC_ABI = $(if $(HV_CLANG),clang,gcc)
 
 clang: ## Compile the hypervisor with clang, too

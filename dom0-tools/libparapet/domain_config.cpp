@@ -78,6 +78,7 @@ std::string file_of(const Draft& d, const ConfigSetting& s)
     if (::stat(path.c_str(), &status) != 0 || ::access(path.c_str(), R_OK) != 0)
         throw ConfigError{s.value.at, fmt::format("'{}': {}: {}", s.key, path, std::strerror(errno))};
     if (!S_ISREG(status.st_mode)) throw ConfigError{s.value.at, fmt::format("'{}': {} is not a file", s.key, path)};
+    if (status.st_size == 0) throw ConfigError{s.value.at, fmt::format("'{}': {} is empty", s.key, path)};
     return std::filesystem::absolute(path); // a restart happens in another working directory
 }
 

@@ -9,7 +9,6 @@
 #include "libparapet/error.hpp"
 #include "libparapet/interrupt.hpp"
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <ctime>
 #include <fcntl.h>
@@ -28,11 +27,6 @@ using hv::image::Payload;
 constexpr std::size_t most_cached = 8;
 constexpr std::int64_t most_cached_bytes = 512LL << 20;
 constexpr std::time_t stale_seconds = 3600; // no unpacking takes that long
-
-double seconds_since(std::chrono::steady_clock::time_point start)
-{
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 std::string entry_name(const std::string& packed, const Descriptor& unpacked)
 {
@@ -186,7 +180,6 @@ std::string cache_directory()
 KernelFile KernelFile::open(const std::string& path, const std::string& cache)
 {
     KernelFile kernel;
-    const auto start = std::chrono::steady_clock::now();
     kernel.elf_ = Descriptor::open(path, O_RDONLY);
     const MappedFile whole{kernel.elf_};
     const auto found = hv::image::find_payload(whole.bytes());
@@ -213,7 +206,6 @@ KernelFile KernelFile::open(const std::string& path, const std::string& cache)
         } catch (const Error& e) {
             throw Error{fmt::format("{}: {}", path, e.what()), e.code()};
         }
-    kernel.unpack_seconds_ = kernel.packed() ? seconds_since(start) : 0;
 
     const MappedFile elf{kernel.elf_};
     const auto parsed = hv::image::parse_elf_kernel(elf.bytes().subspan(kernel.elf_offset_));

@@ -22,7 +22,6 @@ public:
     [[nodiscard]] const char* format() const { return hv::image::name(format_); }
     [[nodiscard]] bool packed() const { return format_ != hv::image::Format::elf; }
     [[nodiscard]] bool from_cache() const { return from_cache_; }
-    [[nodiscard]] double unpack_seconds() const { return unpack_seconds_; }
     /// Fills @p memory, the segment's range in the guest, from the file; what is not in the file is zeroed.
     void load(const hv::image::Segment& segment, std::span<std::byte> memory) const;
 
@@ -32,7 +31,6 @@ private:
     hv::image::KernelImage image_{};
     hv::image::Format format_{};
     bool from_cache_{false};
-    double unpack_seconds_{0};
 };
 
 } // namespace parapet

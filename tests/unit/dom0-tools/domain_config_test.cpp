@@ -3,7 +3,9 @@
 // From settings to a domain: defaults, and every mistake with its position and a did-you-mean.
 #include "libparapet/domain_config.hpp"
 #include <filesystem>
+#include <fstream>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 using namespace parapet;
 
@@ -157,6 +159,17 @@ TEST(DomainConfig, MissingSettingsAndFiles)
     EXPECT_EQ(complaint("name='g'\nkernel='/no/such/file'\n", FileCheck::readable),
               "f:2:8: 'kernel': /no/such/file: No such file or directory");
     EXPECT_EQ(complaint("name='g'\nkernel='/tmp'\n", FileCheck::readable), "f:2:8: 'kernel': /tmp is not a file");
+}
+
+TEST(DomainConfig, AnEmptyFileIsRefused)
+{
+    const std::string path = testing::TempDir() + "domain_config_test.empty." + std::to_string(::getpid());
+    std::ofstream{path}.close();
+    EXPECT_EQ(complaint("name='g'\nkernel='Makefile'\nramdisk='" + path + "'\nmemory=1\n", FileCheck::readable),
+              "f:3:9: 'ramdisk': " + path + " is empty");
+    EXPECT_EQ(complaint("name='g'\nkernel='" + path + "'\nmemory=1\n", FileCheck::readable),
+              "f:2:8: 'kernel': " + path + " is empty");
+    std::filesystem::remove(path);
 }
 
 TEST(DomainConfig, AFileWithoutEndIsNone)

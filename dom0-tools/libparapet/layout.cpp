@@ -139,7 +139,7 @@ Layout plan_layout(const KernelImage& image, std::uint64_t nr_pages, std::uint64
     const Layout l = place(image, nr_pages, initrd_bytes);
     if (frames_used(l) > nr_pages) {
         const std::uint64_t need = least_pages(image, initrd_bytes);
-        fail("{} MiB of memory are too little: this kernel and initrd need {} MiB to start", nr_pages / 256,
+        fail("{} MiB of memory are too little: this kernel and initrd need {} MiB to be loaded", nr_pages / 256,
              (need + 255) / 256);
     }
     return l;

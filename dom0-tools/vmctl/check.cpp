@@ -29,8 +29,8 @@ void check(const Options& options, const std::string& file, const std::vector<st
                            {"least_memory_mib", least},
                            {"vcpus", config.vcpus},
                            {"warnings", config.warnings}});
-    fmt::print("{}: '{}' can be created: {} kernel, {} MiB (it starts with {} or more), {} vcpu(s)\n", file,
-               config.name, kernel.format(), config.memory_mib, least, config.vcpus);
+    fmt::print("{}: '{}' can be created: {} kernel, {} MiB ({} are the least it can be loaded with), {} vcpu(s)\n",
+               file, config.name, kernel.format(), config.memory_mib, least, config.vcpus);
 }
 
 } // namespace

@@ -7,9 +7,12 @@
 namespace vmctl {
 namespace {
 
-const char* state_of(const pv_domctl_getvcpuinfo& v)
+/// @p flags are the domain's: what keeps all of its vCPUs from running comes first.
+const char* state_of(std::uint32_t flags, const pv_domctl_getvcpuinfo& v)
 {
     if (v.online == 0) return "offline";
+    if ((flags & (PV_DOMINF_DYING | PV_DOMINF_SHUTDOWN)) != 0) return "shut down";
+    if ((flags & PV_DOMINF_PAUSED) != 0) return "paused";
     return v.running != 0 ? "running" : v.blocked != 0 ? "blocked" : "ready";
 }
 
@@ -21,7 +24,7 @@ Json describe(parapet::Toolstack& tools, const parapet::DomainInfo& info, const 
             {"domain", info.domain},
             {"vcpu", v.vcpu},
             {"cpu", v.online != 0 ? Json(v.cpu) : Json()},
-            {"state", state_of(v)},
+            {"state", state_of(info.flags, v)},
             {"cpu_seconds", static_cast<double>(v.cpu_time) / 1e9},
             {"hard_affinity", parapet::format_cpus(a.hard, cpus)},
             {"soft_affinity", parapet::format_cpus(a.soft, cpus)}};
@@ -36,10 +39,10 @@ void list(Options& options, const std::string& name)
             if (const auto v = tools.hypervisor.vcpu(info.domain, i)) all.push_back(describe(tools, info, *v));
     });
     if (options.json) return print_json(all);
-    fmt::print("{:<28} {:>5} {:>4} {:>4}  {:<8} {:>9}  {} / {}\n", "Name", "ID", "VCPU", "CPU", "State", "CPU s",
+    fmt::print("{:<28} {:>5} {:>4} {:>4}  {:<9} {:>9}  {} / {}\n", "Name", "ID", "VCPU", "CPU", "State", "CPU s",
                "may run on", "should");
     for (const Json& v : all)
-        fmt::print("{:<28} {:>5} {:>4} {:>4}  {:<8} {:>9.1f}  {} / {}\n", v["name"].get<std::string>(),
+        fmt::print("{:<28} {:>5} {:>4} {:>4}  {:<9} {:>9.1f}  {} / {}\n", v["name"].get<std::string>(),
                    v["domain"].get<int>(), v["vcpu"].get<int>(), v["cpu"].is_null() ? "-" : v["cpu"].dump(),
                    v["state"].get<std::string>(), v["cpu_seconds"].get<double>(), v["hard_affinity"].get<std::string>(),
                    v["soft_affinity"].get<std::string>());

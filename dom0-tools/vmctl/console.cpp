@@ -127,7 +127,9 @@ void add_console(CLI::App& app, Options&)
     verb->add_option("DOMAIN", *domain, "its name, number or UUID")->required();
     verb->callback([domain] {
         parapet::Toolstack tools;
-        attach_console(tools.store, require_domain(tools, *domain));
+        const parapet::DomainId id = require_domain(tools, *domain);
+        if (id == 0) parapet::fail("domain 0's console is the machine's own, its serial line or screen");
+        attach_console(tools.store, id);
     });
 }
 

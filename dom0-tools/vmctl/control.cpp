@@ -6,7 +6,21 @@
 namespace vmctl {
 namespace {
 
-using Act = void (parapet::Hypervisor::*)(parapet::DomainId);
+void pause(parapet::Toolstack& tools, parapet::DomainId domain)
+{
+    if (domain == 0) parapet::fail("domain 0 cannot be paused: vmctl runs in it");
+    tools.hypervisor.pause(domain);
+}
+
+void unpause(parapet::Toolstack& tools, parapet::DomainId domain)
+{
+    const auto info = tools.hypervisor.find(domain);
+    if (!info) parapet::fail("domain {} is gone", domain);
+    if ((info->flags & PV_DOMINF_PAUSED) == 0) parapet::fail("domain {} is not paused", domain);
+    tools.hypervisor.unpause(domain);
+}
+
+using Act = void (*)(parapet::Toolstack&, parapet::DomainId);
 
 void add(CLI::App& app, const char* name, const char* help, Act act)
 {
@@ -15,16 +29,13 @@ void add(CLI::App& app, const char* name, const char* help, Act act)
     verb->add_option("DOMAIN", *domain, "its name, number or UUID")->required();
     verb->callback([act, domain] {
         parapet::Toolstack tools;
-        (tools.hypervisor.*act)(require_domain(tools, *domain));
+        act(tools, require_domain(tools, *domain));
     });
 }
 
 } // namespace
 
-void add_pause(CLI::App& app, Options&) { add(app, "pause", "Stop a domain's CPUs", &parapet::Hypervisor::pause); }
-void add_unpause(CLI::App& app, Options&)
-{
-    add(app, "unpause", "Let a domain's CPUs run", &parapet::Hypervisor::unpause);
-}
+void add_pause(CLI::App& app, Options&) { add(app, "pause", "Stop a domain's CPUs", pause); }
+void add_unpause(CLI::App& app, Options&) { add(app, "unpause", "Let a domain's CPUs run", unpause); }
 
 } // namespace vmctl

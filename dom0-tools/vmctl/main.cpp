@@ -64,6 +64,16 @@ void add_verbs(CLI::App& app, Options& options, std::span<char*> words)
                   meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant));
 }
 
+/// In one line, and in other words than CLI11's where those say too little.
+std::string complaint(const CLI::App*, const CLI::Error& e)
+{
+    constexpr std::string_view unconverted = "Could not convert: ";
+    std::string what = e.what();
+    if (what.starts_with(unconverted)) what = what.substr(unconverted.size()) + " is no number that fits there";
+    std::replace(what.begin(), what.end(), '\n', ' ');
+    return fmt::format("vmctl: {} (--help tells more)\n", what);
+}
+
 } // namespace
 } // namespace vmctl
 
@@ -73,6 +83,7 @@ int main(int argc, char** argv)
     vmctl::Options options;
     app.add_flag("--json", options.json, "print JSON");
     app.require_subcommand(1);
+    app.failure_message(vmctl::complaint);
     try {
         vmctl::add_verbs(app, options, std::span{argv, static_cast<std::size_t>(argc)}.subspan(1));
         app.parse(argc, argv);

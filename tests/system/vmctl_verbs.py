@@ -28,6 +28,7 @@ vmctl unpause first; usleep 300000
 [ "$(state)" = paused ] && echo "BAD unpause" || echo "OK unpause"
 vmctl pause first
 [ "$(state)" = paused ] && echo "OK pause" || echo "BAD pause: $(state)"
+vmctl vcpu-list first | grep -q ' paused ' && echo "OK vcpu-list" || echo "BAD vcpu-list: $(vmctl vcpu-list)"
 vmctl unpause first
 for verb in list info dmesg audit "check /guest/domU.cfg"; do vmctl --json $verb 2>&1 | is_json "$verb"; done
 vmctl --json create /guest/domU.cfg name=second | is_json create
@@ -54,7 +55,16 @@ refused cap "'cap' (101).*100 %" vmctl check /guest/domU.cfg cap=101
 refused unknown-domain "did you mean 'first'" vmctl destroy fisrt
 refused much-memory 'needed.*free.*vmctl' vmctl create /guest/domU.cfg name=third memory=9000
 head -c 2000000 /guest/vmlinuz > /tmp/cut
+: > /tmp/empty
+refused empty-ramdisk "^command line:1:1: 'ramdisk': .*is empty" vmctl check /guest/domU.cfg ramdisk=/tmp/empty
+refused little-memory "^command line:1:1: 'memory': 8 MiB" vmctl check /guest/domU.cfg memory=8
 refused cut-kernel "^command line:1:1: 'kernel': .*cut" vmctl create /guest/domU.cfg name=third kernel=/tmp/cut
+refused unpause-running 'not paused' vmctl unpause first
+refused pause-0 'cannot be paused' vmctl pause 0
+refused unpause-0 'not paused' vmctl unpause 0
+refused console-0 "the machine's own" vmctl console 0
+refused negative-count '^vmctl: COUNT = -1 is no number' vmctl vcpu-set first -1
+[ "$(wc -l < /tmp/out)" = 1 ] && echo "OK one-line" || echo "BAD one-line: $(cat /tmp/out)"
 half=0
 for files in 4 5 6 7 8 9 10 11 12; do # without descriptors it fails later and later, then no more
     before=$(count)
@@ -71,5 +81,5 @@ lines = run.out.splitlines()
 bad = [line for line in lines if line.startswith("BAD")]
 expect(run.status == 0 and not bad, f"status {run.status}: {'; '.join(bad)}", run)
 good = sum(line.startswith("OK") for line in lines)
-expect(good == 28, f"{good} verdicts, not 28:\n{run.out}")
+expect(good == 37, f"{good} verdicts, not 37:\n{run.out}")
 passed(f"{good} checks")

@@ -14,8 +14,8 @@ constexpr std::uint64_t dr7_fixed = 0x400, dr7_writable = 0xffff03ff; // not RTM
 /// Which register a base is in while the vCPU is loaded.
 arch::Base place_of_base(std::uint32_t which, bool kernel_mode)
 {
-    if (which == PV_SEGBASE_FS) return arch::Base::fs;
-    return (which == PV_SEGBASE_GS_KERNEL) == kernel_mode ? arch::Base::active_gs : arch::Base::inactive_gs;
+    static_assert(PV_SEGBASE_GS_USER == 1 && PV_SEGBASE_GS_KERNEL == 2 && arch::Base::inactive_gs == arch::Base{2});
+    return static_cast<arch::Base>(kernel_mode && which != PV_SEGBASE_FS ? 3 - which : which);
 }
 
 /// Every enabled breakpoint must be one a guest may set: no I/O breakpoints (type 2).
@@ -100,8 +100,8 @@ bool VcpuState::replace_root(bool kernel, Mfn root)
 {
     std::uint64_t& place = kernel ? hot.kernel_root : hot.user_root;
     const Mfn old = mfn_of(Maddr{place});
-    if (place == 0 || old == root || owner_.dying() || root >= mm::frame_table_end()) [[unlikely]]
-        return false;
+    if (place == 0 || old == root || root >= mm::frame_table_end()) [[unlikely]]
+        return false; // a dying owner gets no farther: its vCPUs are stopped before anything is given back
     mm::Frame& f = mm::frame(root);
     if (mm::owner_of(f) != owner_.id() || !mm::fast::take_validated(f, mm::PageType::l4_table)) [[unlikely]]
         return false;
@@ -110,7 +110,7 @@ bool VcpuState::replace_root(bool kernel, Mfn root)
         return false;
     }
     place = maddr_of(root).raw();
-    if (kernel) reload_root();
+    if (kernel) mm::load_root(owner_, Maddr{place}); // it is in kernel mode
     if (!mm::fast::drop_type(mm::frame(old))) [[unlikely]]
         mm::drop_type(old);
     return true;

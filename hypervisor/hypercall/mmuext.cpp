@@ -134,18 +134,17 @@ Result<> run(const Call& c)
 
 Return mmuext_op(Vcpu& v, GuestVa ops, std::uint32_t count, GuestVa done_at, std::uint32_t foreign)
 {
-    if (count != 1 || done_at != GuestVa{0} || foreign != PV_DOMID_SELF) [[unlikely]]
+    const bool plain = foreign == PV_DOMID_SELF && done_at == GuestVa{0};
+    if (!plain || count > 8) [[unlikely]]
         return run_list(v, ops, count, done_at, foreign);
-    pv_mmuext_op op; // NOLINT(cppcoreguidelines-pro-type-member-init): loaded
-    TRY(guest::In<pv_mmuext_op>{ops}.load(std::span{&op, 1}));
-    const Mfn m{op.arg1.mfn};
-    const bool kernel = op.cmd == PV_MMUEXT_NEW_BASEPTR; // a process switch brings this, and that of user mode
-    if ((kernel || op.cmd == PV_MMUEXT_NEW_USER_BASEPTR) && v.replace_root(kernel, m)) return 0;
-    mm::Work work;
-    if (op.cmd == PV_MMUEXT_UNPIN_TABLE) return in_rax(mm::unpin(v.owner(), m, work));
-    if (op.cmd <= PV_MMUEXT_PIN_L4_TABLE)
-        return in_rax(mm::pin(v.owner(), m, op.cmd - PV_MMUEXT_PIN_L1_TABLE + 1, work));
-    return run_list(v, ops, 1, GuestVa{0}, PV_DOMID_SELF);
+    for (; count != 0; --count, ops = ops + sizeof(pv_mmuext_op)) { // what a process switch and a fault bring
+        pv_mmuext_op op; // NOLINT(cppcoreguidelines-pro-type-member-init): loaded
+        if (!guest::In<pv_mmuext_op>{ops}.load(std::span{&op, 1}).ok()) break;
+        const bool kernel = op.cmd == PV_MMUEXT_NEW_BASEPTR, base = kernel || op.cmd == PV_MMUEXT_NEW_USER_BASEPTR;
+        if (base ? !v.replace_root(kernel, Mfn{op.arg1.mfn}) : op.cmd != PV_MMUEXT_INVLPG_LOCAL) break;
+        if (!base && is_guest_va(op.arg1.linear_addr)) arch::invalidate_page(op.arg1.linear_addr);
+    }
+    return count == 0 ? Return{0} : run_list(v, ops, count, GuestVa{0}, PV_DOMID_SELF);
 }
 
 } // namespace hv::hypercall

@@ -35,8 +35,8 @@ constexpr std::uint32_t first_valid(PageType type)
 inline bool take_validated(Frame& f, PageType want)
 {
     std::uint64_t old = f.state.load(Order::relaxed);
-    return static_cast<std::uint32_t>(old >> 36) - first_valid(want) < FrameState::max_count &&
-           (old & nearly_full) == 0 && f.state.compare_exchange(old, old + one_ref + one_type, Order::acq_rel);
+    return static_cast<std::uint32_t>(old >> 36) - first_valid(want) < FrameState::max_count / 2 &&
+           (old >> 35 & 1) == 0 && f.state.compare_exchange(old, old + one_ref + one_type, Order::acq_rel);
 }
 /// The level of a valid table in use, 0 of anything else. Under the frame's lock.
 inline unsigned valid_level(const Frame& f)
@@ -68,7 +68,8 @@ inline bool drop_type(Frame& f)
 {
     std::uint64_t old = f.state.load(Order::relaxed);
     const std::uint64_t count = old & count_mask; // so many references there are at least
-    return (count > one_type || (count == one_type && has_more_refs(old) && (old & not_writable) == 0)) &&
+    return ((old & (count_mask - one_type)) != 0 ||
+            (count == one_type && has_more_refs(old) && (old & not_writable) == 0)) &&
            f.state.compare_exchange(old, old - one_ref - one_type, Order::acq_rel);
 }
 inline bool drop_ref(Frame& f)

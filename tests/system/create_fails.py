@@ -42,7 +42,7 @@ state > /tmp/before
 refused "1:1: the name 'two words' may have" "name=two words"
 refused "did you mean 'memory'" memroy=64
 refused 'MiB needed, .* MiB free, .*vmctl destroy' memory=99999
-refused 'start with\|to start' memory=8
+refused 'to be loaded\|to start' memory=8
 refused 'No such file' kernel=/none
 refused 'would be taken for a domain number' name=7
 refused "'kernel': 3: No such file" kernel=3
@@ -67,7 +67,7 @@ grep -q interrupted /tmp/out || fail "SIGTERM while dom0 gave memory is not ment
 same "signal while dom0 gave memory"
 lends 200; kill -KILL $pid; wait $pid
 [ $(target) != $before ] || fail "the killed create was through already"
-refused 'start with\|to start' memory=8
+refused 'to be loaded\|to start' memory=8
 lends 200; kill -KILL $pid; wait $pid; xenstore-write /local/domain/0/memory/target $((500 * 1024))
 vmctl create /guest/domU.cfg memory=8 > /tmp/out 2>&1
 [ $(target) = $((500 * 1024)) ] || fail "what was set after a killed create is lost"

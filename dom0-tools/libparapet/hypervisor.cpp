@@ -2,27 +2,11 @@
 //
 // See hypervisor.hpp. One method a hypercall, no policy.
 #include "libparapet/hypervisor.hpp"
+#include "libparapet/control_op.hpp"
 #include <algorithm>
 
 namespace parapet {
 namespace {
-
-pv_domctl domctl_for(DomainId domain, std::uint32_t cmd)
-{
-    pv_domctl op{};
-    op.cmd = cmd;
-    op.interface_version = PV_DOMCTL_INTERFACE_VERSION;
-    op.domain = domain;
-    return op;
-}
-
-pv_sysctl sysctl_for(std::uint32_t cmd)
-{
-    pv_sysctl op{};
-    op.cmd = cmd;
-    op.interface_version = PV_SYSCTL_INTERFACE_VERSION;
-    return op;
-}
 
 [[noreturn]] void refuse(const std::string& what, int error)
 {

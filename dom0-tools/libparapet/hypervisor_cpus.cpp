@@ -1,29 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
 // The hypercalls about CPUs: where vCPUs run, what part they get, what they did with it. See hypervisor.hpp.
+#include "libparapet/control_op.hpp"
 #include "libparapet/hypervisor.hpp"
 
 namespace parapet {
 namespace {
 
 constexpr std::uint32_t parapet_locks = 0x70617262, parapet_vcpu_times = 0x70617263; // hypervisor/domain/counters.hpp
-
-pv_domctl domctl_for(DomainId domain, std::uint32_t cmd)
-{
-    pv_domctl op{};
-    op.cmd = cmd;
-    op.interface_version = PV_DOMCTL_INTERFACE_VERSION;
-    op.domain = domain;
-    return op;
-}
-
-pv_sysctl sysctl_for(std::uint32_t cmd)
-{
-    pv_sysctl op{};
-    op.cmd = cmd;
-    op.interface_version = PV_SYSCTL_INTERFACE_VERSION;
-    return op;
-}
 
 void put(CallBuffer<std::uint8_t>& to, const CpuList& list)
 {

@@ -4,6 +4,7 @@
 // RUN: timeout=120
 // RUN: parapet.variant=xpti=on
 #include "tests/guest/lib/event.hpp"
+#include "tests/guest/lib/random.hpp"
 #include "tests/guest/lib/test.hpp"
 #include "tests/guest/lib/user.hpp"
 
@@ -11,15 +12,7 @@ using namespace guest;
 
 namespace {
 
-u64 seed = 0x9e3779b97f4a7c15;
-
-u64 random()
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed;
-}
+constinit Random random{0x9e3779b97f4a7c15};
 
 u64 tables_hash()
 {

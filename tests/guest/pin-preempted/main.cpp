@@ -5,6 +5,7 @@
 // RUN: timeout=40
 #include "tests/guest/lib/event.hpp"
 #include "tests/guest/lib/memory.hpp"
+#include "tests/guest/lib/random.hpp"
 #include "tests/guest/lib/test.hpp"
 #include "tests/guest/lib/trap.hpp"
 
@@ -19,14 +20,7 @@ u32 port;
 u64 upcalls, attacks[8], inside;
 bool working;
 
-u64 seed = 0x243f6a8885a308d3;
-u64 random()
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed;
-}
+constinit Random random{0x243f6a8885a308d3};
 
 void arm()
 {

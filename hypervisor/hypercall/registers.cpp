@@ -25,13 +25,9 @@ Result<> update_descriptor(Vcpu& v, Maddr where, std::uint64_t descriptor)
 
 Result<> set_segment_base(Vcpu& v, std::uint32_t which, std::uint64_t base)
 {
-    if (which > PV_SEGBASE_GS_USER_SEL) return Error::einval;
-    if (which == PV_SEGBASE_GS_USER_SEL)
-        arch::load_user_gs_selector(static_cast<std::uint16_t>(base));
-    else if (is_canonical(base))
-        v.set_base(which, base);
-    else
-        return Error::einval;
+    const bool selector = which == PV_SEGBASE_GS_USER_SEL;
+    if (which > PV_SEGBASE_GS_USER_SEL || (!selector && !is_canonical(base))) return Error::einval;
+    selector ? arch::load_user_gs_selector(static_cast<std::uint16_t>(base)) : v.set_base(which, base);
     return Ok{};
 }
 
@@ -61,10 +57,8 @@ Result<> vm_assist(Vcpu& v, std::uint32_t cmd, std::uint32_t type)
     if (cmd != PV_VMASST_CMD_ENABLE && cmd != PV_VMASST_CMD_DISABLE) return Error::enosys;
     if (type >= 64 || (guest::valid_assists >> type & 1) == 0) return Error::einval;
     auto& word = v.policy().vm_assist;
-    if (cmd == PV_VMASST_CMD_ENABLE)
-        word.fetch_or(1ULL << type, Order::acq_rel);
-    else
-        word.fetch_and(~(1ULL << type), Order::acq_rel);
+    const std::uint64_t bit = 1ULL << type;
+    cmd == PV_VMASST_CMD_ENABLE ? word.fetch_or(bit, Order::acq_rel) : word.fetch_and(~bit, Order::acq_rel);
     v.choose_fast_paths();
     return Ok{};
 }

@@ -73,6 +73,7 @@ std::size_t copy_from_guest(void* dst, GuestVa src, std::size_t bytes);
 std::size_t copy_to_guest(GuestVa dst, const void* src, std::size_t bytes);
 /// Whole words, on paths that are counted in instructions: false for a fault.
 bool load_words(void* dst, GuestVa src, std::size_t words);
+bool load_word(std::uint64_t& v, GuestVa src);
 bool load_word(std::uint32_t& v, GuestVa src);
 bool store_words(GuestVa dst, const void* src, std::size_t words);
 bool store_word(GuestVa dst, std::uint64_t v);

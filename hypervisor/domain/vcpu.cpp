@@ -74,7 +74,7 @@ Vcpu::Vcpu(Domain& d, VcpuId id)
 
 [[gnu::cold]] void Vcpu::release()
 {
-    ASSERT(!loaded() && domain_.is_dying());
+    ASSERT(loaded_on.load(Order::acquire) == no_cpu && domain_.is_dying()); // replace_root() relies on that
     singleshot_.finish();
     periodic_.finish();
     poll_timer_.finish();

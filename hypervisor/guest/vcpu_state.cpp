@@ -3,7 +3,6 @@
 // See vcpu_state.hpp. What is in the hardware while the vCPU is loaded is changed in both places at once.
 #include "guest/vcpu_state.hpp"
 #include "base/options.hpp"
-#include "mm/fast.hpp"
 
 namespace hv::guest {
 
@@ -86,7 +85,7 @@ void VcpuState::unload()
     info.current = nullptr;
 }
 
-inline void VcpuState::reload_root() const { mm::load_root(owner_, hw_root()); }
+void VcpuState::reload_root() const { mm::load_root(owner_, hw_root()); }
 
 void VcpuState::set_root(bool kernel, mm::RootRef root)
 {
@@ -96,36 +95,13 @@ void VcpuState::set_root(bool kernel, mm::RootRef root)
     if (old != 0) mm::drop_type(mfn_of(Maddr{old}));
 }
 
-bool VcpuState::replace_root(bool kernel, Mfn root)
-{
-    std::uint64_t& place = kernel ? hot.kernel_root : hot.user_root;
-    const Mfn old = mfn_of(Maddr{place});
-    if (place == 0 || old == root || root >= mm::frame_table_end()) [[unlikely]]
-        return false; // a dying owner gets no farther: its vCPUs are stopped before anything is given back
-    mm::Frame& f = mm::frame(root);
-    if (mm::owner_of(f) != owner_.id() || !mm::fast::take_validated(f, mm::PageType::l4_table)) [[unlikely]]
-        return false;
-    if (mm::owner_of(f) != owner_.id()) [[unlikely]] { // it changed hands before it was taken
-        mm::drop_type(root);
-        return false;
-    }
-    place = maddr_of(root).raw();
-    if (kernel) mm::load_root(owner_, Maddr{place}); // it is in kernel mode
-    if (!mm::fast::drop_type(mm::frame(old))) [[unlikely]]
-        mm::drop_type(old);
-    return true;
-}
-
 void VcpuState::drop_references()
 {
     ASSERT(!loaded());
     set_root(true, {});
     set_root(false, {});
-    cpu.gdt_entries = cpu.ldt_entries = 0;
-    cpu.gdt_frames.fill(invalid_mfn);
-    cpu.ldt_frames.fill(invalid_mfn);
-    gdt_ = {};
-    ldt_ = {};
+    const bool dropped = set_gdt({}, 0).ok() && set_ldt(GuestVa{0}, 0).ok();
+    ASSERT(dropped);
 }
 
 void VcpuState::set_mode(std::uint8_t kernel)

@@ -4,9 +4,9 @@
 // of domain::Vcpu. Touched by the CPU the vCPU is loaded on; while it is not loaded, by whoever paused it.
 #pragma once
 #include "arch/arch.hpp"
-#include "mm/frame.hpp"
+#include "mm/fast.hpp"
 #include "mm/heap.hpp"
-#include "mm/owner.hpp"
+#include "mm/tlb.hpp"
 #include "pv-abi/hypercall.h"
 #include "pv-abi/vcpu.h"
 #include <array>
@@ -81,8 +81,11 @@ public:
     /// Takes over a validated root. A loaded vCPU that uses the replaced root switches at once, so that the old
     /// reference can be dropped.
     void set_root(bool kernel, mm::RootRef root); ///< Empty: none, for user mode.
-    /// The same of a loaded vCPU in kernel mode that has such a root. False, and nothing done, unless @p root is valid.
-    bool replace_root(bool kernel, Mfn root);
+    /// The same of a loaded vCPU in kernel mode that has such a root, and @p root is valid: else `no`, nothing is done.
+    /// After `half`, reload_root() and dropping of @p left are still to come; after `moved` they are all that is.
+    enum class Replaced : std::uint8_t { no, moved, half, yes };
+    template <bool kernel> inline Replaced replace_root(Mfn root, Mfn& left);
+    void reload_root() const;
     /// Drops roots, GDT and LDT (domain teardown; not loaded).
     void drop_references();
     [[nodiscard]] bool has_user_root() const { return hot.user_root != 0; }
@@ -157,7 +160,6 @@ public:
     std::uint32_t port_bitmap_ports = 0;
 
 private:
-    inline void reload_root() const;
     void change_mode(std::uint8_t kernel);
 
     VcpuId id_;
@@ -173,6 +175,21 @@ private:
     std::array<std::uint64_t, 5> continuation_{};
     std::size_t continuation_count_ = 0;
 };
+
+// That the owner is dying need not be asked: its vCPUs are stopped before anything is given back (Domain::destroy).
+template <bool kernel> [[gnu::always_inline]] inline VcpuState::Replaced VcpuState::replace_root(Mfn root, Mfn& left)
+{
+    std::uint64_t& place = kernel ? hot.kernel_root : hot.user_root;
+    const DomainId id = owner_.id();
+    if (root >= mm::frame_table_end() || (!kernel && place == 0)) return Replaced::no;
+    mm::Frame& f = mm::frame(left = root);
+    if (mm::owner_of(f) != id || !mm::fast::take_validated(f, mm::PageType::l4_table)) return Replaced::no;
+    if (mm::owner_of(f) != id) return Replaced::moved; // before it was taken
+    left = mfn_of(Maddr{std::exchange(place, maddr_of(root).raw())});
+    if (kernel && !mm::count_alone(owner_)) return Replaced::half;
+    if (kernel) arch::load_root(hw_root());
+    return mm::fast::drop_type(mm::frame(left)) ? Replaced::yes : Replaced::half;
+}
 
 /// Checks and applies the ABI's whole-vCPU context (VCPUOP_initialise, domctl, the domain builder), of which nothing is
 /// trusted. May return restart (root validation); nothing but references taken has changed then. vm_assist is applied

@@ -38,7 +38,8 @@ Return multicall(Vcpu& v, GuestVa list, std::uint32_t count);
 Return mmu_update(Vcpu& v, GuestVa requests, std::uint32_t count, GuestVa done, std::uint32_t foreign);
 Return update_va_mapping(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t flags);
 Return update_va_mapping_otherdomain(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t flags, std::uint32_t dom);
-Return mmuext_op(Vcpu& v, GuestVa ops, std::uint32_t count, GuestVa done, std::uint32_t foreign);
+/// By the registers as they come.
+Return mmuext_op(std::uint64_t ops, std::uint64_t count, std::uint64_t done, Vcpu& v, std::uint64_t, std::uint64_t dom);
 // memory.cpp; the bits of cmd above PV_MEMOP_CMD_MASK carry the continuation
 Return memory_op(Vcpu& v, std::uint64_t cmd, GuestVa arg);
 // event.cpp, sched.cpp, vcpu.cpp

@@ -3,7 +3,7 @@
 // mmuext_op: pins, base pointers, flushes, whole-page operations. Runs on the caller's CPU; stops between operations
 // when time is up, and inside one where the frames remember how far it got.
 #include "hypercall/foreign.hpp"
-#include "hypercall/handlers.hpp"
+#include "hypercall/table.hpp"
 #include "mm/tlb.hpp"
 #include "mm/update.hpp"
 #include "mm/window.hpp"
@@ -30,10 +30,7 @@ Result<> new_base(const Call& c, bool kernel)
 {
     if (!c.own()) return Error::eperm;
     const bool none = c.mfn() == Mfn{0} && !kernel;
-    if (c.mfn() != (kernel ? c.v.kernel_root() : c.v.user_root()))
-        c.v.set_root(kernel, none ? mm::RootRef{} : TRY(mm::get_root(c.mfn(), c.target, c.work)));
-    else if (kernel)
-        c.debt.owe_everything(this_cpu()); // as loading it again would
+    c.v.set_root(kernel, none ? mm::RootRef{} : TRY(mm::get_root(c.mfn(), c.target, c.work)));
     return Ok{};
 }
 
@@ -103,7 +100,7 @@ Result<> run(const Call& c)
     }
 }
 
-[[gnu::noinline]] Return run_list(Vcpu& v, GuestVa ops, std::uint32_t count, GuestVa done_at, std::uint32_t foreign)
+[[gnu::noinline]] Return run_list(Vcpu& v, GuestVa ops, std::uint32_t count, GuestVa done_at, std::uint64_t foreign)
 {
     const guest::InOut<std::uint32_t> done{done_at};
     const bool again = (count & resumed) != 0;
@@ -130,21 +127,45 @@ Result<> run(const Call& c)
     return status.error();
 }
 
+/// The rest of replacing a root, and the operations from @p ops on.
+[[gnu::noinline]] Return finish_root(Vcpu& v, Mfn left, GuestVa ops, std::uint32_t count)
+{
+    v.reload_root();
+    mm::drop_type(left);
+    if (count == 0) return 0;
+    return hypercall_table[PV_HYPERCALL_MMUEXT_OP](ops.raw(), count, 0, v, 0, PV_DOMID_SELF);
+}
+
 } // namespace
 
-Return mmuext_op(Vcpu& v, GuestVa ops, std::uint32_t count, GuestVa done_at, std::uint32_t foreign)
+/// A process switch and a fault bring short lists of one's own. No call here but the last, so that all is in registers.
+Return mmuext_op(std::uint64_t list, std::uint64_t length, std::uint64_t done, Vcpu& v, std::uint64_t, std::uint64_t of)
 {
-    const bool plain = foreign == PV_DOMID_SELF && done_at == GuestVa{0};
-    if (!plain || count > 8) [[unlikely]]
-        return run_list(v, ops, count, done_at, foreign);
-    for (; count != 0; --count, ops = ops + sizeof(pv_mmuext_op)) { // what a process switch and a fault bring
-        pv_mmuext_op op; // NOLINT(cppcoreguidelines-pro-type-member-init): loaded
-        if (!guest::In<pv_mmuext_op>{ops}.load(std::span{&op, 1}).ok()) break;
-        const bool kernel = op.cmd == PV_MMUEXT_NEW_BASEPTR, base = kernel || op.cmd == PV_MMUEXT_NEW_USER_BASEPTR;
-        if (base ? !v.replace_root(kernel, Mfn{op.arg1.mfn}) : op.cmd != PV_MMUEXT_INVLPG_LOCAL) break;
-        if (!base && is_guest_va(op.arg1.linear_addr)) arch::invalidate_page(op.arg1.linear_addr);
+    using enum Vcpu::Replaced;
+    GuestVa ops{list};
+    auto count = static_cast<std::uint32_t>(length);
+    const bool plain = static_cast<std::uint32_t>(of) == PV_DOMID_SELF && done == 0;
+    if (!plain || count - 1 > 7 || !guest::start_ok(ops)) return run_list(v, ops, count, GuestVa{done}, of);
+    for (;; ops = ops + sizeof(pv_mmuext_op)) {
+        std::uint32_t cmd = 0;
+        std::uint64_t arg = 0;
+        if (!arch::load_word(cmd, ops) || !arch::load_word(arg, ops + offsetof(pv_mmuext_op, arg1))) break;
+        Mfn left;
+        auto replaced = yes;
+        if (cmd == PV_MMUEXT_NEW_BASEPTR)
+            replaced = v.replace_root<true>(Mfn{arg}, left);
+        else if (cmd == PV_MMUEXT_NEW_USER_BASEPTR)
+            replaced = v.replace_root<false>(Mfn{arg}, left);
+        else if (cmd != PV_MMUEXT_INVLPG_LOCAL)
+            break;
+        else if (is_guest_va(arg))
+            arch::invalidate_page(arg);
+        if (replaced == no) break;
+        if (replaced == moved) return finish_root(v, left, ops, count);
+        if (replaced == half) return finish_root(v, left, ops + sizeof(pv_mmuext_op), count - 1);
+        if (--count == 0) return 0;
     }
-    return count == 0 ? Return{0} : run_list(v, ops, count, GuestVa{0}, PV_DOMID_SELF);
+    return run_list(v, ops, count, GuestVa{0}, PV_DOMID_SELF);
 }
 
 } // namespace hv::hypercall

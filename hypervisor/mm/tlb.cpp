@@ -54,14 +54,15 @@ void flush_counted(MemoryOwner& owner)
     flush(owner.cpus.load(Order::seq_cst)); // read after the clock has moved
 }
 
-/// The only CPU has flushed.
-void count_alone(MemoryOwner& owner)
+} // namespace
+
+bool count_alone(MemoryOwner& owner)
 {
+    if (arch::online_cpu_count() != 1) return false;
     owner.flush_clock.fetch_add(2, Order::seq_cst);
     everybody.fetch_add(2, Order::seq_cst);
+    return true;
 }
-
-} // namespace
 
 FlushStamp merged_stamp(FlushStamp before, DomainId owner, const MemoryOwner& mapper)
 {
@@ -85,12 +86,7 @@ void flush_for(FlushStamp stamp, MemoryOwner& owner)
         flush_counted(owner);
 }
 
-void flush_owner(MemoryOwner& owner)
-{
-    if (arch::online_cpu_count() != 1) return flush_counted(owner);
-    arch::flush_tlb_local();
-    count_alone(owner);
-}
+void flush_owner(MemoryOwner& owner) { count_alone(owner) ? arch::flush_tlb_local() : flush_counted(owner); }
 
 void flush_cpus(const CpuSet& cpus, MemoryOwner& owner)
 {
@@ -105,10 +101,7 @@ void flush_cpus(const CpuSet& cpus, MemoryOwner& owner)
 
 void load_root(MemoryOwner& owner, Maddr root)
 {
-    if (arch::online_cpu_count() == 1) {
-        arch::load_root(root);
-        return count_alone(owner);
-    }
+    if (count_alone(owner)) return arch::load_root(root);
     if (!owner.cpus.is_only(this_cpu(), Order::seq_cst)) return arch::load_root(root);
     const Counted counted{owner.flush_clock};
     arch::load_root(root);

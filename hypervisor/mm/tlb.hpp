@@ -53,6 +53,8 @@ private:
 void flush_owner(MemoryOwner& owner);
 /// Drops all translations on @p cpus; @p owner's clock counts it if those are all that may hold its own.
 void flush_cpus(const CpuSet& cpus, MemoryOwner& owner);
+/// Counts the flush that the only CPU is about to do for @p owner; false if there are others.
+bool count_alone(MemoryOwner& owner);
 /// Loads @p root, of @p owner, on this CPU: a flush, of all its CPUs if it runs nowhere else.
 void load_root(MemoryOwner& owner, Maddr root);
 

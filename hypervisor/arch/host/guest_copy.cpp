@@ -78,6 +78,7 @@ std::size_t copy_to_guest(GuestVa dst, const void* src, std::size_t bytes)
 }
 
 bool load_words(void* dst, GuestVa src, std::size_t words) { return copy_from_guest(dst, src, words * 8) == 0; }
+bool load_word(std::uint64_t& v, GuestVa src) { return copy_from_guest(&v, src, sizeof v) == 0; }
 bool load_word(std::uint32_t& v, GuestVa src) { return copy_from_guest(&v, src, sizeof v) == 0; }
 bool store_words(GuestVa dst, const void* src, std::size_t words) { return copy_to_guest(dst, src, words * 8) == 0; }
 bool store_word(GuestVa dst, std::uint64_t v) { return copy_to_guest(dst, &v, sizeof v) == 0; }

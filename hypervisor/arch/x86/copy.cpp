@@ -41,6 +41,19 @@ bool copy_words(void* dst, const void* src, std::size_t words)
     return words == 0;
 }
 
+template <typename T> bool load(T& v, GuestVa src)
+{
+    const x86::GuestAccess open;
+    asm goto inline("1: mov %[from], %[v]\n" EX_TABLE("1b", "%l[failed]")
+                    : [v] "=r"(v)
+                    : [from] "m"(*static_cast<const T*>(at(src)))
+                    : "memory"
+                    : failed);
+    return true;
+failed:
+    return false;
+}
+
 /// "inline": counted as one instruction when the compiler decides what to inline.
 template <typename T> bool store(GuestVa dst, T v)
 {
@@ -60,18 +73,8 @@ failed:
 std::size_t copy_from_guest(void* dst, GuestVa src, std::size_t bytes) { return copy(dst, at(src), bytes); }
 std::size_t copy_to_guest(GuestVa dst, const void* src, std::size_t bytes) { return copy(at(dst), src, bytes); }
 bool load_words(void* dst, GuestVa src, std::size_t words) { return copy_words(dst, at(src), words); }
-bool load_word(std::uint32_t& v, GuestVa src)
-{
-    const x86::GuestAccess open;
-    asm goto inline("1: mov (%[src]), %[v]\n" EX_TABLE("1b", "%l[failed]")
-                    : [v] "=r"(v)
-                    : [src] "r"(src.raw())
-                    : "memory"
-                    : failed);
-    return true;
-failed:
-    return false;
-}
+bool load_word(std::uint64_t& v, GuestVa src) { return load(v, src); }
+bool load_word(std::uint32_t& v, GuestVa src) { return load(v, src); }
 bool store_words(GuestVa dst, const void* src, std::size_t words) { return copy_words(at(dst), src, words); }
 bool store_word(GuestVa dst, std::uint64_t v) { return store(dst, v); }
 bool store_word(GuestVa dst, std::uint32_t v) { return store(dst, v); }

@@ -48,18 +48,20 @@ template <typename T = Ok, bool trivial = is_register_sized<T>> class [[nodiscar
 
 template <typename T> class [[nodiscard]] Result<T, true> {
 public:
-    constexpr Result(T value) : value_{value}, error_{} {} // NOLINT: implicit on purpose
-    constexpr Result(Error e) : value_{}, error_{e}        // NOLINT: implicit on purpose
+    constexpr Result(T value) : value_{value}, error_{} {}             // NOLINT: implicit on purpose
+    constexpr Result(Error e) : value_{}, error_{static_cast<Bits>(e)} // NOLINT: implicit on purpose
     {
         if constexpr (std::is_same_v<T, std::uint64_t>) value_ = static_cast<T>(static_cast<std::int64_t>(e));
     }
-    [[nodiscard]] constexpr bool ok() const { return error_ == Error{}; }
-    [[nodiscard]] constexpr Error error() const { return error_; }
+    [[nodiscard]] constexpr bool ok() const { return error_ == 0; }
+    [[nodiscard]] constexpr Error error() const { return static_cast<Error>(error_); }
     constexpr T take() const { return value_; } ///< Of a failed 64-bit one: the negative errno, as rax has it.
 
 private:
+    /// As wide as the value: padding would be put together anew at each return.
+    using Bits = std::conditional_t<sizeof(T) == sizeof(std::int64_t), std::int64_t, std::int32_t>;
     [[no_unique_address]] T value_;
-    Error error_;
+    Bits error_;
 };
 
 template <typename T> class [[nodiscard]] Result<T, false> {

@@ -44,14 +44,11 @@ inline Result<> store_words_to_guest(GuestVa dst, std::span<const std::uint64_t>
 template <typename T> Result<> store_to_guest(GuestVa dst, const T& value)
 {
     static_assert(sizeof(T) == 4 || sizeof(T) % 8 == 0);
-    if (!start_ok(dst)) [[unlikely]]
+    if constexpr (!std::is_integral_v<T>)
+        return store_words_to_guest(dst, {reinterpret_cast<const std::uint64_t*>(&value), sizeof(T) / 8});
+    else if (!start_ok(dst) || !arch::store_word(dst, value)) [[unlikely]]
         return Error::efault;
-    bool stored = false;
-    if constexpr (std::is_integral_v<T>)
-        stored = arch::store_word(dst, value);
-    else
-        stored = arch::store_words(dst, &value, sizeof(T) / 8);
-    return stored ? Result<>{Ok{}} : Error::efault;
+    return Ok{};
 }
 
 } // namespace hv::guest

@@ -87,15 +87,13 @@ extern "C" std::uint64_t* store_page_table_entry(arch::GuestRegs& r, std::uint64
     if (target != address || (r.rflags & flags::tf) != 0) [[unlikely]]
         return nullptr;
     std::uint64_t& reg = gpr(r, (code >> 19 & 7) | (code & 4) << 1);
-    const auto finish = [&](std::uint64_t old, bool drop) __attribute__((always_inline))
-    {
-        v.count_updates(1);
-        if ((code & is_mov) == 0) reg = old;
-        const mm::MemoryOwner& owner = v.owner();
-        if (drop) mm::level1::drop({owner}, old, mm::level1::place_of(old, mm::level1::read_write), own_stamp(owner));
-        return &reg;
-    };
-    return mm::level1::exchange(v.kernel_root(), GuestVa{address}, reg, v.owner(), finish);
+    const auto leaf = mm::level1::walk(v.kernel_root(), GuestVa{address}, 0);
+    std::uint64_t value = reg, at = (leaf.take() & mm::pte::frame_mask) | address % page_size;
+    if (!leaf.ok() || !mm::level1::exchange(v.owner(), at, value)) [[unlikely]]
+        return nullptr;
+    v.count_updates(1);
+    if ((code & is_mov) == 0) reg = value;
+    return &reg;
 }
 
 std::optional<Outcome> emulate_page_table_write(VcpuState& v, arch::GuestRegs& r, std::uint64_t address)

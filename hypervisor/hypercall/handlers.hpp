@@ -34,8 +34,8 @@ Result<> fpu_taskswitch(Vcpu& v, std::uint32_t set);
 Result<> vm_assist(Vcpu& v, std::uint32_t cmd, std::uint32_t type);
 // multicall.cpp
 Return multicall(Vcpu& v, GuestVa list, std::uint32_t count);
-// mmu.cpp
-Return mmu_update(Vcpu& v, GuestVa requests, std::uint32_t count, GuestVa done, std::uint32_t foreign);
+// mmu.cpp; the first is a Handler of table.hpp
+Return mmu_update(std::uint64_t list, std::uint64_t n, std::uint64_t done, Vcpu& v, std::uint64_t, std::uint64_t who);
 Return update_va_mapping(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t flags);
 Return update_va_mapping_otherdomain(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t flags, std::uint32_t dom);
 /// By the registers as they come.

@@ -5,6 +5,7 @@
 #include "pv-abi/mmu.h"
 #include "hypercall/foreign.hpp"
 #include "hypercall/handlers.hpp"
+#include "mm/level1.hpp"
 #include "mm/tlb.hpp"
 #include "mm/update.hpp"
 
@@ -63,8 +64,8 @@ Return update_mapping(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t fl
     return 0;
 }
 
-[[gnu::noinline]] Return update_any(Vcpu& v, GuestVa requests, std::uint32_t count, GuestVa done_at,
-                                    std::uint32_t foreign, std::uint32_t n)
+[[gnu::noinline]] Return update_any(GuestVa requests, std::uint32_t count, GuestVa done_at, Vcpu& v, std::uint32_t n,
+                                    std::uint32_t foreign)
 {
     const guest::InOut<std::uint32_t> done{done_at};
     const Subject frames = TRY(Subject::resolve_foreign(DomainId{static_cast<std::uint16_t>(foreign)}, v));
@@ -84,27 +85,35 @@ Return update_mapping(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t fl
     return status.error();
 }
 
-/// The leading ones of a few requests that are ordinary mappings in one table; returns how many.
-std::uint32_t update_own(Vcpu& v, Requests requests, std::uint32_t count)
+/// A list. The leading ones of a few requests that are ordinary mappings in one table go at once.
+[[gnu::noinline, gnu::used]] Return update_list(GuestVa requests, std::uint64_t number, GuestVa done_at, Vcpu& v,
+                                                std::uint64_t /*unused*/, std::uint64_t who)
 {
+    const auto count = static_cast<std::uint32_t>(number), foreign = static_cast<std::uint32_t>(who);
     std::array<pv_mmu_update, block_size> block;
-    const auto all = std::span{block}.first(count);
-    mm::MemoryOwner& owner = v.owner();
-    if (!requests.load(all).ok() || !owner.undisturbed()) return 0;
-    if (count != 1) return mm::update_run(owner, all);
-    const auto [ptr, val] = block[0];
-    return ptr % 8 == 0 && mm::write_l1(mm::L1Slot{Maddr{ptr}}, val, {owner, owner}).ok() ? 1 : 0;
+    const auto all = std::span{block}.first(count - 1 < block_size && foreign == PV_DOMID_SELF ? count : 0);
+    const std::uint32_t n = !all.empty() && Requests{requests}.load(all).ok() ? mm::update_run(v.owner(), all) : 0;
+    if (n == 0 || n != count) return update_any(requests, count, done_at, v, n, foreign);
+    v.count_updates(n);
+    if (done_at.raw() != 0) (void)guest::Out<std::uint32_t>{done_at}.store(n).ok();
+    return 0;
 }
 
 } // namespace
 
-Return mmu_update(Vcpu& v, GuestVa requests, std::uint32_t count, GuestVa done_at, std::uint32_t foreign)
+Return mmu_update(std::uint64_t list, std::uint64_t n, std::uint64_t done, Vcpu& v, std::uint64_t e, std::uint64_t who)
 {
-    const bool few = count - 1 < block_size && foreign == PV_DOMID_SELF;
-    const std::uint32_t n = few ? update_own(v, Requests{requests}, count) : 0;
-    if (n == 0 || n != count) return update_any(v, requests, count, done_at, foreign, n);
-    v.count_updates(n);
-    if (done_at.raw() != 0) (void)guest::Out<std::uint32_t>{done_at}.store(n).ok();
+    const GuestVa requests{list}, done_at{done};
+    if (static_cast<std::uint32_t>(n) != 1 || static_cast<std::uint32_t>(who) != PV_DOMID_SELF) [[unlikely]]
+        return update_list(requests, n, done_at, v, e, who);
+    GuestVa kept = requests;
+    asm("" : "+m"(kept)); // in memory, out of the way
+    pv_mmu_update r;
+    if (!Requests{requests}.load({&r, 1}).ok() || !mm::level1::exchange(v.owner(), r.ptr, r.val)) [[unlikely]]
+        return update_any(kept, 1, done_at, v, 0, PV_DOMID_SELF);
+    v.count_updates(1);
+    if (done != 0) [[likely]]
+        (void)guest::Out<std::uint32_t>{done_at}.store(1).ok();
     return 0;
 }
 

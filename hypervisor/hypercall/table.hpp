@@ -55,7 +55,10 @@ void duplicate_hypercall_number(); // never defined: naming it makes a consteval
 template <std::uint32_t Number, auto Fn> consteval void bind(Table& t)
 {
     if (t[Number] != &no_such_call) duplicate_hypercall_number();
-    t[Number] = &Thunk<Fn>::call;
+    if constexpr (std::same_as<decltype(Fn), Handler>)
+        t[Number] = Fn;
+    else
+        t[Number] = &Thunk<Fn>::call;
 }
 
 } // namespace hv::hypercall

@@ -16,10 +16,12 @@ namespace hv::mm {
 
 constinit Frame* detail::frames = nullptr;
 constinit Mfn detail::frames_end{0};
+constinit std::uint64_t detail::places_end = 0;
 
 static Atomic<MemoryOwner*> owners[PV_DOMID_MASK + 1];
 
-MemoryOwner::MemoryOwner(DomainId id, Privilege privilege) : id_{id}, privilege_{privilege}
+MemoryOwner::MemoryOwner(DomainId id, Privilege privilege)
+    : standing{id.raw() | FrameInfo::level1_bit}, id_{id}, privilege_{privilege}
 {
     ASSERT(id.raw() < PV_DOMID_FIRST_RESERVED);
     MemoryOwner* const before = owners[id.raw()].exchange(this, Order::acq_rel);
@@ -41,6 +43,7 @@ void set_frame_table(Frame* table, Mfn end)
 {
     detail::frames = table;
     detail::frames_end = end;
+    detail::places_end = end.raw() * 8;
 }
 
 Result<> take_page(Mfn m, const MemoryOwner& owner)
@@ -91,12 +94,6 @@ Result<> detail::take_root(Mfn m, MemoryOwner& owner, Work& work)
 {
     TRY(finish_deferred(owner, work));
     return get_type(m, PageType::l4_table, owner, work);
-}
-
-Result<RootRef> get_root(Mfn m, MemoryOwner& owner)
-{
-    Work work;
-    return get_root(m, owner, work);
 }
 
 Result<SegDescRef> get_segdesc(Mfn m, MemoryOwner& owner)

@@ -69,6 +69,7 @@ static_assert(sizeof(Frame) == 16);
 namespace detail {
 extern Frame* frames; ///< Set once, at boot.
 extern Mfn frames_end;
+extern std::uint64_t places_end; ///< For level1.hpp: 8 a frame.
 } // namespace detail
 
 /// Number of frames described; a higher Mfn is a device frame.
@@ -131,7 +132,7 @@ inline Result<RootRef> get_root(Mfn m, MemoryOwner& owner, Work& work)
     TRY(detail::take_root(m, owner, work));
     return RootRef::adopt(m);
 }
-Result<RootRef> get_root(Mfn m, MemoryOwner& owner);
+inline Result<RootRef> get_root(Mfn m, MemoryOwner& o, Work&& work = Work{}) { return get_root(m, o, work); }
 Result<SegDescRef> get_segdesc(Mfn m, MemoryOwner& owner);
 
 } // namespace hv::mm

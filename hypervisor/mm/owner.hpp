@@ -11,7 +11,8 @@
 
 namespace hv::mm {
 
-inline constexpr std::uint32_t dying_bit = 1U << 31;
+/// Of MemoryOwner::standing.
+inline constexpr std::uint64_t dying_bit = 1ULL << 63, one_deferred = 1ULL << 32;
 enum class Privilege : std::uint8_t { none, hardware };
 
 /// Owner ids that are no domain's.
@@ -25,7 +26,6 @@ struct OwnerBooks {
     Atomic<std::uint64_t> sweep; ///< relinquish(): next frame to look at.
     /// Tables whose last reference went while there was no time to take them apart: mfn + 1, 0 = empty.
     std::array<Atomic<std::uint64_t>, 128> deferred;
-    Atomic<std::uint32_t> deferred_count; ///< With dying_bit.
 };
 
 class MemoryOwner {
@@ -45,15 +45,16 @@ public:
     /// Frames that still name this owner: its reservation, its shared pages, and what others keep alive.
     [[nodiscard]] std::uint64_t held() const { return books_.held.load(Order::acquire); }
 
-    [[nodiscard]] bool dying() const { return (books_.deferred_count.load(Order::acquire) & dying_bit) != 0; }
+    [[nodiscard]] bool dying() const { return (standing.load(Order::acquire) & dying_bit) != 0; }
     /// From now on no frame is allocated to this owner and no new reference to its frames is given out.
-    void set_dying() { (void)books_.deferred_count.fetch_or(dying_bit, Order::release); }
-    /// Not dying, and no table waits to be taken apart.
-    [[nodiscard]] bool undisturbed() const { return books_.deferred_count.load(Order::acquire) == 0; }
+    void set_dying() { (void)standing.fetch_or(dying_bit, Order::release); }
 
     /// CPUs that may hold translations of this owner's address spaces. Bits are set before a root is loaded.
     AtomicCpuSet cpus;
-    Atomic<std::uint64_t> flush_clock{4}; ///< Flushes of those CPUs: see mm/tlb.hpp.
+    /// What try_lock() (mm/level1.hpp) looks for in a table, so that one comparison tells whether ordinary updates may
+    /// go on: the id and the level-1 bit, then the number of tables that wait to be taken apart, and dying_bit.
+    Atomic<std::uint64_t> standing;
+    Atomic<std::uint64_t> flush_clock{7}; ///< Flushes of those CPUs: see mm/tlb.hpp.
 
 private:
     friend OwnerBooks& books(MemoryOwner& o) { return o.books_; }

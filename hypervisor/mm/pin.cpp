@@ -31,22 +31,16 @@ Result<> unpin(MemoryOwner& owner, Mfn m, Work& work)
     return Ok{};
 }
 
-Result<> pin(MemoryOwner& owner, Mfn m, unsigned level)
-{
-    Work work;
-    return pin(owner, m, level, work);
-}
-
 static bool park(Mfn m)
 {
     MemoryOwner* const owner = find_owner(owner_of(frame(m)));
-    ASSERT(owner != nullptr); // it is not destroyed while frames name it
+    ASSERT(owner != nullptr);                                // it is not destroyed while frames name it
+    owner->standing.fetch_add(one_deferred, Order::release); // first: who empties the slot takes it back
     for (Atomic<std::uint64_t>& slot : books(*owner).deferred) {
         std::uint64_t empty = 0;
-        if (!slot.compare_exchange(empty, m.raw() + 1, Order::acq_rel)) continue;
-        books(*owner).deferred_count.fetch_add(1, Order::release);
-        return true;
+        if (slot.compare_exchange(empty, m.raw() + 1, Order::acq_rel)) return true;
     }
+    owner->standing.fetch_sub(one_deferred, Order::relaxed);
     return false;
 }
 
@@ -63,7 +57,7 @@ Result<> finish_deferred_slow(MemoryOwner& owner, Work& work)
     for (Atomic<std::uint64_t>& slot : books(owner).deferred) {
         const std::uint64_t taken = slot.exchange(0, Order::acq_rel);
         if (taken == 0) continue;
-        books(owner).deferred_count.fetch_sub(1, Order::relaxed);
+        owner.standing.fetch_sub(one_deferred, Order::relaxed);
         const Mfn m{taken - 1};
         if (put_type(m, work).ok()) continue;
         if (!park(m)) drop_type(m, work);

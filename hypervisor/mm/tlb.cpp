@@ -9,20 +9,20 @@ namespace hv::mm {
 
 namespace {
 
-Atomic<std::uint64_t> everybody{4}; // clock of flushes of all CPUs; frames start with a stamp long flushed
+Atomic<std::uint64_t> everybody{7}; // clock of flushes of all CPUs; frames start with a stamp long flushed
 
 CpuId this_cpu() { return CpuId{arch::cpu_info().cpu}; }
 void flush_here(void* /*unused*/) { arch::flush_tlb_local(); }
 void flush_page_here(void* va) { arch::invalidate_page(*static_cast<const std::uint64_t*>(va)); }
 
-/// Two flushes under way at once would leave a clock even in the middle: the one that finds it odd does its work
+/// Two flushes under way at once would leave a clock odd in the middle: the one that finds it even does its work
 /// without being counted.
 class Counted {
 public:
     explicit Counted(Atomic<std::uint64_t>& clock) : clock_{clock}
     {
         std::uint64_t now = clock.load(Order::relaxed);
-        counts_ = (now & 1) == 0 && clock.compare_exchange(now, now + 1, Order::seq_cst);
+        counts_ = (now & 1) != 0 && clock.compare_exchange(now, now + 1, Order::seq_cst);
     }
     ~Counted()
     {

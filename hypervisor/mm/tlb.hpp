@@ -3,7 +3,7 @@
 // TLB flushes, and the clocks that tell whether a flush has happened since a mapping of a frame was given up. Each
 // owner has a clock of its own, moved by flushes of the CPUs that may hold its translations. One more counts flushes of
 // all CPUs: it serves frames that another domain had mapped. A clock moves on by one when a flush begins and by one
-// when it is complete, so an odd value is a flush under way. Any CPU.
+// when it is complete, so an even value is a flush under way. Any CPU.
 #pragma once
 #include "mm/owner.hpp"
 
@@ -15,9 +15,9 @@ using FlushStamp = std::uint8_t;
 inline constexpr FlushStamp foreign_mark = 0x80;
 
 /// Number of the first flush to begin after clock value @p clock.
-constexpr FlushStamp stamp_at(std::uint64_t clock) { return static_cast<FlushStamp>((clock + 3) >> 1 & 0x7f); }
+constexpr FlushStamp stamp_at(std::uint64_t clock) { return static_cast<FlushStamp>(clock >> 1 & 0x7f); }
 /// Is that flush complete at clock value @p now? Wraps: may say no for one long past, never yes for one to come.
-constexpr bool is_complete(FlushStamp stamp, std::uint64_t now) { return (((now >> 1) - stamp) & 0x7f) < 126; }
+constexpr bool is_complete(FlushStamp stamp, std::uint64_t now) { return ((((now - 3) >> 1) - stamp) & 0x7f) < 126; }
 
 inline FlushStamp own_stamp(const MemoryOwner& owner) { return stamp_at(owner.flush_clock.load(Order::acquire)); }
 /// The stamp of a frame, last @p before, when @p mapper gives up a mapping of it; @p owner is the frame's.

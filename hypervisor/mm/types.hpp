@@ -28,7 +28,7 @@ void note_mapping_gone(Mfn m, const MemoryOwner& mapper);
 void set_frame_table(Frame* table, Mfn end);
 /// Would the absent @p entry let @p owner read a frame's cached contents by speculation? The hardware domain is
 /// trusted.
-inline bool is_revealing(std::uint64_t entry, const MemoryOwner& owner)
+[[gnu::always_inline]] inline bool is_revealing(std::uint64_t entry, const MemoryOwner& owner)
 {
     return entry != 0 && !pte::is_present(entry) && pte::frame_of(entry) < frame_table_end() &&
            arch::follows_absent_entries() && !owner.hardware_domain();

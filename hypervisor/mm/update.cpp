@@ -67,7 +67,7 @@ static constexpr std::uint64_t command_mask = 7, command_m2p = 1, command_preser
     level1::Mapper m{owner};
     m.steps.keep();
     const std::uint64_t place = level1::place_of_table(requests.front().ptr);
-    if (!m.has(place) || !level1::try_lock(m[place], m.id)) return 0;
+    if (!m.has(place) || !level1::try_lock(m[place].info, m.standing)) return 0;
     const std::uint64_t table = place * (page_size / 8);
     const FrameWindow<std::byte> w{mfn_of(Maddr{table})};
     std::uint64_t info = -FrameInfo::locked_bit;
@@ -75,11 +75,12 @@ static constexpr std::uint64_t command_mask = 7, command_m2p = 1, command_preser
     for (const pv_mmu_update* const end = r + requests.size(); r != end; ++r) {
         const std::uint64_t offset = r->ptr - table;
         if ((offset & ~std::uint64_t{page_size - 8}) != 0) break; // another table, or another command
-        const auto s = level1::store(m, reinterpret_cast<std::uint64_t*>(w.data() + offset), r->val, info);
-        if (!s.done) [[unlikely]]
+        std::uint64_t value = r->val, from;
+        const auto o = level1::store(m, reinterpret_cast<std::uint64_t*>(w.data() + offset), value, from, info);
+        if (o == level1::Outcome::declined) [[unlikely]]
             break;
-        if (s.drops) [[likely]]
-            level1::drop(m, s.old, s.from, own_stamp(owner));
+        if (o == level1::Outcome::replaced) [[likely]]
+            info += level1::drop(m, value, from);
     }
     (void)m[place].info.fetch_add(info, Order::release);
     return static_cast<std::uint32_t>(r - requests.data());
@@ -89,7 +90,7 @@ Result<> UpdateBatch::apply(std::span<const pv_mmu_update> requests, std::uint32
 {
     (void)work.spend(static_cast<std::int32_t>(requests.size()));
     while (!requests.empty()) {
-        std::uint32_t n = level1::may_map_own(owners) ? update_run(owners.table, requests) : 0;
+        std::uint32_t n = &owners.table == &owners.frame ? update_run(owners.table, requests) : 0;
         if (n == 0) TRY(update_one(requests.front(), owners, work));
         n += n == 0 ? 1 : 0;
         done += n;
@@ -126,19 +127,10 @@ Result<L1Slot> l1_slot_at(Maddr entry, const MemoryOwner& owner)
 
 Result<std::uint64_t> write_l1(L1Slot slot, std::uint64_t entry, Owners owners)
 {
-    if (!level1::may_map_own(owners)) return write_l1_slow(slot, entry, owners);
-    const level1::Mapper m{owners.table};
-    const std::uint64_t place = level1::place_of_table(slot.address().raw());
-    if (m.has(place) && level1::try_lock(m[place], m.id)) [[likely]] {
-        std::uint64_t info = -FrameInfo::locked_bit;
-        const level1::Stored s = level1::store(m, FrameWindow<std::uint64_t>::at(slot.address()), entry, info);
-        (void)m[place].info.fetch_add(info, Order::release);
-        if (s.drops) [[likely]]
-            level1::drop(m, s.old, s.from, own_stamp(m.owner));
-        if (s.done) [[likely]]
-            return s.old;
-    }
-    return write_l1_slow(slot, entry, {owners.table, owners.table});
+    std::uint64_t value = entry;
+    if (&owners.table == &owners.frame && level1::exchange(owners.table, slot.address().raw(), value)) [[likely]]
+        return value;
+    return write_l1_slow(slot, entry, owners);
 }
 
 Result<std::uint64_t> update_va(Mfn root, GuestVa va, std::uint64_t entry, Owners owners)
@@ -161,11 +153,11 @@ Result<> remove_grant_pte(L1Slot slot, Mfn frame, GrantAccess access, MemoryOwne
     const std::uint64_t now = shared::load(at);
     const bool same = pte::is_present(now) && pte::frame_of(now) == frame &&
                       pte::is_writable(now) == (access == GrantAccess::read_write);
-    std::uint64_t info = -FrameInfo::locked_bit;
+    std::uint64_t value = 0, from, info = -FrameInfo::locked_bit;
     const level1::Mapper m{table_owner};
-    const auto s = same ? level1::store(m, at, 0, info) : level1::Stored{}; // clearing always can
+    if (same && level1::store(m, at, value, from, info) == level1::Outcome::replaced) // clearing always does
+        info += level1::drop(m, value, from);
     (void)table->info.fetch_add(info, Order::release);
-    if (s.drops) level1::drop(m, s.old, s.from, own_stamp(table_owner));
     return same ? Result<>{Ok{}} : Error::einval;
 }
 

@@ -61,13 +61,13 @@ Result<std::uint64_t> update_va(Mfn root, GuestVa va, std::uint64_t entry, Owner
 
 /// One type reference that the guest holds by name. May return restart.
 Result<> pin(MemoryOwner& owner, Mfn m, unsigned level, Work& work);
-Result<> pin(MemoryOwner& owner, Mfn m, unsigned level);
+inline Result<> pin(MemoryOwner& o, Mfn m, unsigned level, Work&& work = Work{}) { return pin(o, m, level, work); }
 Result<> unpin(MemoryOwner& owner, Mfn m, Work& work);
 /// Takes apart what earlier operations of @p owner left parked. restart until all is done; call it first.
 Result<> finish_deferred_slow(MemoryOwner& owner, Work& work);
 inline Result<> finish_deferred(MemoryOwner& owner, Work& work)
 {
-    if ((books(owner).deferred_count.load(Order::acquire) & ~dying_bit) == 0) [[likely]]
+    if ((owner.standing.load(Order::acquire) & ~dying_bit) < one_deferred) [[likely]]
         return Ok{};
     return finish_deferred_slow(owner, work);
 }

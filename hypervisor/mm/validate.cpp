@@ -124,12 +124,11 @@ Result<> release_entries(Mfn m, unsigned level, Work& work)
     const FrameWindow<std::uint64_t> w{m};
     unsigned present = info.present;
     unsigned i = info.partial;
-    const FlushStamp stamp = own_stamp(*mapper); // no entry leads here any more
     for (; i > 0 && present > 0; --i) {
         if (!pte::is_present(w[i - 1])) i = find_present<-1>(w.data(), i);
         const std::uint64_t entry = w[i - 1];
         if (level == 1) {
-            level1::drop({*mapper}, entry, level1::place_of(entry, level1::read_write), stamp);
+            level1::drop({*mapper}, entry, level1::place_of(entry, level1::read_write));
         } else if (pte::is_hypervisor_slot(level, i - 1)) {
             continue;
         } else if ((work.exhausted() && i != info.partial) || !put_type(pte::frame_of(entry), work).ok()) {

@@ -72,7 +72,23 @@ failed:
 
 std::size_t copy_from_guest(void* dst, GuestVa src, std::size_t bytes) { return copy(dst, at(src), bytes); }
 std::size_t copy_to_guest(GuestVa dst, const void* src, std::size_t bytes) { return copy(at(dst), src, bytes); }
-bool load_words(void* dst, GuestVa src, std::size_t words) { return copy_words(dst, at(src), words); }
+bool load_words(void* dst, GuestVa src, std::size_t words)
+{
+    if (!__builtin_constant_p(words) || words != 2) return copy_words(dst, at(src), words);
+    const x86::GuestAccess open;
+    std::uint64_t first, second;
+    asm goto inline("1: mov (%[src]), %[first]\n"
+                    "2: mov 8(%[src]), %[second]\n" EX_TABLE("1b", "%l[failed]") EX_TABLE("2b", "%l[failed]")
+                    : [first] "=&r"(first), [second] "=r"(second)
+                    : [src] "r"(src.raw())
+                    : "memory"
+                    : failed);
+    static_cast<std::uint64_t*>(dst)[0] = first;
+    static_cast<std::uint64_t*>(dst)[1] = second;
+    return true;
+failed:
+    return false;
+}
 bool load_word(std::uint64_t& v, GuestVa src) { return load(v, src); }
 bool load_word(std::uint32_t& v, GuestVa src) { return load(v, src); }
 bool store_words(GuestVa dst, const void* src, std::size_t words) { return copy_words(at(dst), src, words); }

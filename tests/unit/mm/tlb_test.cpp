@@ -212,14 +212,14 @@ TEST_F(Tlb, ADomainThatRunsNowhereOwesNobody)
 
 TEST_F(Tlb, StampsNeverClaimAFlushThatBeganTooEarly)
 {
-    EXPECT_FALSE(is_complete(stamp_at(4), 4));
-    EXPECT_FALSE(is_complete(stamp_at(4), 5)); // under way
-    EXPECT_TRUE(is_complete(stamp_at(4), 6));
-    EXPECT_FALSE(is_complete(stamp_at(5), 5)); // stamped while one was under way
-    EXPECT_FALSE(is_complete(stamp_at(5), 6)); // that one began before the stamp
-    EXPECT_FALSE(is_complete(stamp_at(5), 7));
-    EXPECT_TRUE(is_complete(stamp_at(5), 8));
-    for (std::uint64_t clock = 0; clock < 600; ++clock) {
+    EXPECT_FALSE(is_complete(stamp_at(7), 7));
+    EXPECT_FALSE(is_complete(stamp_at(7), 8)); // under way
+    EXPECT_TRUE(is_complete(stamp_at(7), 9));
+    EXPECT_FALSE(is_complete(stamp_at(8), 8)); // stamped while one was under way
+    EXPECT_FALSE(is_complete(stamp_at(8), 9)); // that one began before the stamp
+    EXPECT_FALSE(is_complete(stamp_at(8), 10));
+    EXPECT_TRUE(is_complete(stamp_at(8), 11));
+    for (std::uint64_t clock = 7; clock < 600; ++clock) {
         EXPECT_FALSE(is_complete(stamp_at(clock), clock));
         EXPECT_FALSE(is_complete(stamp_at(clock), clock + 1));
         EXPECT_LT(stamp_at(clock), foreign_mark);

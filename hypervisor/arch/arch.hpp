@@ -119,12 +119,11 @@ struct CpuidLeaf {
 CpuidLeaf cpuid(std::uint32_t leaf, std::uint32_t subleaf);
 struct CpuFeatures {
     std::uint64_t xcr0_supported; ///< What a guest may put into XCR0; 0 = no XSAVE.
-    std::uint64_t pat;            ///< The PAT MSR in force, all CPUs alike.
-    std::uint64_t apic_base;
     unsigned physical_bits;
-    bool rdtscp, invariant_tsc, tcg;
+    bool invariant_tsc;
 };
 const CpuFeatures& cpu_features();
+inline constexpr std::uint64_t pat_layout = 0x0000050100070406; ///< WB WT UC- UC WC WP UC UC: every CPU's PAT MSR.
 /// Does the CPU speculate with the frame that an absent page-table entry names (L1TF, CVE-2018-3620)?
 bool follows_absent_entries();
 /// MSRs the policy lets through to hardware reads; einval when the CPU faults on it.

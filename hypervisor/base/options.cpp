@@ -157,6 +157,8 @@ const char* apply(Options& o, Text name, Text value)
     if (name.is("watchdog_timeout")) return used(read_into(value, o.watchdog_seconds, 3600));
     if (name.is("tsc")) return used(read_word(value, tsc_kinds, o.tsc));
     if (name.is("fastpath")) return used(read_flag(value, o.fastpath));
+    if (name.is("x2apic")) return used(read_flag(value, o.x2apic));
+    if (name.is("smap")) return used(read_word(value, choices, o.smap));
     if (name.is("sched") || name.is("cpufreq")) return nullptr; // accepted: one scheduler, no governor
     if (name.is("placeholder") || name.is("no-real-mode") || name.is("edd")) return nullptr; // Debian's GRUB script
     return "unknown option, ignored";

@@ -30,7 +30,9 @@ struct Options {
     Choice tsc = Choice::automatic;     ///< tsc=stable (on) or unstable (off): do the CPUs' TSCs agree?
     std::uint32_t watchdog_seconds = 5; ///< watchdog_timeout=; 0 = no watchdog.
     bool fastpath = true;
-    const char* command_line = ""; ///< The whole line, for XENVER_commandline.
+    bool x2apic = true;              ///< Where there is one; without it only if firmware or an APIC id asks for it.
+    Choice smap = Choice::automatic; ///< Automatic: not under QEMU's TCG, whose older versions fail with it.
+    const char* command_line = "";   ///< The whole line, for XENVER_commandline.
 };
 
 /// Parses @p line (NUL-terminated; must outlive the result) and calls @p complain with each word it could not use.

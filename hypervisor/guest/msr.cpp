@@ -33,7 +33,7 @@ Result<std::uint64_t> read_guest_msr(VcpuState& v, std::uint32_t index)
     case kernel_gs_base: return v.base(PV_SEGBASE_GS_USER);
     case tsc: return arch::read_tsc();
     case apic_base: return apic_enabled | (v.id() == VcpuId{0} ? boot_processor : 0);
-    case pat: return arch::cpu_features().pat;
+    case pat: return arch::pat_layout;
     case efer: return guest_efer;
     case hwcr: return tsc_counts_at_p0;
     case de_cfg: return lfence_serializes;
@@ -57,7 +57,7 @@ Result<> write_guest_msr(VcpuState& v, std::uint32_t index, std::uint64_t value)
     case fs_base: return write_base(v, PV_SEGBASE_FS, value);
     case gs_base: return write_base(v, PV_SEGBASE_GS_KERNEL, value);
     case kernel_gs_base: return write_base(v, PV_SEGBASE_GS_USER, value);
-    case pat: return value == arch::cpu_features().pat ? Result<>{Ok{}} : Error::einval;
+    case pat: return value == arch::pat_layout ? Result<>{Ok{}} : Error::einval;
     case efer: return value == guest_efer ? Result<>{Ok{}} : Error::einval;
     case ucode: // written with 0 before a read, as the manual asks
     case misc_enable:

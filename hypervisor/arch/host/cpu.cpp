@@ -110,13 +110,7 @@ CpuidLeaf cpuid(std::uint32_t leaf, std::uint32_t subleaf)
 bool follows_absent_entries() { return state().l1tf; }
 const CpuFeatures& cpu_features()
 {
-    static constexpr CpuFeatures features{.xcr0_supported = 7,
-                                          .pat = 0x0000050100070406,
-                                          .apic_base = 0xfee00900,
-                                          .physical_bits = 40,
-                                          .rdtscp = true,
-                                          .invariant_tsc = true,
-                                          .tcg = false};
+    static constexpr CpuFeatures features{.xcr0_supported = 7, .physical_bits = 40, .invariant_tsc = true};
     return features;
 }
 Result<std::uint64_t> read_msr(std::uint32_t index)

@@ -89,6 +89,8 @@ void add_override(const Table& entry)
 
 void add_cpu(CpuName name, std::uint32_t flags)
 {
+    for (unsigned i = 0; i < tables.cpu_count; ++i)
+        if (tables.cpus[i].apic_id == name.apic_id) return; // as a local APIC and as an x2APIC
     if ((flags & 1) != 0 && tables.cpu_count < tables.cpus.size()) tables.cpus[tables.cpu_count++] = name;
 }
 

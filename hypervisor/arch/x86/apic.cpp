@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Local APIC registers (SDM vol. 3 chapter 10). Each CPU touches its own; the mapping is shared. x2APIC mode is
-// kept where the firmware chose it, and taken where an id needs more than eight bits.
+// Local APIC registers (SDM vol. 3 chapter 10). Each CPU touches its own; the mapping is shared. x2APIC mode is taken
+// where there is one, as Xen does; with x2apic=off only if the firmware chose it or an id needs more than eight bits.
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
+#include "base/options.hpp"
 
 namespace hv::arch {
 namespace {
@@ -14,7 +15,7 @@ constexpr unsigned id = 0x20, task_priority = 0x80, end_of_interrupt = 0xb0, spu
                    initial_count = 0x380, current_count = 0x390, divide = 0x3e0;
 constexpr std::uint32_t lvt_masked = 1 << 16, lvt_nmi = 4 << 8, software_enable = 1 << 8, divide_by_1 = 0xb;
 constexpr std::uint32_t delivery_pending = 1 << 12, msr_x2apic = 0x800;
-constexpr std::uint64_t default_base = 0xfee00000, base_enabled = 1 << 11, base_x2apic = 1 << 10;
+constexpr std::uint64_t default_base = 0xfee00000, base_enabled = 1 << 11;
 
 volatile std::uint32_t* registers; // xAPIC; null: x2APIC
 
@@ -32,7 +33,7 @@ void write(unsigned r, std::uint32_t v)
 
 bool wants_x2apic()
 {
-    bool wanted = (rdmsr(msr_apic_base) & base_x2apic) != 0;
+    bool wanted = options.x2apic || (rdmsr(msr_apic_base) & apic_base_x2apic) != 0;
     for (unsigned i = 0; i < x86::acpi().cpu_count; ++i)
         wanted = wanted || x86::acpi().cpus[i].apic_id > 0xfe;
     return wanted && (cpuid(1, 0).ecx >> 21 & 1) != 0;
@@ -49,7 +50,7 @@ void x86::init_local_apic()
         registers = mapped.take();
     }
     wrmsr(msr_apic_base, (rdmsr(msr_apic_base) & 0xfff) | default_base | base_enabled);
-    if (x2apic) wrmsr(msr_apic_base, rdmsr(msr_apic_base) | base_x2apic);
+    if (x2apic) wrmsr(msr_apic_base, rdmsr(msr_apic_base) | apic_base_x2apic);
     write(task_priority, 0);
     write(lvt_timer, lvt_masked | timer_vector);
     write(lvt_lint0, lvt_masked);
@@ -64,7 +65,10 @@ std::uint32_t x86::local_apic_id() { return registers != nullptr ? read(id) >> 2
 
 void x86::send_ipi(std::uint32_t apic_id, std::uint32_t command)
 {
-    if (registers == nullptr) return wrmsr(msr_x2apic + command_low / 16, std::uint64_t{apic_id} << 32 | command);
+    if (registers == nullptr) {
+        asm volatile("mfence\nlfence" : : : "memory"); // this write waits for no store before it
+        return wrmsr(msr_x2apic + command_low / 16, std::uint64_t{apic_id} << 32 | command);
+    }
     while ((read(command_low) & delivery_pending) != 0)
         __builtin_ia32_pause();
     write(command_high, apic_id << 24);

@@ -23,10 +23,9 @@ inline constexpr std::uint32_t msr_apic_base = 0x1b, msr_sysenter_cs = 0x174, ms
                                msr_fs_base = 0xc0000100; // then those of GS, active and inactive
 inline constexpr std::uint64_t cr4_pae = 1 << 5, cr4_mce = 1 << 6, cr4_osfxsr = 1 << 9, cr4_osxmmexcpt = 1 << 10,
                                cr4_osxsave = 1 << 18, cr4_smep = 1 << 20, cr4_smap = 1 << 21;
-inline constexpr std::uint64_t cr0_ts = 1 << 3;
+inline constexpr std::uint64_t cr0_ts = 1 << 3, apic_base_x2apic = 1 << 10;
 inline constexpr std::uint64_t flag_tf = 1 << 8, flag_if = 1 << 9, flag_iopl = 3 << 12, flag_nt = 1 << 14,
                                flag_rf = 1 << 16, flag_vm = 1 << 17;
-inline constexpr std::uint64_t pat_layout = 0x0000050100070406; ///< WB WT UC- UC WC WP UC UC
 
 // Page-table bits of the hypervisor's own mappings. Never writable and executable at once.
 inline constexpr std::uint64_t pte_present = 1 << 0, pte_write = 1 << 1, pte_user = 1 << 2, pte_pwt = 1 << 3,

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
 // CPU identification, control registers and PAT. Runs on the boot CPU; later CPUs repeat enable_features(). UMIP stays
-// off: it traps instructions PV kernels execute. SMAP stays off under QEMU's TCG, which gets ring 3 iretq wrong with
-// it.
+// off: it traps instructions PV kernels execute. SMAP stays off under QEMU's TCG, whose versions before 9.1 get ring 3
+// iretq wrong with it, unless smap=on.
 #include "arch/x86/features.hpp"
 #include "arch/x86/bringup.hpp"
 #include "arch/x86/cpu.hpp"
 #include "base/log.hpp"
+#include "base/options.hpp"
 
 namespace hv::arch {
 
@@ -53,20 +54,20 @@ const x86::Abilities& x86::abilities() { return found; }
 
 void x86::identify_cpu()
 {
-    const CpuidLeaf vendor = cpuid(0, 0), basic = cpuid(1, 0), extended = cpuid(0x80000001, 0);
+    const CpuidLeaf vendor = cpuid(0, 0), basic = cpuid(1, 0);
     const CpuidLeaf structured = vendor.eax >= 7 ? cpuid(7, 0) : CpuidLeaf{};
     const std::uint32_t extended_max = cpuid(0x80000000, 0).eax;
     const CpuidLeaf below = bit(basic.ecx, 31) ? cpuid(0x40000000, 0) : CpuidLeaf{}; // a hypervisor's signature
-    features.tcg = below.ebx == 0x54474354 && below.ecx == 0x43544743 && below.edx == 0x47435447; // "TCGTCGTCGTCG"
+    found.tcg = below.ebx == 0x54474354 && below.ecx == 0x43544743 && below.edx == 0x47435447; // "TCGTCGTCGTCG"
     found.amd = vendor.ebx == 0x68747541 || vendor.ebx == 0x6f677948; // "Auth"enticAMD, "Hygo"nGenuine
     found.sysenter = bit(basic.edx, 11) && !found.amd;                // AMD has it outside long mode only
     found.xsave = bit(basic.ecx, 26) && vendor.eax >= 0xd;
     found.smep = bit(structured.ebx, 7);
-    found.smap = bit(structured.ebx, 20) && !features.tcg;
+    found.smap =
+        bit(structured.ebx, 20) && (options.smap == Choice::automatic ? !found.tcg : options.smap == Choice::on);
     if (found.smap) // code is still writable
         for (const SmapSite* s = smap_sites_start; s != smap_sites_end; ++s)
             __builtin_memcpy(const_cast<char*>(reinterpret_cast<const char*>(s)) + s->at, &s->instruction, 3);
-    features.rdtscp = bit(extended.edx, 27);
     const CpuidLeaf sizes = extended_max >= 0x80000008 ? cpuid(0x80000008, 0) : CpuidLeaf{36, 0, 0, 0};
     features.physical_bits = sizes.eax & 0xff;
     found.stale_fp_pointers = found.amd && !bit(sizes.ebx, 2);
@@ -79,11 +80,9 @@ void x86::identify_cpu()
     }
     enable_features();
     features.xcr0_supported = found.xcr0_all;
-    features.pat = pat_layout;
-    features.apic_base = rdmsr(msr_apic_base);
     log::info("CPU: {} physical bits, xcr0 {x}, {} bytes of extended state{}{}{}{}", features.physical_bits,
               found.xcr0_all, found.fpu_bytes, found.smep ? ", SMEP" : "", found.smap ? ", SMAP" : "",
-              features.invariant_tsc ? ", invariant TSC" : "", features.tcg ? ", TCG" : "");
+              features.invariant_tsc ? ", invariant TSC" : "", found.tcg ? ", TCG" : "");
 }
 
 Result<std::uint64_t> read_msr(std::uint32_t index)

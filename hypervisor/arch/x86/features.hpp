@@ -8,7 +8,7 @@
 namespace hv::arch::x86 {
 
 struct Abilities {
-    bool xsave, xsaveopt, smep, smap, amd, sysenter;
+    bool xsave, xsaveopt, smep, smap, amd, sysenter, tcg; ///< tcg: QEMU interprets us.
     bool stale_fp_pointers; ///< What restores the FPU leaves the x87 pointers alone while no exception is pending.
     std::uint64_t xcr0_all; ///< Components saved and restored for every vCPU.
     std::uint32_t fpu_bytes;

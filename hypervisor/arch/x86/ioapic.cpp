@@ -75,9 +75,9 @@ void add_ioapic(const IoApicInfo& info)
     if (!mapped.ok()) return;
     IoApic& io = ioapics[ioapic_count++];
     io = {mapped.take(), info.address, info.first_gsi, 0};
-    io.lines = (io.read(1) >> 16 & 0xff) + 1;
-    if (io.first_gsi >= max_gsis) io.lines = 0;
-    if (io.lines > max_gsis - io.first_gsi) io.lines = max_gsis - io.first_gsi;
+    const std::uint32_t has = (io.read(1) >> 16 & 0xff) + 1,
+                        room = io.first_gsi < max_gsis ? max_gsis - io.first_gsi : 0;
+    io.lines = has < room ? has : room;
     for (unsigned i = 0; i < io.lines; ++i)
         io.write(0x10 + 2 * i, rte_masked);
     if (io.first_gsi + io.lines > lines_total) lines_total = io.first_gsi + io.lines;
@@ -124,13 +124,12 @@ void x86::init_interrupts()
     mask_legacy_pic();
     init_local_apic();
     boot_cpu_id = local_apic_id();
-    for (Line& l : lines)
-        l.entry = rte_masked;
     for (unsigned i = 0; i < acpi().ioapic_count; ++i)
         add_ioapic(acpi().ioapics[i]);
     const std::uint32_t pit = gsi_of_isa(0);
     if (pit < max_gsis) lines[pit].ours = true;
-    log::info("interrupts: local APIC {}, {} lines", local_apic_id(), lines_total);
+    const bool x2apic = (rdmsr(msr_apic_base) & apic_base_x2apic) != 0;
+    log::info("interrupts: local {} {}, {} lines", x2apic ? "x2APIC" : "APIC", local_apic_id(), lines_total);
 }
 
 bool x86::route_own_isa_interrupt(std::uint32_t isa, VectorUse use)

@@ -31,7 +31,7 @@ void x86::choose_mitigations(Choice spec_ctrl, Choice xpti)
     const auto capabilities = (structured.edx & 1U << 29) != 0 ? read_msr(msr_arch_capabilities) : Error::einval;
     const std::uint64_t caps = capabilities.ok() ? capabilities.take() : 0;
     const bool intel_ibrs = (structured.edx & 1U << 26) != 0, amd_ibrs = (amd_bits & 1U << 14) != 0;
-    const bool immune = cpu_features().tcg, amd = abilities().amd;
+    const bool immune = abilities().tcg, amd = abilities().amd;
     const bool can_restrict = intel_ibrs || amd_ibrs, can_barrier = intel_ibrs || (amd_bits & 1U << 12) != 0;
     const bool can_stay = (caps & ibrs_all) != 0 || (amd_bits & 1U << 16) != 0; // restricted on every level, always
 

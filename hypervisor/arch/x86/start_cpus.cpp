@@ -75,8 +75,7 @@ void x86::start_cpus(std::uint32_t cpus, Maddr low_page)
     names[0] = {local_apic_id(), 0};
     for (unsigned i = 0; i < acpi().cpu_count; ++i)
         if (acpi().cpus[i].apic_id == names[0].apic_id) names[0] = acpi().cpus[i];
-    set_tsc_warp(0);
-    if (cpus == 1) return;
+    if (cpus == 1) return set_tsc_warp(0);
     std::uint32_t next = 1;
     std::byte saved[page_size / 4]; // the trampoline is far smaller
     std::byte* const at = frame_address(mfn_of(low_page));

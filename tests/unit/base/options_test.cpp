@@ -73,6 +73,10 @@ TEST(Options, ChoicesAreThreeValued)
     EXPECT_EQ(parse("xpti=off spec-ctrl=on").xpti, Choice::off);
     EXPECT_EQ(parse("xpti=off spec-ctrl=on").spec_ctrl, Choice::on);
     EXPECT_FALSE(parse("fastpath=off").fastpath);
+    EXPECT_EQ(parse("").smap, Choice::automatic);
+    EXPECT_EQ(parse("smap=1").smap, Choice::on);
+    EXPECT_TRUE(parse("").x2apic && parse("x2apic").x2apic && !parse("x2apic=0").x2apic);
+    EXPECT_TRUE(complaints.empty());
 }
 
 TEST(Options, TheTscIsStableUnstableOrMeasured)

@@ -61,7 +61,7 @@ TEST_F(Emulate, MsrsOfTheAllowList)
 {
     regs().rcx = 0x277;
     EXPECT_TRUE(emulates(rdmsr));
-    EXPECT_EQ(edx_eax(), arch::cpu_features().pat);
+    EXPECT_EQ(edx_eax(), arch::pat_layout);
     regs().rcx = 0x1b;
     EXPECT_TRUE(emulates(rdmsr));
     EXPECT_EQ(edx_eax(), 0xfee00900u);
@@ -95,7 +95,7 @@ TEST_F(Emulate, OtherMsrsFault)
 
 TEST_F(Emulate, ChangingPatOrEferFaults)
 {
-    msr(0x277, arch::cpu_features().pat);
+    msr(0x277, arch::pat_layout);
     EXPECT_TRUE(emulates(wrmsr));
     msr(0x277, 0);
     EXPECT_FALSE(emulates(wrmsr));

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: MIT
 """Guest software as Debian packages, unpacked into a cache; nothing is installed on this machine.
 
-  pkgcache.py NAME...     make sure each package is in the cache and print its folder, one a line
-  pkgcache.py --kernel [VERSION]   the real kernel package behind linux-image-amd64 (or linux-image-VERSION-amd64)
+  pkgcache.py [--backports] NAME...   make sure each package is in the cache and print its folder, one a line
+  pkgcache.py --kernel [VERSION]      the real kernel package behind linux-image-amd64 (of backports: VERSION 6.12)
 
 The cache is ${XDG_CACHE_HOME:-~/.cache}/parapet/<package>_<version>/. A package that apt can no longer
-fetch is still served from the cache. PARAPET_PKG_OFFLINE=1 never asks apt.
+fetch is still served from the cache. PARAPET_PKG_OFFLINE=1 never asks apt. Backports come from the mirror that this
+machine's apt takes the release from, by a configuration and package lists of our own, in the cache.
 """
-import fcntl, os, pathlib, re, shutil, subprocess, sys, tempfile
+import contextlib, fcntl, os, pathlib, re, shutil, subprocess, sys, tempfile
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "parapet"
 OFFLINE = os.environ.get("PARAPET_PKG_OFFLINE") == "1"
@@ -19,15 +20,39 @@ def run(*cmd, cwd=None):
 
 
 _shown = {}
+_options = []  # of apt, that make it look elsewhere than this machine's does
 
 
 def ask(names):
     """Ask apt for the candidates of all these packages in one go."""
-    out = "" if OFFLINE else run("apt-cache", "show", "--no-all-versions", *names).stdout
+    out = "" if OFFLINE else run("apt-cache", *_options, "show", "--no-all-versions", *names).stdout
     for stanza in out.split("\n\n"):
         fields = dict(re.findall(r"^([A-Za-z-]+): (.*)$", stanza, re.M))
         if fields:
             _shown[fields["Package"]] = fields
+
+
+@contextlib.contextmanager
+def backports():
+    """Within it, packages are those of Debian's backports to this machine's release."""
+    global _shown, _options, _updated
+    base, kept = CACHE / "backports", (_shown, _options, _updated)
+    release = re.search(r"^VERSION_CODENAME=(\w+)", pathlib.Path("/etc/os-release").read_text(), re.M)
+    known = run("apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)", "Created-By: Packages")
+    mirrors = re.findall(rf"^{release and release[1]} main (\S+)$", known.stdout, re.M)
+    for part in ("lists/partial", "archives/partial"):
+        (base / part).mkdir(parents=True, exist_ok=True)
+    signed = next(pathlib.Path("/usr/share/keyrings").glob("debian-archive-keyring.*"), None)
+    (base / "sources.list").write_text("".join(
+        f"deb {f'[signed-by={signed}] ' if signed else ''}{uri} {release[1]}-backports main\n" for uri in mirrors[:1]))
+    places = {"Etc::SourceList": base / "sources.list", "Etc::SourceParts": "/dev/null", "State::Lists": base / "lists",
+              "State::Status": "/dev/null", "Cache": base, "Etc::Preferences": "/dev/null",
+              "Etc::PreferencesParts": "/dev/null"}
+    _shown, _options, _updated = {}, [w for k, v in places.items() for w in ("-o", f"Dir::{k}={v}")], False
+    try:
+        yield
+    finally:
+        _shown, _options, _updated = kept
 
 
 def show(name):
@@ -54,7 +79,8 @@ def unpack(name, version):
     print(f"fetching {name} {version}", file=sys.stderr)
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as tmp:
-        got = subprocess.run(["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", f"{name}={version}"],
+        got = subprocess.run(["apt-get", *_options, "download", "-q", "-o", "APT::Sandbox::User=root",
+                              f"{name}={version}"],
                              cwd=tmp, capture_output=True, text=True)
         debs = list(pathlib.Path(tmp).glob("*.deb"))
         if got.returncode or not debs:
@@ -76,7 +102,7 @@ def update(name):
     if OFFLINE or _updated:
         return {}
     _updated = True
-    subprocess.run(["apt-get", "update", "-q"], stdout=subprocess.DEVNULL)
+    subprocess.run(["apt-get", *_options, "update", "-q", "-o", "APT::Sandbox::User=root"], stdout=subprocess.DEVNULL)
     _shown.clear()
     return show(name)
 
@@ -108,25 +134,31 @@ def fetch(name):
 
 
 def kernel_package(version=""):
-    """linux-image-[6.12-]amd64 is a metapackage: the package it depends on holds the kernel."""
-    meta = f"linux-image-{version + '-' if version else ''}amd64"
-    prefix = version or "6.1"
-    if m := re.search(r"linux-image-[0-9][^ ,]*-amd64", show(meta).get("Depends", "")):
-        return m[0]
-    old = [p.name.split("_")[0] for p in CACHE.glob(f"linux-image-{prefix}.*-amd64_*")]
-    if not old and not OFFLINE and fetch(meta):
-        return kernel_package(version)
+    """linux-image-amd64 is a metapackage: the package it depends on holds the kernel."""
+    meta = "linux-image-amd64"
+    for known in (show, update):
+        if m := re.search(rf"linux-image-{re.escape(version)}[0-9.][^ ,]*-amd64", known(meta).get("Depends", "")):
+            return m[0]
+    old = [p.name.split("_")[0] for p in CACHE.glob(f"linux-image-{version or '6.1'}.*-amd64_*")]
     if not old:
-        raise SystemExit(f"pkgcache: no {meta}")
+        raise SystemExit(f"pkgcache: no {meta} {version}")
     return sorted(old)[-1]
+
+
+def fetch_kernel(version=""):
+    """The folder of the release's kernel package, or of backports' when that is the VERSION asked for."""
+    with backports() if version else contextlib.nullcontext():
+        return fetch(kernel_package(version))
 
 
 def main(args):
     if args[:1] == ["--kernel"]:
-        args = [kernel_package(*args[1:])]
-    ask(args)
-    for name in args:
-        print(fetch(name))
+        return print(fetch_kernel(*args[1:]))
+    with backports() if args[:1] == ["--backports"] else contextlib.nullcontext():
+        args = args[args[:1] == ["--backports"]:]
+        ask(args)
+        for name in args:
+            print(fetch(name))
 
 
 if __name__ == "__main__":

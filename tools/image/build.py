@@ -161,9 +161,8 @@ def main():
             name, _, path = item.partition("=")
             cpio.file(name, path)
         return write(a.cpio, cpio.bytes())
-    kernel_pkg = pkgcache.kernel_package(a.kernel)
-    pkgcache.ask([kernel_pkg, "busybox-static", *XEN_PACKAGES])
-    kernel = pkgcache.fetch(kernel_pkg)
+    kernel = pkgcache.fetch_kernel(a.kernel)
+    pkgcache.ask(["busybox-static", *XEN_PACKAGES])
     busybox = pkgcache.fetch("busybox-static") / "bin/busybox"
     a.out.mkdir(parents=True, exist_ok=True)
     domu = domu_image(busybox)

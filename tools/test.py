@@ -9,6 +9,7 @@ import os, pathlib, re, subprocess, sys, time
 BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
 JOBS = os.environ.get("JOBS", "2")
 FUZZ_SECONDS = 10
+SKIPPED = []  # lines of tests that could not be run
 os.environ.setdefault("HAMMER_SECONDS", "60")
 
 
@@ -67,6 +68,7 @@ def counted(*targets):
     """A make target whose last `N passed, N failed` line tells the count."""
     status, out = make(*targets)
     found = re.findall(r"(\d+) passed, (\d+) failed", out)
+    SKIPPED.extend(re.findall(r"^SKIP .*", out, re.M))
     good, bad = (int(found[-1][0]), int(found[-1][1])) if found else (0, 0)
     return good, max(bad, 1 if status else 0)
 
@@ -84,6 +86,7 @@ def main():
         rows.append((kind, *KINDS[kind](), time.monotonic() - start))
     for kind, good, bad, seconds in rows:
         print(f"{kind:8} {good:5} passed {bad:4} failed {seconds:6.0f} s")
+    print(*SKIPPED, sep="\n", end="\n" if SKIPPED else "")
     good, bad = sum(r[1] for r in rows), sum(r[2] for r in rows)
     print(f"{good} passed, {bad} failed")
     return 1 if bad or not good else 0

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Boots micro-kernels as dom0 and reads their verdicts.
 
-  run.py --hv build/parapet|xen [--kernels DIR] [--jobs N] [--log DIR] [--args WORDS] [--cpu MODEL]
-         [NAME...]
+  run.py --hv build/parapet|xen [--kernels DIR] [--jobs N] [--log DIR] [--args WORDS] [--append WORDS]
+         [--cpu MODEL] [--qemu COMMAND] [NAME...]
 
 One line a kernel, last line "N passed, N failed"; exit status 0 only if none failed. `xen` is Debian's Xen 4.17 from
 the package cache. Lines `// RUN: key=value` in a kernel's main.cpp set: args (its command line), append (more
@@ -17,7 +17,7 @@ import argparse, concurrent.futures, gzip, os, pathlib, re, select, subprocess, 
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-QEMU = ["qemu-system-x86_64", "-accel", "tcg", "-M", "q35", "-display", "none", "-nodefaults", "-no-reboot", "-serial",
+QEMU = ["-accel", "tcg", "-M", "q35", "-display", "none", "-nodefaults", "-no-reboot", "-serial",
         "stdio"]
 
 
@@ -44,10 +44,10 @@ def settings(name, which):
     return found
 
 
-def boot(hv, kernel, conf, log):
+def boot(qemu, hv, kernel, conf, log):
     """Runs QEMU until the verdict, the pattern or the timeout; returns (console text, why it ended)."""
     append = f"console=com1 com1=115200,8n1 dom0_mem=64M maxcpus=1 loglvl=warning {conf['append']}"
-    cmd = QEMU + ["-cpu", conf["cpu"], "-m", conf["mem"], "-kernel", str(hv), "-append", append,
+    cmd = [qemu] + QEMU + ["-cpu", conf["cpu"], "-m", conf["mem"], "-kernel", str(hv), "-append", append,
                   "-initrd", f"{kernel} {conf['args']}"]
     stop = re.compile((conf["until"] or conf["pattern"] or r"^RESULT .*\n").encode(), re.M)
     deadline = time.monotonic() + 3 * float(conf["timeout"])  # the machine may be busy
@@ -95,17 +95,18 @@ def judge(name, conf, text, why):
     return True, f"PASS {conf['expect']} as expected"
 
 
-def one(hv, which, kernels, logs, name, variant, args, cpu):
+def one(a, hv, which, logs, name, variant):
     conf = settings(name, which)
-    conf["cpu"] = cpu or conf["cpu"]
+    conf["cpu"] = a.cpu or conf["cpu"]
     if variant.startswith("cpu:"):
         conf["cpu"] = variant[4:]
     else:
         conf["append"] += f" {variant}"
-    conf["args"] += f" {args}" if args else ""
+    conf["args"] += f" {a.args}" if a.args else ""
+    conf["append"] += f" {a.append}" if a.append else ""
     start = time.monotonic()
     log = logs / f"{name}.{which}{'.' + variant if variant else ''}.log"
-    passed, remark = judge(name, conf, *boot(hv, kernels / name, conf, log))
+    passed, remark = judge(name, conf, *boot(a.qemu, hv, a.kernels / name, conf, log))
     return f"{name} {variant}".strip(), passed, remark, time.monotonic() - start, log
 
 
@@ -121,7 +122,9 @@ def main():
     ap.add_argument("--jobs", type=int, default=2)
     ap.add_argument("--log", type=pathlib.Path)
     ap.add_argument("--args", default="", help="more words for the kernels' command lines")
+    ap.add_argument("--append", default="", help="more words for the hypervisor's")
     ap.add_argument("--cpu", default="", help="QEMU's processor model")
+    ap.add_argument("--qemu", default="qemu-system-x86_64", help="another QEMU")
     ap.add_argument("names", nargs="*")
     a = ap.parse_args()
     which = "xen" if a.hv == "xen" else "parapet"
@@ -140,7 +143,7 @@ def main():
         variants = settings(n, which)["variant"].split("|") + (["fastpath=off"] if which == "parapet" else [])
         runs += [(n, v) for v in variants if v]
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-        results = pool.map(lambda r: one(hv, which, a.kernels, logs, *r, a.args, a.cpu), runs)
+        results = pool.map(lambda r: one(a, hv, which, logs, *r), runs)
         for name, passed, remark, took, log in results:
             good, bad = good + passed, bad + (not passed)
             print(f"{'ok  ' if passed else 'FAIL'} {name:24} {took:5.1f}s {remark}", flush=True)

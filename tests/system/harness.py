@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the system tests share: tools/run as a function, and the line a test ends in (PASS or FAIL, name, detail)."""
+"""What the system tests share: tools/run as a function, and the line a test ends in (PASS, SKIP or FAIL, name, why)."""
 import json, os, pathlib, subprocess, sys, tempfile
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -42,6 +42,12 @@ def skip_on_xen():
     if HV == "xen":
         print(f"PASS {NAME}: not for Xen")
         sys.exit(0)
+
+
+def skipped(reason):
+    """Ends the test with a verdict of its own: what it needs is not to be had."""
+    print(f"SKIP {NAME}: {reason}".replace("\n", " "))
+    sys.exit(0)
 
 
 def expect(condition, why, run=None):

@@ -47,7 +47,7 @@ KINDS ?=
 JOBS ?= 2
 export JOBS
 
-test-system: hypervisor image ## Boot the stock kernels: tests/system (TESTS="power crash" for some, HV=xen on Xen)
+test-system: hypervisor image guest-kernels ## Boot the stock kernels: tests/system (TESTS="power crash" for some, HV=xen on Xen)
 	@HV=$(HV) $(PYTHON) tests/system/run.py $(TESTS)
 TESTS ?=
 soak: T = 1800

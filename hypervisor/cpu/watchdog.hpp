@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Reports a CPU that has not passed the run loop for some seconds: it is stuck in the hypervisor. Each CPU watches the
-// next one, so a lone CPU is not watched.
+// next one, so a lone CPU is not watched
+// (docs/adr/0016-lone-cpu.md).
 #pragma once
 
 namespace hv::cpu {

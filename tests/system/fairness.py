@@ -1,21 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Shares of one CPU: weights 256:512:1024 give 1:2:4, a cap holds, a sleeper beside three hogs does not wait long, and
-a guest sees in its steal time what the others took.
+a guest sees in its steal time what the others took. Then two CPUs and a domain whose four vCPUs, two on each, flood one
+another with events (tests/guest/event-flood): a hog beside two of them keeps its half, and a sleeper goes on. How
+long that waits is left to flood_test.cpp: on a busy host two CPUs are disturbed more than one.
 
 The guests are the stock domU with a shell loop for its init. What they got is the hypervisor's account (vcpu-list and
 top), so that a busy host, which only stretches time, changes no ratio. The sleeper's wait is the time it was ready to
 run in 0.2 s, divided by the wakeups (events) in it; the median is that of a hundred such readings.
 """
 import json, re, statistics
-from harness import Run, expect, passed, skip_on_xen
+from harness import BUILD, Run, expect, passed, skip_on_xen
 
 HOGS = {"a": 256, "b": 512, "c": 1024}
-SCRIPT = r"""
+COMMON = r"""
 fail() { echo "FAILED $*"; exit 1; }
-hogs() { for n in a b c; do "$@" $n || fail "$* $n"; done; }
-start() { # name, what its init does
-    vmctl create /guest/domU.cfg "name='$1'" memory=96 \
+start() { # name, what its init does, more configuration
+    vmctl create /guest/domU.cfg "name='$1'" memory=96 $3 \
         "extra='console=hvc0 rdinit=/bin/sh -- -c \"echo GUEST-READY; $2\"'" > /tmp/create 2>&1 ||
         { cat /tmp/create; fail "create $1"; }
     tries=0
@@ -24,6 +25,14 @@ start() { # name, what its init does
         sleep 1
     done
 }
+start_sleeper() { start s 'mkfifo /tmp/never; exec 3<>/tmp/never; while :; do read -t 0.01 -u 3 x; done' "$@"; }
+watch_sleeper() { # seconds, word
+    timeout $1 vmctl --json top --interval 0.2 > /tmp/top
+    echo "$2 $(tr -d '\n' < /tmp/top)"
+}
+"""
+SCRIPT = COMMON + r"""
+hogs() { for n in a b c; do "$@" $n || fail "$* $n"; done; }
 measure() { # word
     echo "$1 $(vmctl --json vcpu-list | tr -d '\n')"; sleep 20; echo "$1 $(vmctl --json vcpu-list | tr -d '\n')"
 }
@@ -42,10 +51,21 @@ vmctl sched c --cap 25 || fail "cap"; sleep 1
 measure CAP
 vmctl sched c --weight 256 --cap 0 && vmctl sched b --weight 256 || fail "equal weights"
 hogs vmctl pause
-start s 'mkfifo /tmp/never; exec 3<>/tmp/never; while :; do read -t 0.01 -u 3 x; done'
+start_sleeper
 hogs vmctl unpause; sleep 1
-timeout 20 vmctl --json top --interval 0.2 > /tmp/top
-echo "SLEEPER $(tr -d '\n' < /tmp/top)"
+watch_sleeper 20 SLEEPER
+vmctl audit 2>&1 | grep -q 'audit: clean' || fail "audit"
+"""
+FLOOD = COMMON + r"""
+work() { echo "WORK $1 $(grep -c '^done' /var/log/parapet/h.log) $(vmctl --json vcpu-list | tr -d '\n')"; }
+vmctl vcpu-pin Domain-0 all 0 && vmctl sched Domain-0 --weight 4096 || fail "dom0 on CPU 0"
+start h 'while :; do i=0; while [ $i -lt 2000 ]; do i=$((i + 1)); done; echo done; done' 'cpus="1"'
+start_sleeper 'cpus="1"'
+vmctl sched h --weight 512 || fail "weight"
+printf '%s\n' 'name="f"' 'kernel="/flood"' 'extra="forever"' memory=16 vcpus=4 'cpus=["0", "0", "1", "1"]' > /tmp/f.cfg
+work alone; sleep 3; work alone
+vmctl create /tmp/f.cfg > /tmp/create 2>&1 || { cat /tmp/create; fail "create f"; }
+sleep 1; work flooded; watch_sleeper 8 FLOODED; work flooded
 vmctl audit 2>&1 | grep -q 'audit: clean' || fail "audit"
 """
 
@@ -70,11 +90,20 @@ def shares(word):
     return {n: ran[n] / sum(ran.values()) for n in HOGS}, ran
 
 
-def waits():
+def waits(word):
     """Milliseconds per wakeup, and wakeups a second, of each interval."""
-    for r in readings("SLEEPER"):
+    for r in readings(word):
         v = next(d for d in r["domains"] if d["name"] == "s")["vcpus"][0]
         yield v["ready_percent"] * 10 * r["seconds"] / max(v["events"], 1), v["events"] / r["seconds"]
+
+
+def flooded(word):
+    """What each vCPU ran between the two readings, and the rounds h counted for each second of its own."""
+    found = re.findall(rf"^WORK {word} (\d+) (.*)", run.out, re.M)
+    (n, before), (m, after) = ((int(done), {f"{v['name']}{v['vcpu']}": v["cpu_seconds"] for v in json.loads(row)})
+                               for done, row in found)
+    ran = {name: after[name] - before[name] for name in after}
+    return ran, (m - n) / ran["h0"]
 
 
 skip_on_xen()
@@ -94,10 +123,22 @@ expect(0.6 < steal < 0.97, f"a has a seventh and sees {steal:.0%} stolen, of tic
 capped, ran = shares("CAP")
 print("    cap    ", {n: round(s, 2) for n, s in ran.items()})
 expect(abs(capped["c"] - 0.25) < 0.02, f"a cap of 25 % gave {capped['c']:.1%}")
-each = list(waits())
+each = list(waits("SLEEPER"))
 print("    waits  ", sorted(round(ms, 2) for ms, _ in each)[::len(each) // 10])
 wait, rate = (statistics.median(column) for column in zip(*each))
 expect(rate > 50, f"the sleeper woke {rate:.0f} times a second")
 expect(wait < 2, f"the sleeper waited {wait:.2f} ms at the median")
-passed(f"shares {', '.join(f'{got[n] / total:.3f}' for n in HOGS)}; cap {capped['c']:.3f}; steal {steal:.2f}; "
-       f"sleeper waits {wait:.2f} ms")
+summary = (f"shares {', '.join(f'{got[n] / total:.3f}' for n in HOGS)}; cap {capped['c']:.3f}; steal {steal:.2f}; "
+           f"sleeper waits {wait:.2f} ms")
+
+run = Run("--smp", 2, "--file", f"flood={BUILD}/guest/event-flood", script=FLOOD, timeout=200)
+expect(run.status == 0, f"flood: status {run.status}: {run.out.strip()[-300:]}", run)
+(_, alone), (ran, beside) = flooded("alone"), flooded("flooded")
+print("    flooded", {n: round(s, 2) for n, s in ran.items()}, f"a hog's work for its time: {beside / alone:.2f}")
+share = ran["h0"] / sum(ran[n] for n in ("h0", "s0", "f2", "f3"))
+expect(share > 0.475, f"flooded, the hog has {share:.3f} of a CPU, of which it is owed 0.5")
+expect(beside > alone / 4, f"flooded, the hog does {beside:.0f} rounds in a second of its own, alone {alone:.0f}")
+expect(min(ran["f0"], ran["f1"]) > 0.5, "nobody flooded")
+wait, rate = (statistics.median(column) for column in zip(*waits("FLOODED")))
+expect(rate > 5, f"flooded, the sleeper woke {rate:.0f} times a second")
+passed(f"{summary}; flooded: share {share:.3f}, sleeper waits {wait:.2f} ms")

@@ -1,50 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
 // The scheduling policy under a simulated clock: shares, latency bounds, preemption, and the heap under random use.
-#include "domain/scheduler.hpp"
-#include <algorithm>
+#include "tests/unit/domain/simulated_cpu.hpp"
 #include <deque>
 #include <gtest/gtest.h>
-#include <map>
 #include <random>
 #include <vector>
 
 using namespace hv;
 using namespace hv::domain;
+using namespace hv::domain::test;
 
 namespace {
-
-constexpr Nanoseconds ms = 1'000'000;
-
-/// Runs the queue as the run loop does: to the deadline, or to @p limit.
-struct Machine {
-    FairQueue queue;
-    Nanoseconds now = 0;
-    Nanoseconds look_at = FairQueue::no_deadline; ///< What wake_timed() asked for.
-    std::map<const Runnable*, Nanoseconds> ran;
-    Runnable* pick()
-    {
-        look_at = FairQueue::no_deadline;
-        return queue.pick(now);
-    }
-    void run_until(Nanoseconds when)
-    {
-        while (now < when) {
-            Runnable* const r = queue.running();
-            const Nanoseconds stop = std::min({when, queue.deadline(), look_at});
-            if (r != nullptr) ran[r] += stop - now;
-            now = stop;
-            if (now < when || now == queue.deadline() || now == look_at) pick();
-        }
-    }
-    /// Picks when the queue asks for it.
-    void wake_timed(Runnable& r)
-    {
-        look_at = std::min(look_at, queue.wake(r, now));
-        if (look_at <= now) pick();
-    }
-    [[nodiscard]] double share(const Runnable& r) { return static_cast<double>(ran[&r]) / static_cast<double>(now); }
-};
 
 TEST(FairQueue, IdlesWithoutWork)
 {

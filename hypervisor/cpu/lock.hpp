@@ -10,7 +10,7 @@ namespace hv::cpu {
 #ifndef PARAPET_DEBUG
 #define PARAPET_DEBUG 1
 #endif
-inline constexpr bool check_ranks = PARAPET_DEBUG != 0; ///< Host tests always; the image with `make DEBUG=1`.
+inline constexpr bool debug_build = PARAPET_DEBUG != 0; ///< Host tests always; the image with `make DEBUG=1`.
 
 /// Rising order of acquisition.
 enum class Rank : std::uint8_t {
@@ -46,14 +46,14 @@ public:
 
     void lock()
     {
-        if (check_ranks) note_taken(rank_);
+        if (debug_build) note_taken(rank_);
         const std::uint32_t mine = next_.fetch_add(1, Order::relaxed);
         if (serving_.load(Order::acquire) != mine) [[unlikely]]
             wait(mine);
     }
     void unlock()
     {
-        if (check_ranks) note_dropped(rank_);
+        if (debug_build) note_dropped(rank_);
         serving_.store(serving_.load(Order::relaxed) + 1, Order::release);
     }
 

@@ -64,25 +64,22 @@ void dump_domains()
 void audit()
 {
     const Result<mm::AuditReport, false> r = audit_machine();
-    if (!r.ok()) return log::error("audit: no room for the counters");
+    if (!r.ok()) return log::error("audit: not now, error {}", static_cast<int>(r.error()));
     const mm::AuditReport report = r.take();
     if (report.differences == 0) return log::info("audit: clean, {} frames", report.frames);
     log::error("audit: {} differences in {} frames", report.differences, report.frames);
 }
 
-void help();
-constexpr Key keys[] = {
-    {'h', "this list", &help},
+constexpr Key keys[4] = {
+    {'h', "this list",
+     [] {
+         for (const Key& k : keys)
+             log::info("key '{}': {}", k.key, k.what);
+     }},
     {'q', "domains, their vCPUs, and time", &dump_domains},
     {'A', "audit all frames' counts", &audit},
     {'R', "reboot the machine", [] { log::info("reboot asked for at the console"), arch::reset(); }},
 };
-
-void help()
-{
-    for (const Key& k : keys)
-        log::info("key '{}': {}", k.key, k.what);
-}
 
 } // namespace
 

@@ -5,6 +5,7 @@
 // domain to whoever holds it.
 #include "cpu/clock.hpp"
 #include "cpu/percpu.hpp"
+#include "domain/console.hpp"
 #include "domain/domain.hpp"
 #include "domain/grants.hpp"
 
@@ -66,12 +67,14 @@ bool Domain::free_if_alone()
     return true;
 }
 
-/// Frees a dead domain and announces it, unless somebody still refers to it or to its frames.
+/// Frees a dead domain and announces it, unless somebody still refers to it or to its frames. Debug builds then audit
+/// all frames: no lock is held here.
 void Domain::on_reap(cpu::Timer& t)
 {
     constexpr Nanoseconds reap_interval = 5'000'000;
     Domain& d = static_cast<DomainTimer&>(t).domain;
     if (!d.free_if_alone()) return d.reaper_.start(cpu::this_cpu().timers, cpu::now() + reap_interval);
+    if (cpu::debug_build) console_key('A');
     raise_virq(PV_VIRQ_DOM_EXC);
 }
 

@@ -47,7 +47,7 @@ KINDS ?=
 JOBS ?= 2
 export JOBS
 
-test-system: hypervisor image guest-kernels ## Boot the stock kernels: tests/system (TESTS="power crash" for some, HV=xen on Xen)
+test-system: hypervisor image debug-image guest-kernels ## Boot the stock kernels: tests/system (TESTS="power crash" for some, HV=xen on Xen)
 	@HV=$(HV) $(PYTHON) tests/system/run.py $(TESTS)
 TESTS ?=
 soak: T = 1800
@@ -56,7 +56,9 @@ soak: hypervisor image ## Two busy domUs on two CPUs, tormented for T seconds (h
 bench: hypervisor image ## Parapet, Xen and native side by side: counted instructions (BENCH="pv lmb" or "--boot 5")
 	@$(PYTHON) tests/bench/run.py $(BENCH)
 BENCH ?=
-.PHONY: test-system fuzz-bins bench soak hammer
+debug-image: # $(BUILD)/debug/parapet
+	$(Q)$(MAKE) --no-print-directory DEBUG=1 BUILD=$(BUILD)/debug hypervisor
+.PHONY: test-system debug-image fuzz-bins bench soak hammer
 fuzz-bins: $(FUZZ_BINS)
 
 T ?= 60

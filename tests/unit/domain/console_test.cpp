@@ -83,6 +83,14 @@ TEST_F(Console, TheAuditorIsAKey)
     EXPECT_TRUE(says("audit: clean"));
 }
 
+TEST_F(Console, ADomainsDeathIsAudited)
+{
+    const Guest g = start_guest();
+    EXPECT_FALSE(says("audit: "));
+    end(DomainRef{g.domain});
+    EXPECT_TRUE(says("audit: clean"));
+}
+
 TEST_F(Console, DumpsSurviveDyingDomains)
 {
     const Guest g = start_guest();

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Every CPU: bring-up of 1, 2, 4 and 8; dom0 on two; domUs with more vCPUs than there are CPUs, and with 64;
-nothing left behind.
+"""Every CPU: bring-up of 1, 2, 4 and 8, each with the golden IDT and TSS; dom0 on two; domUs with more vCPUs than
+there are CPUs, and with 64; nothing left behind.
 
 The domU's user space counts its processors; both of dom0's must have taken timer interrupts; the auditor, which needs
 all CPUs to stand still, finds nothing wrong while four domains run and after they are gone.
 """
 import re
 from harness import Run, expect, passed, skip_on_xen
+from qmp import stop_at
 
 SCRIPT = r"""
 fail() { echo "FAILED $*"; exit 1; }
@@ -57,8 +58,8 @@ tries=0
 until grep -q 'PARAPET-DOMU-READY' /var/log/parapet/keys.log && [ "$(online)" = 2 ]; do
     tries=$((tries + 1)); [ $tries -gt 180 ] && { vmctl vcpu-list keys; fail "keys is not up on 2 vCPUs"; }; sleep 1
 done
-for n in 1 4 2 3; do # a busy machine may take longer than one patience
-    for try in 1 2 3; do vmctl vcpu-set keys $n 2> /tmp/vcpu-set && break; done
+for n in 1 4 2 3; do
+    vmctl vcpu-set keys $n --timeout 90 2> /tmp/vcpu-set
     [ "$(online)" = $n ] || { cat /tmp/vcpu-set; vmctl vcpu-list keys; fail "vcpu-set $n"; }
     echo "VCPU-SET $n"
 done
@@ -86,12 +87,49 @@ echo "FOREIGN $(vmctl --json info | tr -d '\n' | sed 's/.*"foreign_mappings": *\
 awk '/timer[01]/ { print "TIMER", $2 + $3 }' /proc/interrupts
 """
 
+WINDOWS, CODE, TSS = 0xFFFF82B000000000, 0xE008, 0xE040  # docs/memory-map.md
+IST = {1: 1, 2: 2, 18: 3, 8: 4}  # of #DB, NMI, #MC, #DF: a page each, the second and so on of the CPU's stacks
+FROM_RING_3 = {3, 4, 0x80}
+
+
+def tables(n):
+    """Of each of @n CPUs its task register's selector, base and limit, the words of its TSS, and those of its IDT."""
+    def look(monitor):
+        found = []
+        for cpu, regs in enumerate(monitor.ask("info registers -a").split("CPU#")[1:]):
+            selector, base, limit = (int(w, 16) for w in re.search(r"^TR *=(\w+) (\w+) (\w+)", regs, re.M).groups())
+            idt, idt_limit = (int(w, 16) for w in re.search(r"^IDT= *(\w+) (\w+)", regs, re.M).groups())
+            expect(idt_limit == 256 * 16 - 1, f"CPU {cpu} of {n}: IDT limit {idt_limit:#x}")
+            found.append(((selector, base, limit), monitor.words(base, 13, cpu), monitor.words(idt, 512, cpu)))
+        return found
+    return look
+
+
+def check_tables(cpu, register, tss, idt):
+    window = WINDOWS + cpu * 0x200000
+    expect(register == (TSS, window + 0x22000, 0x67), f"CPU {cpu}: task register {[hex(n) for n in register]}")
+    tss = b"".join(n.to_bytes(8, "little") for n in tss)
+    rsp0, ists = (int.from_bytes(tss[4:12], "little"),
+                  [int.from_bytes(tss[at:at + 8], "little") for at in range(0x24, 0x5c, 8)])
+    expect(0 < window + 0x40000 - rsp0 < 0x400 and rsp0 % 16 == 0, f"CPU {cpu}: rsp0 {rsp0:#x}")
+    golden = [window + 0x30000 + (i + 2) * 4096 for i in range(4)] + [0] * 3
+    expect(ists == golden, f"CPU {cpu}: IST {[hex(n) for n in ists]}")
+    expect(int.from_bytes(tss[0x66:], "little") > 0x67, f"CPU {cpu}: a port bitmap")
+    for v in range(256):
+        gate = idt[2 * v]
+        got = gate >> 16 & 0xffff, gate >> 32 & 7, gate >> 40 & 0x1f, gate >> 45 & 3, gate >> 47 & 1
+        wanted = CODE, IST.get(v, 0), 14, 3 if v in FROM_RING_3 else 0, 1  # an interrupt gate, its DPL, present
+        expect(got == wanted, f"CPU {cpu}: vector {v}: {got}")
+
+
 skip_on_xen()
 for n in (1, 2, 4, 8):
-    run = Run("--smp", n, "--hv-args", "watchdog_timeout=60", "--mode", "bare",
-              "--until", rf"^\(parapet\) {n} CPUs run; TSCs|^\(parapet\) dom0: ", timeout=80)
-    expect(run.status == 0, f"{n} CPUs: status {run.status}", run)
+    cpus, run = stop_at(rb"\(parapet\) %d CPUs run; TSCs|\(parapet\) dom0: " % n, tables(n), "--smp", n,
+                        "--hv-args", "watchdog_timeout=60", "--mode", "bare")
+    expect(cpus is not None and len(cpus) == n, f"{n} CPUs: status {run.status}", run)
     expect(n == 1 or f"{n} CPUs run" in run.log, f"not all of {n} CPUs came up", run)
+    for cpu, found in enumerate(cpus):
+        check_tables(cpu, *found)
 
 run = Run("--smp", 2, script=SCRIPT, timeout=300)
 expect(run.status == 0, f"status {run.status}: {run.out.strip()[-300:]}", run)

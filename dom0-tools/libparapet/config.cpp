@@ -278,15 +278,16 @@ std::vector<ConfigSetting> parse_config(std::string_view text, const std::string
     return Parser{text, {file}}.settings();
 }
 
-void override_setting(std::vector<ConfigSetting>& settings, const std::string& argument)
+void override_setting(std::vector<ConfigSetting>& settings, const std::string& argument, std::size_t number_of)
 {
-    const Position at{"command line"};
     const std::size_t equals = argument.find('=');
     if (equals == 0 || equals == std::string::npos) fail("'{}' is not of the form key=value", argument);
     const std::string key = argument.substr(0, equals);
     const std::string word = argument.substr(equals + 1);
     if (!std::all_of(key.begin(), key.end(), [](char c) { return is_word(c) || c == '-'; }))
         fail("'{}' cannot be the name of a setting", key);
+    const Position start{fmt::format("argument {} \"{}\"", number_of, argument), 0},
+        at{start.file, 0, static_cast<unsigned>(equals) + 2};
     ConfigValue value{at, word};
     long long number = 0;
     if (const std::errc error = read_number(word, number); error == std::errc{})
@@ -294,9 +295,9 @@ void override_setting(std::vector<ConfigSetting>& settings, const std::string& a
     else if (error == std::errc::result_out_of_range)
         value.written = word;
     else if (!word.empty() && std::string_view{"[\"'"}.find(word[0]) != std::string_view::npos)
-        value = Parser{word, {"command line: " + key}}.only_value();
+        value = Parser{word, at}.only_value();
     std::erase_if(settings, [&](const auto& s) { return s.key == key; });
-    settings.push_back({key, at, std::move(value)});
+    settings.push_back({key, start, std::move(value)});
 }
 
 std::string closest(const std::string& word, const std::vector<std::string>& candidates)

@@ -13,15 +13,15 @@
 namespace parapet {
 
 struct Position {
-    std::string file;
-    unsigned line{1};
+    std::string file; ///< Or argument.
+    unsigned line{1}; ///< 0: it has no lines.
     unsigned column{1};
 };
 
 class ConfigError : public Error {
 public:
     ConfigError(const Position& at, const std::string& what)
-        : Error{fmt::format("{}:{}:{}: {}", at.file, at.line, at.column, what)}
+        : Error{fmt::format("{}{}:{}: {}", at.file, at.line != 0 ? fmt::format(":{}", at.line) : "", at.column, what)}
     {
     }
 };
@@ -60,8 +60,9 @@ struct ConfigSetting {
 /// In the file's order; a key that stands twice throws, `+=` appends to the list or string before it.
 std::vector<ConfigSetting> parse_config(std::string_view text, const std::string& file);
 
-/// One `key=value` of a command line, where text needs no quotes. It replaces what the file said.
-void override_setting(std::vector<ConfigSetting>& settings, const std::string& argument);
+/// One `key=value` of a command line, its argument of that number, where text needs no quotes. It replaces what the
+/// file said.
+void override_setting(std::vector<ConfigSetting>& settings, const std::string& argument, std::size_t number);
 
 /// The candidate that @p word was probably meant to be, or an empty string.
 std::string closest(const std::string& word, const std::vector<std::string>& candidates);

@@ -322,8 +322,8 @@ DomainConfig interpret(const std::vector<ConfigSetting>& settings, const std::st
 DomainConfig read_domain_config(const std::string& path, const std::vector<std::string>& overrides, FileCheck check)
 {
     auto settings = parse_config(read_text(path), path);
-    for (const std::string& argument : overrides)
-        override_setting(settings, argument);
+    for (std::size_t i = 0; i < overrides.size(); ++i)
+        override_setting(settings, overrides[i], i + 2); // behind the file, options not counted
     return interpret(settings, path, check);
 }
 

@@ -9,7 +9,13 @@
 namespace vmctl {
 namespace {
 
-constexpr std::chrono::seconds patience{5};
+struct Arguments {
+    std::string domain;
+    std::uint32_t count{0};
+    unsigned timeout{30};
+};
+
+bool is_paused(const parapet::DomainInfo& info) { return (info.flags & PV_DOMINF_PAUSED) != 0; }
 
 std::uint32_t most_of(parapet::Toolstack& tools, parapet::DomainId domain)
 {
@@ -28,44 +34,47 @@ std::uint32_t online(parapet::Toolstack& tools, parapet::DomainId domain, std::u
     return n;
 }
 
-/// How many are online in the end.
-std::uint32_t wait_for(parapet::Toolstack& tools, parapet::DomainId domain, std::uint32_t most, std::uint32_t wanted)
+/// How many are online in the end. A paused domain does not follow: it is not waited for.
+std::uint32_t wait_for(parapet::Toolstack& tools, parapet::DomainId domain, std::uint32_t most, const Arguments& a)
 {
-    const auto end = std::chrono::steady_clock::now() + patience;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{a.timeout};
     for (;;) {
         const std::uint32_t n = online(tools, domain, most);
-        if (n == wanted || std::chrono::steady_clock::now() > end) return n;
+        if (n == a.count || std::chrono::steady_clock::now() > end) return n;
+        if (const auto info = tools.hypervisor.find(domain); !info || is_paused(*info)) return n;
         ::usleep(50'000);
     }
 }
 
-std::string hint(const parapet::DomainInfo& info, std::uint32_t now, std::uint32_t wanted)
+std::string hint(const parapet::DomainInfo& info, std::uint32_t now, const Arguments& a)
 {
-    if ((info.flags & PV_DOMINF_PAUSED) != 0) return "it is paused: vmctl unpause lets it follow";
-    if (now > wanted) return "its kernel did not put them down; it may still be starting";
-    return "a Linux guest's user space must start added CPUs: echo 1 > /sys/devices/system/cpu/cpuN/online";
+    if (is_paused(info)) return ": it is paused: vmctl unpause lets it follow";
+    return fmt::format(" after {} s: {}", a.timeout,
+                       now > a.count ? "its kernel did not put them down; it may still be starting"
+                                     : "a Linux guest's user space must start added CPUs: echo 1 > "
+                                       "/sys/devices/system/cpu/cpuN/online; --timeout waits longer");
 }
 
-void set(Options& options, const std::string& name, std::uint32_t wanted)
+void set(Options& options, const Arguments& a)
 {
     parapet::Toolstack tools;
-    const parapet::DomainId domain = require_domain(tools, name);
+    const parapet::DomainId domain = require_domain(tools, a.domain);
     const std::uint32_t most = most_of(tools, domain);
-    if (wanted == 0) parapet::fail("a domain keeps at least one vCPU (vmctl pause stops it)");
-    if (wanted > most)
-        parapet::fail("{} vCPUs: '{}' has {} at most (maxvcpus, which is fixed when it is created)", wanted, name,
+    if (a.count == 0) parapet::fail("a domain keeps at least one vCPU (vmctl pause stops it)");
+    if (a.count > most)
+        parapet::fail("{} vCPUs: '{}' has {} at most (maxvcpus, which is fixed when it is created)", a.count, a.domain,
                       most);
     tools.store.transaction([&] {
         for (std::uint32_t i = 0; i < most; ++i)
             tools.store.write(fmt::format("{}/cpu/{}/availability", parapet::domain_path(domain), i),
-                              i < wanted ? "online" : "offline");
+                              i < a.count ? "online" : "offline");
         return true;
     });
-    const std::uint32_t now = wait_for(tools, domain, most, wanted);
+    const std::uint32_t now = wait_for(tools, domain, most, a);
     const auto info = tools.hypervisor.find(domain);
     if (!info) parapet::fail("domain {} is gone", domain);
-    if (now != wanted)
-        parapet::fail("'{}' was asked for {} vCPUs and uses {}: {}", name, wanted, now, hint(*info, now, wanted));
+    if (now != a.count)
+        parapet::fail("'{}' was asked for {} vCPUs and uses {}{}", a.domain, a.count, now, hint(*info, now, a));
     if (options.json) print_json({{"domain", domain}, {"online", now}, {"max", most}});
 }
 
@@ -74,11 +83,11 @@ void set(Options& options, const std::string& name, std::uint32_t wanted)
 void add_vcpu_set(CLI::App& app, Options& options)
 {
     CLI::App* verb = add_verb(app, "vcpu-set", "Say how many of its virtual CPUs a domain uses");
-    auto domain = std::make_shared<std::string>();
-    auto count = std::make_shared<std::uint32_t>();
-    verb->add_option("DOMAIN", *domain, "its name, number or UUID")->required();
-    verb->add_option("COUNT", *count, "1 to its maxvcpus")->required();
-    verb->callback([&options, domain, count] { set(options, *domain, *count); });
+    auto a = std::make_shared<Arguments>();
+    verb->add_option("DOMAIN", a->domain, "its name, number or UUID")->required();
+    verb->add_option("COUNT", a->count, "1 to its maxvcpus")->required();
+    verb->add_option("--timeout", a->timeout, "how many seconds to wait for the guest to follow (30)");
+    verb->callback([&options, a] { set(options, *a); });
 }
 
 } // namespace vmctl

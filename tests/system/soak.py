@@ -44,7 +44,7 @@ goes_on() { # name: does it count?
     done
 }
 set_vcpus() { # name, count: true if the guest followed; a slow one may need longer than vmctl's patience
-    vmctl vcpu-set "$1" "$2" > /tmp/said 2>&1 && { sets=$((sets + 1)); return 0; }
+    vmctl vcpu-set --timeout 5 "$1" "$2" > /tmp/said 2>&1 && { sets=$((sets + 1)); return 0; }
     grep -q 'was asked for' /tmp/said || { cat /tmp/said; fail "vcpu-set $1 $2"; }
     return 1
 }

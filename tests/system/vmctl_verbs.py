@@ -31,7 +31,9 @@ vmctl pause first
 vmctl vcpu-list first | grep -q ' paused ' && echo "OK vcpu-list" || echo "BAD vcpu-list: $(vmctl vcpu-list)"
 vmctl unpause first
 for verb in list info dmesg audit "check /guest/domU.cfg"; do vmctl --json $verb 2>&1 | is_json "$verb"; done
-vmctl --json create /guest/domU.cfg name=second | is_json create
+vmctl --json create /guest/domU.cfg name=second vcpus=1 maxvcpus=2 | is_json create
+vmctl vcpu-set second 2 --timeout 1 > /tmp/out 2>&1 # it boots
+grep -q '2 vCPUs and uses 1 after 1 s: ' /tmp/out && echo "OK vcpu-set" || echo "BAD vcpu-set: $(cat /tmp/out)"
 vmctl destroy second
 vmctl check /guest/domU.cfg | grep -q 'can be created' && echo "OK check" || echo "BAD check"
 
@@ -54,11 +56,24 @@ refused cpu-list-in-check '^/tmp/bad.cfg:7:14: .*2 entries' vmctl check /tmp/bad
 refused cap "'cap' (101).*100 %" vmctl check /guest/domU.cfg cap=101
 refused unknown-domain "did you mean 'first'" vmctl destroy fisrt
 refused much-memory 'needed.*free.*vmctl' vmctl create /guest/domU.cfg name=third memory=9000
+# A domain 0 that gives nothing: whatever its balloon is told, the target goes back at once.
+target=/sys/devices/system/xen_memory/xen_memory0/target_kb
+before=$(count) kb=$(cat $target)
+lack=$(($(vmctl --json info | sed -n 's/.*"free_frames": *\([0-9]*\).*/\1/p') / 256 + 64))
+( while :; do echo $kb > $target; usleep 1000; done ) &
+PARAPET_DOM0_MIN=64 vmctl create /guest/domU.cfg name=third memory=$lack > /tmp/out 2>&1 && echo "BAD balloon: status 0"
+kill $!
+grep -q "needed, [0-9]* MiB free, and domain 0 gave no more; free memory with .vmctl" /tmp/out && echo "OK balloon" ||
+    echo "BAD balloon: $(cat /tmp/out)"
+tries=0
+until [ "$before" = "$(count)" ]; do # it takes back what it had given
+    tries=$((tries + 1)); [ $tries -gt 100 ] && { echo "BAD balloon: $before became $(count)"; break; }; usleep 100000
+done
 head -c 2000000 /guest/vmlinuz > /tmp/cut
 : > /tmp/empty
-refused empty-ramdisk "^command line:1:1: 'ramdisk': .*is empty" vmctl check /guest/domU.cfg ramdisk=/tmp/empty
-refused little-memory "^command line:1:1: 'memory': 8 MiB" vmctl check /guest/domU.cfg memory=8
-refused cut-kernel "^command line:1:1: 'kernel': .*cut" vmctl create /guest/domU.cfg name=third kernel=/tmp/cut
+refused empty-ramdisk "^argument 2 .ramdisk=/tmp/empty.:9: .*is empty" vmctl check /guest/domU.cfg ramdisk=/tmp/empty
+refused little-memory "^argument 2 .memory=8.:8: 'memory': 8 MiB" vmctl check /guest/domU.cfg memory=8
+refused cut-kernel "^argument 3 .kernel=/tmp/cut.:8: .*cut" vmctl create /guest/domU.cfg name=third kernel=/tmp/cut
 refused unpause-running 'not paused' vmctl unpause first
 refused pause-0 'cannot be paused' vmctl pause 0
 refused unpause-0 'not paused' vmctl unpause 0
@@ -81,5 +96,5 @@ lines = run.out.splitlines()
 bad = [line for line in lines if line.startswith("BAD")]
 expect(run.status == 0 and not bad, f"status {run.status}: {'; '.join(bad)}", run)
 good = sum(line.startswith("OK") for line in lines)
-expect(good == 37, f"{good} verdicts, not 37:\n{run.out}")
+expect(good == 39, f"{good} verdicts, not 39:\n{run.out}")
 passed(f"{good} checks")

@@ -71,28 +71,47 @@ TEST(Config, SaysWhereAndWhat)
 TEST(Config, OverridesNeedNoQuotes)
 {
     auto s = parse_config("name = 'a'\nmemory = 1\n", "f");
-    override_setting(s, "name=other guest");
-    override_setting(s, "memory=256");
-    override_setting(s, "extra=\"a=b c\"");
-    override_setting(s, "vif=['mac=x']");
+    override_setting(s, "name=other guest", 2);
+    override_setting(s, "memory=256", 2);
+    override_setting(s, "extra=\"a=b c\"", 2);
+    override_setting(s, "vif=['mac=x']", 2);
     ASSERT_EQ(s.size(), 4U);
     EXPECT_EQ(text_of(s[0]), "other guest");
     EXPECT_EQ(std::get<long long>(s[1].value.value), 256);
     EXPECT_EQ(text_of(s[2]), "a=b c");
     EXPECT_TRUE(s[3].value.is_list());
     for (const auto& [word, number] : {std::pair{"0x10", 16}, {"-3", -3}, {"010", 8}}) {
-        override_setting(s, std::string{"extra="} + word);
+        override_setting(s, std::string{"extra="} + word, 2);
         EXPECT_EQ(std::get<long long>(s[3].value.value), number);
         EXPECT_EQ(s[3].value.written, word);
     }
     for (const char* word : {"7up", "-", "--5", "-s", "0x", "1,2", "99999999999999999999", ""}) {
-        override_setting(s, std::string{"extra="} + word);
+        override_setting(s, std::string{"extra="} + word, 2);
         EXPECT_EQ(text_of(s[3]), word);
     }
-    EXPECT_THROW(override_setting(s, "name"), Error);
-    EXPECT_THROW(override_setting(s, "=x"), Error);
-    EXPECT_THROW(override_setting(s, "a b=x"), Error);
-    EXPECT_THROW(override_setting(s, "vif=['x'"), ConfigError);
+    EXPECT_THROW(override_setting(s, "name", 2), Error);
+    EXPECT_THROW(override_setting(s, "=x", 2), Error);
+    EXPECT_THROW(override_setting(s, "a b=x", 2), Error);
+    EXPECT_THROW(override_setting(s, "vif=['x'", 2), ConfigError);
+}
+
+TEST(Config, WhatIsWrongWithAnOverrideIsFound)
+{
+    const auto complaint = [](const char* argument, std::size_t number) -> std::string {
+        std::vector<ConfigSetting> s;
+        try {
+            override_setting(s, argument, number);
+        } catch (const ConfigError& e) {
+            return e.what();
+        }
+        return "none";
+    };
+    EXPECT_EQ(complaint("vif=['x'", 2), "argument 2 \"vif=['x'\":5: this list is never closed with ']'");
+    EXPECT_EQ(complaint("vif=['x', y]", 7), "argument 7 \"vif=['x', y]\":11: text must stand in quotes");
+    std::vector<ConfigSetting> s;
+    override_setting(s, "memory=12x", 3);
+    EXPECT_EQ(ConfigError(s[0].at, "it").what(), std::string{"argument 3 \"memory=12x\":1: it"});
+    EXPECT_EQ(ConfigError(s[0].value.at, "it").what(), std::string{"argument 3 \"memory=12x\":8: it"});
 }
 
 TEST(Config, FindsWhatWasMeant)

@@ -120,14 +120,14 @@ TEST(DomainConfig, ANumberIsTextWhereTextIsWanted)
               "f:2:8: 'kernel': 3: No such file or directory");
     auto settings = parse_config(sound, "f");
     for (const char* argument : {"extra=3", "name=7th", "cpus=0", "memory=0x40", "root=99999999999999999999"})
-        override_setting(settings, argument);
+        override_setting(settings, argument, 2);
     const DomainConfig c = interpret(settings, "f", FileCheck::none);
     EXPECT_EQ(c.cmdline, "root=99999999999999999999 3");
     EXPECT_EQ(c.name, "7th");
     EXPECT_EQ(c.cpus.hard.entries.size(), 1U);
     EXPECT_EQ(c.memory_mib, 64U);
     const auto memory = [&](const std::string& word) -> std::string {
-        override_setting(settings, "memory=" + word);
+        override_setting(settings, "memory=" + word, 3);
         try {
             (void)interpret(settings, "f", FileCheck::none);
         } catch (const ConfigError& e) {
@@ -135,9 +135,10 @@ TEST(DomainConfig, ANumberIsTextWhereTextIsWanted)
         }
         return "none";
     };
-    EXPECT_EQ(memory("lots"), "command line:1:1: 'memory' must be a number, not the text 'lots'");
-    EXPECT_EQ(memory("99999999999999999999"),
-              "command line:1:1: 'memory' must be from 1 to 1048576, not 99999999999999999999");
+    EXPECT_EQ(memory("lots"), "argument 3 \"memory=lots\":8: 'memory' must be a number, not the text 'lots'");
+    EXPECT_EQ(
+        memory("99999999999999999999"),
+        "argument 3 \"memory=99999999999999999999\":8: 'memory' must be from 1 to 1048576, not 99999999999999999999");
 }
 
 TEST(DomainConfig, Names)

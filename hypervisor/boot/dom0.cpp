@@ -48,7 +48,7 @@ image::Bytes open_kernel(const Module& module, mm::Array<std::byte>& unpacked)
     const auto payload = image::find_payload(bytes_of(module));
     if (!payload.ok()) refuse("kernel module", payload.error());
     if (payload.value().format == image::Format::elf) return payload.value().bytes;
-    unpacked = must(unpack(payload.value(), "kernel module"), "kernel module");
+    if (const char* const why = unpack(payload.value(), unpacked)) refuse("kernel module", why);
     return unpacked.span();
 }
 
@@ -65,7 +65,7 @@ std::uint64_t wanted_pages()
 {
     const std::uint64_t spare = default_pages(), limit = options.dom0_max_bytes / page_size;
     const std::uint64_t most = limit != 0 && limit < spare ? limit : spare;
-    const std::uint64_t wanted = options.dom0_bytes / page_size;
+    const std::uint64_t wanted = options.dom0_bytes / page_size + (options.dom0_bytes % page_size != 0 ? 1 : 0);
     if (wanted <= most) return wanted == 0 ? most : wanted;
     log::warning("dom0_mem={} MiB is more than {}: dom0 gets {} MiB", wanted >> 8,
                  most < spare ? "its max:" : "the machine has", most >> 8);
@@ -156,7 +156,7 @@ void build(const BootInfo& info)
     const auto layout = lay_out_dom0(kernel, initrd.bytes, pages);
     if (!layout.ok())
         refuse(lay_out_dom0(kernel, 0, pages).ok() ? "initrd module" : "kernel module",
-               layout.error() == Error::enomem ? "kernel and initrd do not fit into dom0_mem"
+               layout.error() == Error::enomem ? "kernel and initrd do not fit into dom0's memory (raise dom0_mem=)"
                                                : "it asks for a mapping this builder cannot make");
     const Dom0Layout l = layout.take();
     domain::Domain& dom0 = create_dom0(pages);

@@ -3,6 +3,7 @@
 // See boot/dom0_tables.hpp.
 #include "boot/dom0_tables.hpp"
 #include "base/assert.hpp"
+#include "base/log.hpp"
 #include "mm/window.hpp"
 
 namespace hv::boot {
@@ -99,8 +100,10 @@ void write_start_info(P2m p2m, const Dom0Layout& l, Mfn shared_info, const char*
         s.mod_len = l.initrd_bytes;
         s.flags |= mapped ? 0 : PV_SIF_MOD_START_PFN;
     }
-    for (std::size_t i = 0; command[i] != 0 && i + 1 < sizeof s.cmd_line; ++i)
-        s.cmd_line[i] = command[i];
+    std::size_t length = 0;
+    for (; command[length] != 0 && length + 1 < sizeof s.cmd_line; ++length)
+        s.cmd_line[length] = command[length];
+    if (command[length] != 0) log::warning("kernel module: its command line is cut to {} bytes", length);
     w[0].vga = screen;
 }
 

@@ -4,7 +4,6 @@
 #include "boot/unpack.hpp"
 #include "arch/arch.hpp"
 #include "base/assert.hpp"
-#include "base/log.hpp"
 #include <lzma.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -55,30 +54,25 @@ auto decoder_of(image::Format f)
 
 } // namespace
 
-Result<mm::Array<std::byte>> unpack(const image::Payload& payload, const char* name)
+const char* unpack(const image::Payload& payload, mm::Array<std::byte>& out)
 {
-    const auto refuse = [&](Error error, const char* why) {
-        log::error("{}: {} {}", name, image::name(payload.format), why);
-        return error;
-    };
     const auto decode = decoder_of(payload.format);
-    if (decode == nullptr)
-        return refuse(Error::einval, "compression is not supported here; use xz, gzip, zstd or a plain ELF");
-    if (payload.unpacked_bytes == 0) return refuse(Error::einval, "payload does not tell its unpacked size");
+    if (decode == nullptr) return "its compression is not supported here; use xz, gzip, zstd or a plain ELF";
+    if (payload.unpacked_bytes == 0) return "it does not tell its unpacked size";
     auto scratch = mm::make_array<std::byte>(scratch_bytes, mm::Contents::as_found);
     auto target = mm::make_array<std::byte>(payload.unpacked_bytes, mm::Contents::as_found);
-    if (!scratch.ok() || !target.ok()) return refuse(Error::enomem, "payload does not fit into memory unpacked");
+    if (!scratch.ok() || !target.ok()) return "the machine has no memory to unpack it";
     const mm::Array<std::byte> scratch_memory = std::move(scratch).take();
-    mm::Array<std::byte> out = std::move(target).take();
+    out = std::move(target).take();
     arena = scratch_memory.span();
     static constexpr std::uint64_t thread_block[16]{}; // user-space code finds its stack-protector value at %fs:0x28
     arch::write_base(arch::Base::fs, reinterpret_cast<std::uintptr_t>(thread_block));
     const std::size_t produced = decode(payload.bytes, out.span());
     arch::write_base(arch::Base::fs, 0);
     arena = {};
-    if (produced == 0) return refuse(Error::einval, "stream is damaged");
+    if (produced == 0) return "the compressed stream is damaged";
     out.cut(produced);
-    return out;
+    return nullptr;
 }
 
 } // namespace hv::boot

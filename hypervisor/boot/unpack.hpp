@@ -8,7 +8,7 @@
 
 namespace hv::boot {
 
-/// On failure logs the reason with @p name (the module's) in it. einval: damaged or unsupported; enomem: no room.
-Result<mm::Array<std::byte>> unpack(const image::Payload& payload, const char* name);
+/// Null, or why there is nothing in @p out.
+const char* unpack(const image::Payload& payload, mm::Array<std::byte>& out);
 
 } // namespace hv::boot

@@ -30,14 +30,14 @@ CASES = {
     "text": (b"not a kernel\n" * 100, "neither"),
     "truncated": (kernel[:len(kernel) // 3], "truncated"),
     "header-only": (kernel[:600], "truncated"),
-    "damaged": (kernel[:4000000] + bytes(200) + kernel[4000200:], ""),
+    "damaged": (kernel[:4000000] + bytes(200) + kernel[4000200:], "damaged"),
     "no-notes": (elf([(base, base, 4096, 4096)], notes=False), "notes"),
     "32-bit": (elf([(base, base, 4096, 4096)], klass=1, machine=3), "64-bit"),
     "entry-outside": (elf([(base, base, 4096, 4096)], entry=base + 4096), "entry"),
     "outside-file": (elf([(base, base, 1 << 30, 1 << 30)]), "file"),
     "overlap": (elf([(base, base, 4096, 8192), (base + 4096, base + 4096, 4096, 4096)]), "overlap"),
     "absurd": (elf([(base, base, 4096, 1 << 60)]), "large"),
-    "wrap": (elf([(base, (1 << 64) - 4096, 4096, 8192)]), ""),
+    "wrap": (elf([(base, (1 << 64) - 4096, 4096, 8192)]), "wraps"),
 }
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The hypervisor's command line: dom0_mem beyond the machine is clamped, unknown words are warned about and ignored."""
+"""The hypervisor's command line: dom0_mem beyond the machine is clamped, one too small refused, unknown words are
+warned about and ignored; what is too long of dom0's is cut with a warning."""
 import re
 from harness import Run, expect, passed, skip_on_xen
 
@@ -18,4 +19,8 @@ run = Run("--mode", "bare", "--append", f"{BASE} dom0_mem=384M,max:700M")
 expect(run.status == 0, f"dom0_mem with max: status {run.status}", run)
 run = Run("--mode", "bare", "--append", f"{BASE} dom0_mem=max:400M")
 expect(run.status == 0 and "dom0: 400 MiB" in run.log, f"dom0_mem=max: alone is no limit: status {run.status}", run)
+run = Run("--append", f"{BASE} dom0_mem=1K", "--until", "cannot start dom0: .*do not fit.*raise dom0_mem=", timeout=60)
+expect(run.status == 0, f"dom0_mem=1K: no refusal (status {run.status})", run)
+run = Run("--dom0-args", "x" * 2000, "--until", "kernel module: its command line is cut to 1023 bytes", timeout=60)
+expect(run.status == 0, f"a long command line: no warning (status {run.status})", run)
 passed(f"clamped, warned; 512M is {kib} KiB of MemTotal")

@@ -4,6 +4,7 @@
 #include "libparapet/interrupt.hpp"
 #include "libparapet/lifecycle.hpp"
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstdlib>
 #include <sstream>
@@ -47,8 +48,14 @@ bool wait_for(Hypervisor& hv, std::uint64_t pages)
 std::uint64_t dom0_floor_mib()
 {
     const char* given = std::getenv("PARAPET_DOM0_MIN");
-    const std::uint64_t wanted = given != nullptr ? std::strtoull(given, nullptr, 10) : 0;
-    return wanted != 0 ? wanted : 192;
+    if (given == nullptr || *given == '\0') return 192;
+    constexpr std::uint64_t most = 1 << 20;
+    std::uint64_t mib = 0;
+    const char* const end = given + std::strlen(given);
+    const auto [stop, error] = std::from_chars(given, end, mib);
+    if (error != std::errc{} || stop != end || mib == 0 || mib > most)
+        fail("PARAPET_DOM0_MIN must be from 1 to {} MiB, not '{}'", most, given);
+    return mib;
 }
 
 Loan::Loan(Store& store, FileLock lock) : store_{store}, lock_{std::move(lock)}

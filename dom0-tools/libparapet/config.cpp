@@ -153,8 +153,17 @@ private:
         if (c == '[') return {start, list(depth)};
         if (std::isdigit(static_cast<unsigned char>(c)) != 0 || c == '-') return number();
         if (end() || c == '\n') complain("a value is missing");
-        if (is_word(c)) complain("text must stand in quotes");
+        if (is_word(c)) unquoted();
         complain(fmt::format("a value cannot start with {}", shown(c)));
+    }
+
+    [[noreturn]] void unquoted() const
+    {
+        std::string_view word = text_.substr(next_);
+        word = word.substr(0, std::find_if_not(word.begin(), word.end(), is_word) - word.begin());
+        for (const auto& [name, number] : {std::pair{"true", 1}, {"True", 1}, {"false", 0}, {"False", 0}})
+            if (word == name) complain(fmt::format("there is no '{}' here; write {}", word, number));
+        complain(fmt::format("text must stand in quotes: \"{}\"", word));
     }
 
     ConfigValue::List list(unsigned depth)
@@ -189,7 +198,10 @@ private:
         if (error == std::errc::result_out_of_range)
             throw ConfigError{start, fmt::format("the number {} is out of range", digits)};
         if (error != std::errc{})
-            throw ConfigError{start, fmt::format("'{}' is not a number (text must stand in quotes)", digits)};
+            throw ConfigError{start, fmt::format("'{}' is not a number ({})", digits,
+                                                 std::all_of(digits.begin(), digits.end(), ::isdigit)
+                                                     ? "behind a leading 0, digits are octal"
+                                                     : "text must stand in quotes")};
         return {start, result, digits};
     }
 
@@ -248,9 +260,17 @@ private:
     std::size_t next_{0};
 };
 
-/// Edits (insert, delete, replace, swap neighbours count one each) that turn @p a into @p b.
-unsigned distance(const std::string& a, const std::string& b)
+std::string lower(std::string text)
 {
+    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+    return text;
+}
+
+/// Edits (insert, delete, replace, swap neighbours count one each) that turn @p word into @p other; case does not
+/// matter.
+unsigned distance(const std::string& word, const std::string& other)
+{
+    const std::string a = lower(word), b = lower(other);
     std::vector<std::vector<unsigned>> d(a.size() + 1, std::vector<unsigned>(b.size() + 1));
     for (std::size_t i = 0; i <= a.size(); ++i)
         d[i][0] = static_cast<unsigned>(i);
@@ -275,6 +295,8 @@ const char* ConfigValue::type_name() const
 
 std::vector<ConfigSetting> parse_config(std::string_view text, const std::string& file)
 {
+    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+    if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
     return Parser{text, {file}}.settings();
 }
 

@@ -37,7 +37,8 @@ std::uint64_t number_of(const ConfigSetting& s, long long least, long long most)
         throw ConfigError{s.value.at,
                           fmt::format("'{}' must be from {} to {}, not {}", s.key, least, most, s.value.written)};
     if (s.value.is_text())
-        throw ConfigError{s.value.at, fmt::format("'{}' must be a number, not the text '{}'", s.key,
+        throw ConfigError{s.value.at, fmt::format("'{}' must be a number{}, not the text '{}'", s.key,
+                                                  s.key == "memory" || s.key == "maxmem" ? " of MiB" : "",
                                                   std::get<std::string>(s.value.value))};
     if (!s.value.is_number()) wrong_type(s, "number");
     const long long n = std::get<long long>(s.value.value);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// How the tools report failure: an exception whose text is ready for the user. Destructors undo what was begun.
+// How the tools report failure: an exception whose text is ready for the user, in one line: what it quotes of a file or
+// of xenstore may have control characters, which a terminal would obey. Destructors undo what was begun.
 #pragma once
 #include <cerrno>
 #include <cstring>
@@ -9,9 +10,20 @@
 
 namespace parapet {
 
+inline std::string printable(const std::string& text)
+{
+    std::string shown;
+    for (const char c : text)
+        if (const auto byte = static_cast<unsigned char>(c); byte < 0x20 || byte == 0x7f)
+            shown += fmt::format("\\x{:02x}", byte);
+        else
+            shown += c;
+    return shown;
+}
+
 class Error : public std::runtime_error {
 public:
-    explicit Error(const std::string& what, int code = 0) : std::runtime_error{what}, code_{code} {}
+    explicit Error(const std::string& what, int code = 0) : std::runtime_error{printable(what)}, code_{code} {}
     [[nodiscard]] int code() const { return code_; } ///< errno, or 0 where there is none
 
 private:

@@ -4,9 +4,20 @@
 #include "libparapet/hypervisor.hpp"
 #include "libparapet/control_op.hpp"
 #include <algorithm>
+#include <cstdio>
+extern "C" { // which the header does not say itself
+#include <xentoollog.h>
+}
 
 namespace parapet {
 namespace {
+
+/// What fails is said once, and by us.
+xentoollog_logger* silent_log()
+{
+    static auto* const log = xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);
+    return reinterpret_cast<xentoollog_logger*>(log);
+}
 
 [[noreturn]] void refuse(const std::string& what, int error)
 {
@@ -19,7 +30,7 @@ namespace {
 
 } // namespace
 
-Hypervisor::Hypervisor() : call_{xencall_open(nullptr, 0)}
+Hypervisor::Hypervisor() : call_{xencall_open(silent_log(), 0)}
 {
     if (call_ == nullptr) fail_errno("cannot reach the hypervisor (run as root, in domain 0)");
 }

@@ -67,9 +67,13 @@ public:
     {
         if (path_.empty()) return std::move(file_);
         const std::string name = entry_name(packed, file_);
-        if (::fsync(file_.get()) == 0 && ::rename(path_.c_str(), name.c_str()) == 0) path_.clear();
+        if (::fsync(file_.get()) == 0 && ::rename(path_.c_str(), name.c_str()) == 0) {
+            path_.clear();
+            kept_ = true;
+        }
         return std::move(file_);
     }
+    [[nodiscard]] bool kept() const { return kept_; }
 
 private:
     static Descriptor in_memory()
@@ -99,6 +103,7 @@ private:
     std::string path_;
     Descriptor file_;
     std::uint64_t size_{0};
+    bool kept_{false};
 };
 
 struct Entry {
@@ -193,7 +198,7 @@ KernelFile KernelFile::open(const std::string& path, const std::string& cache)
             const std::string packed = directory + "/" + blake2b_hex(payload.bytes);
             kernel.elf_offset_ = 0;
             kernel.elf_ = directory.empty() ? Descriptor{} : find_cached(directory, packed);
-            kernel.from_cache_ = kernel.elf_.valid();
+            kernel.from_cache_ = kernel.in_cache_ = kernel.elf_.valid();
             if (!kernel.from_cache_) {
                 Target target{directory};
                 decompress(payload, [&](std::span<const std::byte> part) {
@@ -201,6 +206,7 @@ KernelFile KernelFile::open(const std::string& path, const std::string& cache)
                     target.write(part);
                 });
                 kernel.elf_ = target.keep(packed);
+                kernel.in_cache_ = target.kept();
                 if (!directory.empty()) drop_oldest(directory);
             }
         } catch (const Error& e) {

@@ -22,6 +22,7 @@ public:
     [[nodiscard]] const char* format() const { return hv::image::name(format_); }
     [[nodiscard]] bool packed() const { return format_ != hv::image::Format::elf; }
     [[nodiscard]] bool from_cache() const { return from_cache_; }
+    [[nodiscard]] bool in_cache() const { return in_cache_; } ///< Now, for the next one.
     /// Fills @p memory, the segment's range in the guest, from the file; what is not in the file is zeroed.
     void load(const hv::image::Segment& segment, std::span<std::byte> memory) const;
 
@@ -30,7 +31,7 @@ private:
     std::uint64_t elf_offset_{0}; ///< Where the ELF file starts in it (a bzImage may carry it unpacked).
     hv::image::KernelImage image_{};
     hv::image::Format format_{};
-    bool from_cache_{false};
+    bool from_cache_{false}, in_cache_{false};
 };
 
 } // namespace parapet

@@ -61,9 +61,13 @@ struct Source {
 Source open_source(const DomainConfig& c, Steps& steps)
 {
     Source s{blaming(c.kernel_at, "kernel", [&] { return KernelFile::open(c.kernel, cache_directory()); }), {}, {}};
-    if (s.kernel.packed())
-        steps.done(s.kernel.from_cache() ? "kernel found unpacked in the cache"
-                                         : fmt::format("kernel unpacked ({})", s.kernel.format()));
+    if (s.kernel.from_cache())
+        steps.done("kernel found unpacked in the cache");
+    else if (s.kernel.packed())
+        steps.done(fmt::format("kernel unpacked ({}){}", s.kernel.format(),
+                               s.kernel.in_cache() || cache_directory().empty()
+                                   ? ""
+                                   : fmt::format(", and not kept: {} has no room or is not ours", cache_directory())));
     else
         steps.done("kernel read");
     if (!c.ramdisk.empty()) s.initrd = Descriptor::open(c.ramdisk, O_RDONLY);

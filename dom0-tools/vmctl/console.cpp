@@ -115,7 +115,10 @@ void attach_console(parapet::Store& store, parapet::DomainId domain)
         if ((fds[0].revents & ~POLLOUT) != 0 && !take(pty.get(), shown)) return;
         parapet::write_all(STDOUT_FILENO, shown);
         if (fds[1].revents == 0 || typed.hear()) continue;
-        if (typed.left() || ::isatty(STDIN_FILENO) != 0) return;
+        if (typed.left() || ::isatty(STDIN_FILENO) != 0) { // what follows is no longer the guest's
+            if (::isatty(STDOUT_FILENO) != 0) parapet::write_all(STDOUT_FILENO, std::string{"\r\n"});
+            return;
+        }
         fds[1].fd = -1; // the end of a script's input does not end the console
     }
 }

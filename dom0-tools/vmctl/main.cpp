@@ -58,6 +58,9 @@ void add_verbs(CLI::App& app, Options& options, std::span<char*> words)
         names.emplace_back(verb.name);
         if (word != words.begin() || wanted == verb.name) verb.add(app, options);
     }
+    for (const std::string_view option : words.first(word - words.begin()))
+        if (option != "--json" && option != "--help" && option != "-h")
+            parapet::fail("there is no option '{}' (vmctl --help names them)", option);
     if (word == words.end() || std::find(names.begin(), names.end(), wanted) != names.end()) return;
     const std::string meant = parapet::closest(wanted, names);
     parapet::fail("there is no verb '{}' (vmctl --help names them){}", wanted,

@@ -39,6 +39,12 @@ TEST(Config, ReadsTextNumbersAndLists)
     EXPECT_EQ(std::get<long long>(std::get<ConfigValue::List>(list[2].value)[1].value), -4);
 }
 
+TEST(Config, SkipsAByteOrderMark)
+{
+    EXPECT_EQ(parse_config("\xef\xbb\xbfname='a'\n", "f").at(0).key, "name");
+    EXPECT_EQ(complaint("\xef\xbb\xbfname\n"), "f:1:5: '=' is missing after 'name'");
+}
+
 TEST(Config, AppendsToListsAndText)
 {
     const auto s = parse_config("a = ['x']\na += ['y']\nb = 'p'\nb += 'q'\n", "f");
@@ -50,7 +56,9 @@ TEST(Config, AppendsToListsAndText)
 
 TEST(Config, SaysWhereAndWhat)
 {
-    EXPECT_EQ(complaint("name = guest\n"), "f:1:8: text must stand in quotes");
+    EXPECT_EQ(complaint("name = guest\n"), "f:1:8: text must stand in quotes: \"guest\"");
+    EXPECT_EQ(complaint("a = [true]\n"), "f:1:6: there is no 'true' here; write 1");
+    EXPECT_EQ(complaint("a = 09\n"), "f:1:5: '09' is not a number (behind a leading 0, digits are octal)");
     EXPECT_EQ(complaint("\n  name 'x'\n"), "f:2:8: '=' is missing after 'name'");
     EXPECT_EQ(complaint("a = 'x\nb = 1\n"), "f:1:5: this text is never closed with its quote");
     EXPECT_EQ(complaint("a = ['x'\n"), "f:1:5: this list is never closed with ']'");
@@ -119,6 +127,8 @@ TEST(Config, FindsWhatWasMeant)
     const std::vector<std::string> words{"memory", "name", "kernel", "vcpus", "maxvcpus"};
     EXPECT_EQ(closest("memroy", words), "memory");
     EXPECT_EQ(closest("Name", words), "name");
+    EXPECT_EQ(closest("MEMORY", words), "memory");
+    EXPECT_EQ(closest("first", {"FIRST"}), "FIRST");
     EXPECT_EQ(closest("vcpu", words), "vcpus");
     EXPECT_EQ(closest("completely", words), "");
     EXPECT_EQ(closest("cpuid", {"cpus"}), ""); // two edits are too many for a short word

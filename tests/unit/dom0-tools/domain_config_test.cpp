@@ -95,6 +95,8 @@ TEST(DomainConfig, UnsupportedSettingsAreNotMistakenForOthers)
 TEST(DomainConfig, WrongTypesAndValues)
 {
     EXPECT_EQ(complaint("name=[5]\n"), "f:1:6: 'name' must be a text in quotes, not a list");
+    EXPECT_EQ(complaint("name='a\\n\\x1b[2J'\n"),
+              "f:1:6: the name 'a\\x0a\\x1b[2J' may have letters, digits and _-.+: only");
     EXPECT_EQ(complaint(sound + "vcpus='2'\n"), "f:4:7: 'vcpus' must be a number, not the text '2'");
     EXPECT_EQ(complaint(sound + "vcpus=[2]\n"), "f:4:7: 'vcpus' must be a number, not a list");
     EXPECT_EQ(complaint(sound + "vcpus=0\n"), "f:4:7: 'vcpus' must be from 1 to 64, not 0");
@@ -135,7 +137,7 @@ TEST(DomainConfig, ANumberIsTextWhereTextIsWanted)
         }
         return "none";
     };
-    EXPECT_EQ(memory("lots"), "argument 3 \"memory=lots\":8: 'memory' must be a number, not the text 'lots'");
+    EXPECT_EQ(memory("lots"), "argument 3 \"memory=lots\":8: 'memory' must be a number of MiB, not the text 'lots'");
     EXPECT_EQ(
         memory("99999999999999999999"),
         "argument 3 \"memory=99999999999999999999\":8: 'memory' must be from 1 to 1048576, not 99999999999999999999");

@@ -81,6 +81,8 @@ TEST_F(KernelFiles, PackedKernelIsUnpackedOnce)
     const auto first = KernelFile::open(path, cache());
     EXPECT_TRUE(first.packed());
     EXPECT_FALSE(first.from_cache());
+    EXPECT_TRUE(first.in_cache());
+    EXPECT_FALSE(KernelFile::open(path, path).in_cache()); // no directory
     expect_loads(first);
     const auto second = KernelFile::open(path, cache());
     EXPECT_TRUE(second.from_cache());

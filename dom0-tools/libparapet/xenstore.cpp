@@ -17,6 +17,7 @@ namespace parapet {
 namespace {
 
 constexpr std::size_t most_together = 16 << 10;
+constexpr int patience_ms = 10'000; // with a daemon behind the kernel, which tells nobody that there is none
 
 std::string terminated(const std::string& text) { return {text.c_str(), text.size() + 1}; }
 
@@ -99,8 +100,11 @@ void Store::send(Request request, const std::string& body)
     out_ += body;
     sent_.push_back(std::move(request));
     if (device_ || out_.size() > most_together) flush();
-    while (device_ && answers_in(in_) < sent_.size())
-        receive(connection_, in_); // the device takes one request at a time
+    while (device_ && answers_in(in_) < sent_.size()) { // the device takes one request at a time
+        pollfd ready{connection_.get(), POLLIN, 0};
+        if (::poll(&ready, 1, patience_ms) == 0) fail("xenstore does not answer (is xenstored running?)");
+        receive(connection_, in_);
+    }
 }
 
 void Store::flush()

@@ -3,7 +3,8 @@
 """The processes beside a domain: a console daemon that is stopped, or killed, gets all consoles back when it starts
 again, goes on when its disk is full, and leaves no node; the monitor keeps nothing of its caller's open, restarts a
 guest whose configuration named its files from another directory, rotates its log, and keeps a crashed guest (on_crash
-preserve) or sets it aside and starts another (rename-restart)."""
+preserve) or sets it aside and starts another (rename-restart).
+Where xenstored is gone, vmctl says so and does not wait for ever."""
 from harness import Run, expect, passed
 
 SCRIPT = r"""
@@ -63,6 +64,8 @@ vmctl destroy first-1; vmctl destroy kept
 vmctl destroy first; sleep 1
 vmctl list | grep -E '^(first|kept)' && fail "a domain is left"
 xenstore-ls /local/domain | grep -q tty && fail "a node is left"
+kill $(pidof xenstored); within 5 "xenstored stays" '! pidof xenstored > /dev/null'
+timeout 60 vmctl list 2>&1 | grep -q 'is xenstored running?' || fail "no word of xenstored's end"
 vmctl crate x 2>&1 | grep -q "did you mean 'create'" || fail "no did-you-mean"
 exit 0
 """

@@ -58,7 +58,9 @@ refused unknown-domain "did you mean 'first'" vmctl destroy fisrt
 refused much-memory 'needed.*free.*vmctl' vmctl create /guest/domU.cfg name=third memory=9000
 # A domain 0 that gives nothing: whatever its balloon is told, the target goes back at once.
 target=/sys/devices/system/xen_memory/xen_memory0/target_kb
-before=$(count) kb=$(cat $target)
+kb=$(cat $target)
+xenstore-write /local/domain/0/memory/target $kb # the node is there from the first loan on
+before=$(count)
 lack=$(($(vmctl --json info | sed -n 's/.*"free_frames": *\([0-9]*\).*/\1/p') / 256 + 64))
 ( while :; do echo $kb > $target; usleep 1000; done ) &
 PARAPET_DOM0_MIN=64 vmctl create /guest/domU.cfg name=third memory=$lack > /tmp/out 2>&1 && echo "BAD balloon: status 0"

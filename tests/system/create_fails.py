@@ -45,7 +45,7 @@ killed() {
 xenstore-write /local/domain/0/memory/target $((512 * 1024))
 for n in 1 2; do vmctl create /guest/domU.cfg > /tmp/out || fail "create"; vmctl destroy first; sleep 2; done
 state > /tmp/before
-refused "1:1: the name 'two words' may have" "name=two words"
+refused '2 "name=two words":6: the name .two words. may have' "name=two words"
 refused "did you mean 'memory'" memroy=64
 refused 'MiB needed, .* MiB free, .*vmctl destroy' memory=99999
 refused 'to be loaded\|to start' memory=8

@@ -115,7 +115,7 @@ TEST(Config, WhatIsWrongWithAnOverrideIsFound)
         return "none";
     };
     EXPECT_EQ(complaint("vif=['x'", 2), "argument 2 \"vif=['x'\":5: this list is never closed with ']'");
-    EXPECT_EQ(complaint("vif=['x', y]", 7), "argument 7 \"vif=['x', y]\":11: text must stand in quotes");
+    EXPECT_EQ(complaint("vif=['x', y]", 7), "argument 7 \"vif=['x', y]\":11: text must stand in quotes: \"y\"");
     std::vector<ConfigSetting> s;
     override_setting(s, "memory=12x", 3);
     EXPECT_EQ(ConfigError(s[0].at, "it").what(), std::string{"argument 3 \"memory=12x\":1: it"});

@@ -4,7 +4,7 @@
 
   test.py [lint host fuzz guest system]      kinds to run (all by default)
 """
-import os, pathlib, re, subprocess, sys, time
+import concurrent.futures, os, pathlib, re, subprocess, sys, time
 
 BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
 JOBS = os.environ.get("JOBS", "2")
@@ -53,15 +53,18 @@ def host():
 def fuzz():
     """Builds and runs every fuzz target for a short while."""
     status, _ = make("fuzz-bins")
-    good, bad = 0, 1 if status else 0
-    for f in sorted((BUILD / "fuzz/bin").glob("*_fuzz")):
-        corpus = pathlib.Path("tests/fuzz/corpus") / f.name
-        code, _ = stream(["timeout", FUZZ_SECONDS + 60, f, f"-max_total_time={FUZZ_SECONDS}", "-timeout=10",
+
+    def run(target):
+        corpus = pathlib.Path("tests/fuzz/corpus") / target.name
+        code, _ = stream(["timeout", FUZZ_SECONDS + 60, target, f"-max_total_time={FUZZ_SECONDS}", "-timeout=10",
                           "-rss_limit_mb=3000", "-verbosity=0", f"-artifact_prefix={BUILD}/",
                           *([corpus] if corpus.is_dir() else [])])
-        print(f"{'FAIL' if code else 'PASS'} {f.name}: {FUZZ_SECONDS} s", flush=True)
-        good, bad = good + (code == 0), bad + (code != 0)
-    return good, bad
+        print(f"{'FAIL' if code else 'PASS'} {target.name}: {FUZZ_SECONDS} s", flush=True)
+        return code == 0
+
+    with concurrent.futures.ThreadPoolExecutor(int(JOBS)) as pool:
+        good = list(pool.map(run, sorted((BUILD / "fuzz/bin").glob("*_fuzz"))))
+    return sum(good), good.count(False) + (1 if status else 0)
 
 
 def counted(*targets):

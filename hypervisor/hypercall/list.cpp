@@ -37,7 +37,7 @@ static consteval Table make_table()
     BIND(IRET, iret);
     BIND(VCPU_OP, vcpu_op);
     BIND(SET_SEGMENT_BASE, set_segment_base);
-    t[PV_HYPERCALL_MMUEXT_OP] = &mmuext_op;
+    BIND(MMUEXT_OP, mmuext_op);
     BIND(SCHED_OP, sched_op);
     BIND(CALLBACK_OP, callback_op);
     BIND(EVENT_CHANNEL_OP, event_channel_op);

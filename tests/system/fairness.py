@@ -3,7 +3,7 @@
 """Shares of one CPU: weights 256:512:1024 give 1:2:4, a cap holds, a sleeper beside three hogs does not wait long, and
 a guest sees in its steal time what the others took. Then two CPUs and a domain whose four vCPUs, two on each, flood one
 another with events (tests/guest/event-flood): a hog beside two of them keeps its half, and a sleeper goes on. How
-long that waits is left to flood_test.cpp: on a busy host two CPUs are disturbed more than one.
+long that waits is bounded loosely, and closely by flood_test.cpp: a busy host disturbs two CPUs more than one.
 
 The guests are the stock domU with a shell loop for its init. What they got is the hypervisor's account (vcpu-list and
 top), so that a busy host, which only stretches time, changes no ratio. The sleeper's wait is the time it was ready to

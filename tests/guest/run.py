@@ -7,11 +7,11 @@
 
 One line a kernel, last line "N passed, N failed"; exit status 0 only if none failed. `xen` is Debian's Xen 4.17 from
 the package cache. Lines `// RUN: key=value` in a kernel's main.cpp set: args (its command line), append (more
-hypervisor options), mem (MB), timeout (s), and expect=crash|exit with pattern=REGEX for kernels whose end is judged by
-what the hypervisor prints or does; until=REGEX ends the run early. A key written xen.KEY or parapet.KEY holds there
-only. variant=OPTION|OPTION runs the kernel again with each of these hypervisor options, or with another processor where
-one reads cpu:MODEL. On Parapet every kernel runs again with fastpath=off, too: what a guest sees must be the same.
-A hypervisor that panics fails every test.
+hypervisor options), mem (MB), smp (CPUs), timeout (s), and expect=crash|exit with pattern=REGEX for kernels whose end
+is judged by what the hypervisor prints or does; until=REGEX ends the run early. A key written xen.KEY or
+parapet.KEY holds there only. variant=OPTION|OPTION runs the kernel again with each of these hypervisor options, or with
+another processor where one reads cpu:MODEL. On Parapet every kernel runs again with fastpath=off, too: what a guest
+sees must be the same. A hypervisor that panics fails every test.
 """
 import argparse, concurrent.futures, gzip, os, pathlib, re, select, subprocess, sys, tempfile, time
 
@@ -34,7 +34,7 @@ def xen_image(kernels):
 
 def settings(name, which):
     found = {"args": "", "append": "", "mem": "256", "timeout": "60", "expect": "result", "pattern": "", "until": "",
-             "variant": "", "cpu": "qemu64"}
+             "variant": "", "cpu": "qemu64", "smp": "1"}
     for only, key, value in re.findall(r"^// RUN: (?:(xen|parapet)\.)?(\w+)=(.*)$",
                                        (HERE / name / "main.cpp").read_text(), re.M):
         if key not in found:
@@ -46,9 +46,9 @@ def settings(name, which):
 
 def boot(qemu, hv, kernel, conf, log):
     """Runs QEMU until the verdict, the pattern or the timeout; returns (console text, why it ended)."""
-    append = f"console=com1 com1=115200,8n1 dom0_mem=64M maxcpus=1 loglvl=warning {conf['append']}"
-    cmd = [qemu] + QEMU + ["-cpu", conf["cpu"], "-m", conf["mem"], "-kernel", str(hv), "-append", append,
-                  "-initrd", f"{kernel} {conf['args']}"]
+    append = f"console=com1 com1=115200,8n1 dom0_mem=64M maxcpus={conf['smp']} loglvl=warning {conf['append']}"
+    cmd = [qemu] + QEMU + ["-cpu", conf["cpu"], "-m", conf["mem"], "-smp", conf["smp"], "-kernel", str(hv),
+                  "-append", append, "-initrd", f"{kernel} {conf['args']}"]
     stop = re.compile((conf["until"] or conf["pattern"] or r"^RESULT .*\n").encode(), re.M)
     deadline = time.monotonic() + 3 * float(conf["timeout"])  # the machine may be busy
     text, why = b"", "exit"

@@ -10,6 +10,7 @@ import concurrent.futures, os, pathlib, subprocess, sys, time
 HERE = pathlib.Path(__file__).resolve().parent
 OTHER = {"harness.py", "qmp.py", "run.py"}
 ALONE = {"fairness"}
+FIRST = {"soak"}  # the longest, or the others wait for it at the end
 SKIPPED = []  # for want of something that is not the tree's
 
 
@@ -32,7 +33,8 @@ def run(path):
 
 def main():
     names = sys.argv[1:]
-    tests = [p for p in sorted(HERE.glob("*.py")) if p.name not in OTHER and (not names or p.stem in names)]
+    found = sorted(HERE.glob("*.py"), key=lambda p: (p.stem not in FIRST, p.stem))
+    tests = [p for p in found if p.name not in OTHER and (not names or p.stem in names)]
     if unknown := set(names) - {p.stem for p in tests}:
         sys.exit(f"run.py: no system test is called {' or '.join(sorted(unknown))} (see the files of {HERE})")
     together = [p for p in tests if p.stem not in ALONE]

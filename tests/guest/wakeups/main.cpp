@@ -14,7 +14,7 @@ using namespace guest;
 
 namespace {
 
-constexpr u64 kWorkers = 5, kPatience = 5000000000; // ns
+constexpr u64 kWorkers = 5, kPatience = 3000000000; // ns
 enum Way : u64 { kPoll, kPollSeveral, kPollDeadline, kBlock, kBlockTimer, kTimer, kWays };
 
 /// Of one vCPU; its stack follows in the same page, so that its upcall finds it.

@@ -27,8 +27,9 @@ void beat(Timer& t)
     const Nanoseconds time = now();
     Watch& mine = watches[self.raw()];
     if (mine.reported.exchange(false, Order::relaxed)) log::warning("CPU {} is back", self);
-    mine.alive.store(time, Order::relaxed);
+    const Nanoseconds before = mine.alive.exchange(time, Order::relaxed);
     t.start(this_cpu().timers, time + second);
+    if (time - before > 2 * second) return; // late itself: the whole machine stood still, or its host is busy
     const CpuId other{(self.raw() + 1) % arch::online_cpu_count()};
     Watch& theirs = watches[other.raw()];
     const Nanoseconds seen = theirs.alive.load(Order::relaxed);

@@ -31,6 +31,7 @@ include tools/make/hypervisor.mk
 include tools/make/host.mk
 include tools/make/tools.mk
 include tools/make/image.mk
+include tools/make/package.mk
 -include tests/guest/build.mk
 include tools/make/test.mk
 

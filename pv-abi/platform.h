@@ -6,9 +6,13 @@
 
 #define PV_XENPF_INTERFACE_VERSION 0x03000001
 
+#define PV_XENPF_FIRMWARE_INFO 50
 #define PV_XENPF_ENTER_ACPI_SLEEP 51
 #define PV_XENPF_GET_CPUINFO 55
 #define PV_XENPF_SETTIME64 62
+
+#define PV_FW_EFI_INFO 4
+#define PV_FW_EFI_CONFIG_TABLE 1
 
 #define PV_PCPU_FLAGS_ONLINE 0x1
 #define PV_PCPU_FLAGS_INVALID 0x2
@@ -22,6 +26,16 @@ struct pv_xenpf_settime64 {
     uint64_t system_time;
 };
 PV_CHECK_SIZE(pv_xenpf_settime64, 24);
+
+/* firmware_info of type PV_FW_EFI_INFO and index PV_FW_EFI_CONFIG_TABLE */
+struct pv_xenpf_efi_config {
+    uint32_t type;
+    uint32_t index;
+    uint64_t addr;
+    uint32_t nent;
+    uint32_t pad;
+};
+PV_CHECK_SIZE(pv_xenpf_efi_config, 24);
 
 struct pv_xenpf_enter_acpi_sleep {
     uint16_t val_a;
@@ -46,6 +60,7 @@ struct pv_platform_op {
     union {
         PV_ARM(struct pv_xenpf_settime64, settime64, 128);
         PV_ARM(struct pv_xenpf_enter_acpi_sleep, enter_acpi_sleep, 128);
+        PV_ARM(struct pv_xenpf_efi_config, efi_config, 128);
         PV_ARM(struct pv_xenpf_pcpuinfo, pcpu_info, 128);
         uint64_t words[16];
     } u;

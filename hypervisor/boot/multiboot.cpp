@@ -5,6 +5,7 @@
 #include "boot/multiboot.hpp"
 #include "arch/x86/layout.h"
 #include "boot/memory_map.hpp"
+#include "hypercall/handlers.hpp"
 
 namespace hv::boot {
 namespace {
@@ -122,6 +123,11 @@ void read_2_tag(const std::byte* tag, std::uint32_t type, std::uint32_t size, Bo
                        get<std::uint32_t>(tag, at + 16));
         break;
     case 8: read_screen(info, tag + 8, tag + 32); break;
+    case 12: // EFI system table, UEFI 2.10 section 4.3; above 4 GiB it is not mapped yet
+        if (const auto* table = at_physical(get<std::uint64_t>(tag, 8)); get<std::uint32_t>(tag, 12) == 0)
+            hypercall::efi_config = {PV_FW_EFI_INFO, PV_FW_EFI_CONFIG_TABLE, get<std::uint64_t>(table, 112),
+                                     get<std::uint32_t>(table, 104), 0};
+        break;
     case 14:
     case 15: // RSDP of ACPI 1 and 2; the newer tag comes later
         if (type == 14 && info.rsdp != Maddr{}) break;

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
 // domctl (36), sysctl (35) and platform_op (7): what the hardware domain asks of domains, of the hypervisor and of the
-// machine. Firmware facts (EDD, VBE, EFI) are not among it: nothing was asked of the BIOS at boot.
+// machine. Of firmware facts it knows EFI's configuration tables; nothing was asked of the BIOS at boot.
 #include "domain/control.hpp"
 #include "domain/time.hpp"
 #include "guest/guest_ptr.hpp"
 #include "hypercall/handlers.hpp"
 #include "hypercall/page.hpp"
 #include "mm/window.hpp"
-#include "pv-abi/platform.h"
 
 namespace hv::hypercall {
 namespace {
@@ -39,17 +38,19 @@ Result<> init_page(const pv_domctl& op)
 
 Result<> cpu_info(pv_xenpf_pcpuinfo& c)
 {
-    const std::uint32_t last_cpu = arch::online_cpu_count() - 1;
-    c.max_present = last_cpu;
-    if (c.xen_cpuid > last_cpu) {
-        c.flags = PV_PCPU_FLAGS_INVALID;
-        c.apic_id = c.acpi_id = ~0U;
-        return Ok{};
-    }
-    c.flags = PV_PCPU_FLAGS_ONLINE;
-    const arch::CpuName name = arch::cpu_name(CpuId{c.xen_cpuid});
+    c.max_present = arch::online_cpu_count() - 1;
+    const bool online = c.xen_cpuid <= c.max_present;
+    const arch::CpuName name = online ? arch::cpu_name(CpuId{c.xen_cpuid}) : arch::CpuName{~0U, ~0U};
+    c.flags = online ? PV_PCPU_FLAGS_ONLINE : PV_PCPU_FLAGS_INVALID;
     c.apic_id = name.apic_id;
     c.acpi_id = name.acpi_id;
+    return Ok{};
+}
+
+Result<> firmware(pv_xenpf_efi_config& c)
+{
+    if (efi_config.nent == 0 || c.type != efi_config.type || c.index != efi_config.index) return Error::enosys;
+    c = efi_config;
     return Ok{};
 }
 
@@ -66,6 +67,7 @@ Result<> platform(pv_platform_op& op)
         const pv_xenpf_settime64& t = op.u.settime64;
         return t.mbz == 0 ? domain::set_wallclock({t.secs, t.nsecs}, t.system_time) : Error::einval;
     }
+    case PV_XENPF_FIRMWARE_INFO: return firmware(op.u.efi_config);
     case PV_XENPF_GET_CPUINFO: return cpu_info(op.u.pcpu_info);
     case PV_XENPF_ENTER_ACPI_SLEEP: return sleep(op.u.enter_acpi_sleep);
     default: return Error::enosys;

@@ -6,6 +6,7 @@
 #pragma once
 #include "base/result.hpp"
 #include "base/units.hpp"
+#include "pv-abi/platform.h"
 
 namespace hv::domain {
 class Vcpu;
@@ -52,6 +53,7 @@ Return grant_table_op(Vcpu& v, std::uint32_t cmd, GuestVa arg, std::uint32_t cou
 Return xen_version(Vcpu& v, std::uint32_t cmd, GuestVa arg);
 Return console_io(Vcpu& v, std::uint32_t cmd, std::uint32_t count, GuestVa buffer);
 Result<> physdev_op(Vcpu& v, std::uint32_t cmd, GuestVa arg);
+inline pv_xenpf_efi_config efi_config; ///< What boot found, or all zero; constant when guests run.
 Result<> platform_op(Vcpu& v, GuestVa op);
 Result<> domctl(Vcpu& v, GuestVa op);
 Result<> sysctl(Vcpu& v, GuestVa op);

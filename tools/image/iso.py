@@ -18,14 +18,15 @@ menuentry "Parapet" {{
 """
 
 
-def build(out, hv, kernel, initrd, append, dom0):
+def build(out, hv, kernel, initrd, append, dom0, grub="/usr/lib/grub/i386-pc"):
+    """GRUB's modules, and with them the firmware, are those of the folder GRUB."""
     with tempfile.TemporaryDirectory(prefix="parapet-iso-") as tmp:
         boot = pathlib.Path(tmp) / "boot"
         (boot / "grub").mkdir(parents=True)
         (boot / "grub/grub.cfg").write_text(GRUB.format(append=append, dom0=dom0))
         for source, name in ((hv, "hypervisor"), (kernel, "vmlinuz"), (initrd, "initrd")):
             shutil.copyfile(source, boot / name)
-        made = subprocess.run(["grub-mkrescue", "-d", "/usr/lib/grub/i386-pc", "-o", str(out), tmp],
+        made = subprocess.run(["grub-mkrescue", "-d", str(grub), "-o", str(out), tmp],
                               capture_output=True, text=True)
         if made.returncode:
             raise SystemExit(f"iso: grub-mkrescue failed:\n{made.stderr}")

@@ -28,7 +28,7 @@ void check_platform()
     long rc = platform(op, PV_XENPF_GET_CPUINFO);
     expect(rc < 0 || (op.u.pcpu_info.flags & PV_PCPU_FLAGS_INVALID) != 0, "an absent CPU is invalid");
     op = {};
-    op.u.words[0] = PV_FW_EFI_INFO;
+    op.u.efi_config = {PV_FW_EFI_INFO, PV_FW_EFI_CONFIG_TABLE, 0, 0, 0};
     expect_rc(platform(op, PV_XENPF_FIRMWARE_INFO), -38, "no EFI on this machine");
     op = {};
     op.u.words[0] = PV_FW_DISK_INFO | 77ULL << 32; // type and index

@@ -2,6 +2,7 @@
 //
 // Numbers, registers, restarts and multicall.
 #include "base/log.hpp"
+#include "hypercall/handlers.hpp"
 #include "pv-abi/console.h"
 #include "pv-abi/mmu.h"
 #include "tests/unit/hypercall/calls.hpp"
@@ -26,6 +27,27 @@ TEST_F(Dispatch, EveryEntrySitsAtItsNumber)
     EXPECT_EQ(bound, 29u);
     for (const unsigned n : {PV_HYPERCALL_MMU_UPDATE, PV_HYPERCALL_IRET, PV_HYPERCALL_SCHED_OP, PV_HYPERCALL_DOMCTL})
         EXPECT_NE(hypercall_table[n], &no_such_call) << n;
+}
+
+TEST_F(Dispatch, FirmwareTablesAreToldIfBootFoundThem)
+{
+    const pv_xenpf_efi_config question{PV_FW_EFI_INFO, PV_FW_EFI_CONFIG_TABLE, 0, 0, 0};
+    const auto ask = [&](std::uint32_t type, std::uint32_t index) {
+        pv_platform_op op{};
+        op.cmd = PV_XENPF_FIRMWARE_INFO;
+        op.interface_version = PV_XENPF_INTERFACE_VERSION;
+        op.u.efi_config = {type, index, 0, 0, 0};
+        return call(PV_HYPERCALL_PLATFORM_OP, put(0, op));
+    };
+    EXPECT_EQ(ask(question.type, question.index), -PV_ENOSYS); // a BIOS machine
+    efi_config = {question.type, question.index, 0x7f9ec018, 12, 0};
+    EXPECT_EQ(ask(question.type, question.index), 0);
+    EXPECT_EQ(dom0().at<pv_platform_op>(0).u.efi_config.addr, 0x7f9ec018u);
+    EXPECT_EQ(dom0().at<pv_platform_op>(0).u.efi_config.nent, 12u);
+    for (const std::uint32_t index : {0u, 2u, 3u, 4u, 5u}) // version, vendor, memory, run-time version, option ROMs
+        EXPECT_EQ(ask(question.type, index), -PV_ENOSYS) << index;
+    EXPECT_EQ(ask(question.type + 1, question.index), -PV_ENOSYS);
+    efi_config = {};
 }
 
 TEST_F(Dispatch, OtherRegistersSurvive)

@@ -40,3 +40,8 @@ deb: hypervisor tools ## Build the Debian package, $(BUILD)/parapet_VERSION_amd6
 	$(Q)rm -rf $(BUILD)/package
 	$(Q)umask 022; $(MAKE) --no-print-directory install DESTDIR=$(abspath $(BUILD))/package PREFIX=/usr BOOTDIR=/boot
 	$(Q)$(PYTHON) tools/package/deb.py --build $(BUILD) --libs '$(sort $(filter -l%,$(TOOL_STATIC_LIBS)))'
+
+debian-dom0: deb ## A Debian disk, $(BUILD)/debian-dom0.qcow2, with the package installed (the plain disk is cached)
+	$(call say,DISK,$(BUILD)/debian-dom0.qcow2)
+	$(Q)$(PYTHON) tools/image/debian_dom0.py --deb $(BUILD)/parapet_*_amd64.deb --out $(BUILD)/debian-dom0.qcow2
+.PHONY: debian-dom0

@@ -17,11 +17,14 @@
 #define PV_SYSCTL_NUMAINFO 17
 #define PV_SYSCTL_CPUPOOL_OP 18
 #define PV_SYSCTL_SCHEDULER_OP 19
+#define PV_SYSCTL_PCITOPOINFO 22
 #define PV_SYSCTL_GET_CPU_FEATURESET 26
 #define PV_SYSCTL_GET_CPU_POLICY 29
 
 #define PV_SYSCTL_PHYSCAP_PV 0x2
 #define PV_SYSCTL_PHYSCAP_GNTTAB_V1 0x100
+
+#define PV_INVALID_NODE_ID 0xffffffff
 
 #define PV_SYSCTL_CPUPOOL_OP_INFO 3
 #define PV_SYSCTL_CPUPOOL_OP_FREEINFO 7
@@ -131,6 +134,14 @@ struct pv_sysctl_numainfo {
 };
 PV_CHECK_SIZE(pv_sysctl_numainfo, 24);
 
+struct pv_sysctl_pcitopoinfo {
+    uint32_t num_devs;
+    uint32_t hole0;
+    uint64_t devs;
+    uint64_t nodes;
+};
+PV_CHECK_SIZE(pv_sysctl_pcitopoinfo, 24);
+
 struct pv_sysctl_cpupool_op {
     uint32_t op;
     uint32_t cpupool_id;
@@ -191,6 +202,7 @@ struct pv_sysctl {
         PV_ARM(struct pv_sysctl_availheap, availheap, 128);
         PV_ARM(struct pv_sysctl_cputopoinfo, cputopoinfo, 128);
         PV_ARM(struct pv_sysctl_numainfo, numainfo, 128);
+        PV_ARM(struct pv_sysctl_pcitopoinfo, pcitopoinfo, 128);
         PV_ARM(struct pv_sysctl_cpupool_op, cpupool_op, 128);
         PV_ARM(struct pv_sysctl_scheduler_op, scheduler_op, 128);
         PV_ARM(struct pv_sysctl_cpu_featureset, cpu_featureset, 128);

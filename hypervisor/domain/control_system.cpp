@@ -14,6 +14,7 @@ namespace hv::domain {
 namespace {
 
 constexpr std::uint32_t most_console_bytes = 16 * 1024; ///< At a time; readers come back for more.
+constexpr std::uint32_t most_pci_devices = 4096;        ///< In one question, which is not preempted.
 
 Result<> read_console(pv_sysctl_readconsole& q)
 {
@@ -136,6 +137,16 @@ Result<> topology(pv_sysctl_cputopoinfo& q)
     return Ok{};
 }
 
+/// No device is nearer to one node than to another.
+Result<> pci_topology(const pv_sysctl_pcitopoinfo& q)
+{
+    if (q.num_devs > most_pci_devices) return Error::e2big;
+    const guest::Out<std::uint32_t> nodes{GuestVa{q.nodes}};
+    for (std::uint32_t i = 0; i < q.num_devs; ++i)
+        TRY(nodes.write(PV_INVALID_NODE_ID, i));
+    return Ok{};
+}
+
 Result<> lock_contention(std::uint64_t (&words)[16])
 {
     if (words[0] >= std::size(cpu::all_ranks)) return Error::enoent;
@@ -190,6 +201,7 @@ Result<> control_system(pv_sysctl& op)
     case PV_SYSCTL_AVAILHEAP: op.u.availheap.avail_bytes = mm::free_frames() * page_size; return Ok{};
     case PV_SYSCTL_CPUTOPOINFO: return topology(op.u.cputopoinfo);
     case PV_SYSCTL_NUMAINFO: return numa_info(op.u.numainfo);
+    case PV_SYSCTL_PCITOPOINFO: return pci_topology(op.u.pcitopoinfo);
     case PV_SYSCTL_CPUPOOL_OP: return cpu_pool(op.u.cpupool_op);
     case PV_SYSCTL_SCHEDULER_OP: return scheduler(op.u.scheduler_op);
     case PV_SYSCTL_GET_CPU_POLICY: {
@@ -202,11 +214,7 @@ Result<> control_system(pv_sysctl& op)
         const PolicyKind kind = TRY(policy_kind(q.index, PV_SYSCTL_CPU_FEATURESET_PV_MAX));
         return write_featureset(kind, GuestVa{q.features}, q.nr_features);
     }
-    case sysctl_counters: {
-        const Counters c = read_counters();
-        __builtin_memcpy(op.u.words, c.data(), sizeof c);
-        return Ok{};
-    }
+    case sysctl_counters: __builtin_memcpy(op.u.words, read_counters().data(), sizeof(Counters)); return Ok{};
     case sysctl_locks: return lock_contention(op.u.words);
     case sysctl_vcpu_times: return vcpu_times(op.u.words);
     default: return Error::enosys;

@@ -30,6 +30,7 @@ constexpr Source sources[] = {
     {7, 0, c}, {0x80000007, 0, d}, {0x80000008, 0, b}, {7, 0, d},          {7, 1, a},   {0x80000021, 0, a},
     {7, 1, b}, {7, 2, d},          {7, 1, c},          {7, 1, d},
 }; // the words that follow are of model-specific registers, which guests do not see
+constexpr std::uint32_t copies_of_leaf_1 = 0x0183f3ff; ///< AMD repeats these in 0x80000001; a feature has one place.
 
 } // namespace
 
@@ -72,7 +73,8 @@ std::uint32_t feature_word(PolicyKind kind, std::uint32_t index)
     const Source& s = sources[index];
     const bool has_leaf = s.leaf <= arch::cpuid(s.leaf & 0x80000000, 0).eax;
     const bool has_subleaf = s.leaf != 7 || s.subleaf == 0 || s.subleaf <= leaf_of(kind, 7, 0).eax;
-    return has_leaf && has_subleaf ? leaf_of(kind, s.leaf, s.subleaf).*s.reg : 0;
+    const std::uint32_t word = has_leaf && has_subleaf ? leaf_of(kind, s.leaf, s.subleaf).*s.reg : 0;
+    return s.leaf == 0x80000001 && s.reg == d ? word & ~copies_of_leaf_1 : word;
 }
 
 Result<> write_featureset(PolicyKind kind, GuestVa words, std::uint32_t& count)

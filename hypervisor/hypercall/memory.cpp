@@ -229,12 +229,9 @@ Return memory_op(Vcpu& v, std::uint64_t cmd, GuestVa arg)
 {
     const bool hardware = v.domain().is_hardware_domain();
     const std::uint64_t op = cmd & command_mask;
-    switch (op) {
-    case PV_XENMEM_POPULATE_PHYSMAP:
-    case PV_XENMEM_INCREASE_RESERVATION:
-    case PV_XENMEM_DECREASE_RESERVATION: return reservation_op(v, cmd, arg);
-    default: break;
-    }
+    if (op == PV_XENMEM_POPULATE_PHYSMAP || op == PV_XENMEM_INCREASE_RESERVATION ||
+        op == PV_XENMEM_DECREASE_RESERVATION)
+        return reservation_op(v, cmd, arg);
     if (cmd != op) return Error::einval;
     switch (op) {
     case PV_XENMEM_MAXIMUM_RAM_PAGE: return mm::frame_table_end().raw() - 1;

@@ -322,6 +322,10 @@ TEST_F(Control, FeatureSets)
     EXPECT_EQ(dom0().at<std::uint32_t>(0), guest::guest_cpuid({}, 1, 0).edx);
     EXPECT_EQ(dom0().at<std::uint32_t>(4), guest::guest_cpuid({}, 1, 0).ecx);
     EXPECT_EQ(dom0().at<std::uint32_t>(8), 0x5a5a5a5au) << "no more than asked for";
+    op.u.cpu_featureset.index = 1; // the hardware's
+    op.u.cpu_featureset.nr_features = 3;
+    ok(sysctl(PV_SYSCTL_GET_CPU_FEATURESET, op));
+    EXPECT_EQ(dom0().at<std::uint32_t>(8), arch::cpuid(0x80000001, 0).edx & ~0x0183f3ffu) << "a feature has one place";
 }
 
 TEST_F(Control, PhysicalInfo)
@@ -369,6 +373,17 @@ TEST_F(Control, OneCpuOnOneNode)
     op = {};
     ok(sysctl(PV_SYSCTL_CPUTOPOINFO, op));
     EXPECT_EQ(op.u.cputopoinfo.num_cpus, 1u);
+    op = {};
+    op.u.pcitopoinfo = {2, 0, va(0), va(16)};
+    dom0().at<std::uint64_t>(16) = 0;
+    dom0().at<std::uint32_t>(24) = 7;
+    ok(sysctl(PV_SYSCTL_PCITOPOINFO, op));
+    EXPECT_EQ(dom0().at<std::uint64_t>(16), ~std::uint64_t{0}) << "two devices without a node";
+    EXPECT_EQ(dom0().at<std::uint32_t>(24), 7u);
+    op.u.pcitopoinfo.num_devs = 4097;
+    EXPECT_EQ(sysctl(PV_SYSCTL_PCITOPOINFO, op).error(), Error::e2big);
+    op.u.pcitopoinfo = {1, 0, 0, 8};
+    EXPECT_EQ(sysctl(PV_SYSCTL_PCITOPOINFO, op).error(), Error::efault);
     op = {};
     op.u.cpupool_op.op = PV_SYSCTL_CPUPOOL_OP_INFO;
     op.u.cpupool_op.cpumap = {va(0), 8, 0};

@@ -66,11 +66,15 @@ void write_console(Store& store, unsigned domain)
     out.add("output", "pty");
     out.add("tty", "");
     const Writer back{store, console_backend(domain), domain, Access::read};
-    back.add("0/frontend", front);
-    back.add("0/frontend-id", fmt::format("{}", domain));
-    back.add("0/online", "1");
-    back.add("0/protocol", "vt100");
-    back.add("0/state", "1"); // last: dom0's kernel looks at the others when it sees this
+    const Writer record{store, toolstack_path(domain) + "/device/console"}; // by this, xl destroy finds the others
+    record.add("0/backend", console_backend(domain) + "/0");
+    for (const Writer* node : {&record, &back}) {
+        node->add("0/frontend", front);
+        node->add("0/frontend-id", fmt::format("{}", domain));
+        node->add("0/online", "1");
+        node->add("0/protocol", "vt100");
+        node->add("0/state", "1"); // last: dom0's kernel looks at the others when it sees this
+    }
 }
 
 void write_home(Store& store, unsigned domain, const DomainConfig& c, const std::string& vm)
@@ -102,9 +106,9 @@ void write_nodes(Store& store, unsigned domain, const DomainConfig& c)
         const std::string vm = "/vm/" + uuid_text(c.uuid);
         write_vm(store, vm, domain, c);
         write_home(store, domain, c, vm);
-        write_console(store, domain);
         const Writer toolstack{store, toolstack_path(domain), 0, Access::none};
         toolstack.add("type", "pv");
+        write_console(store, domain);
     });
 }
 

@@ -4,6 +4,8 @@
 #include "libparapet/lifecycle.hpp"
 #include "libparapet/domain_memory.hpp"
 #include "libparapet/domain_nodes.hpp"
+#include "libparapet/xl_record.hpp"
+#include <array>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -168,6 +170,7 @@ std::unique_ptr<NewDomain> create_domain(Toolstack& tools, const DomainConfig& c
     steps.done(fmt::format("domain {} made", id));
     const Rings rings = build(tools, id, config, source, steps);
     introduce(tools.store, id, rings);
+    write_xl_record(id, config);
     steps.done("introduced to xenstore");
     return domain;
 }
@@ -177,10 +180,12 @@ bool destroy_domain(Toolstack& tools, DomainId domain)
     if (domain == 0) fail("domain 0 cannot be destroyed");
     // While it exists: xenstored cannot account for the nodes of a domain it finds gone, and ends no transaction then.
     remove_nodes(tools.store, domain);
+    const auto info = tools.hypervisor.find(domain);
     const int result = tools.hypervisor.try_destroy(domain);
     if (result < 0 && result != -ESRCH)
         throw Error{fmt::format("cannot destroy domain {}: {}", domain, std::strerror(-result)), -result};
     tools.store.release(domain);
+    if (info) remove_xl_records(domain, std::to_array(info->handle));
     for (int i = 0; i < 300; ++i) {
         if (!tools.hypervisor.find(domain)) return true;
         ::usleep(10'000);

@@ -14,7 +14,6 @@ namespace hv::domain {
 namespace {
 
 constexpr std::uint32_t most_console_bytes = 16 * 1024; ///< At a time; readers come back for more.
-constexpr std::uint32_t most_pci_devices = 4096;        ///< In one question, which is not preempted.
 
 Result<> read_console(pv_sysctl_readconsole& q)
 {
@@ -82,8 +81,7 @@ Result<> debug_keys(const pv_sysctl_debug_keys& q)
 template <typename T> Result<std::uint32_t> list_of_one(std::uint64_t list, std::uint32_t room, const T& element)
 {
     const guest::Out<T> out{GuestVa{list}};
-    if (out.null()) return 1U;
-    if (room == 0) return 0U;
+    if (out.null() || room == 0) return out.null() ? 1U : 0U;
     TRY(out.write(element));
     return 1U;
 }
@@ -140,7 +138,7 @@ Result<> topology(pv_sysctl_cputopoinfo& q)
 /// No device is nearer to one node than to another.
 Result<> pci_topology(const pv_sysctl_pcitopoinfo& q)
 {
-    if (q.num_devs > most_pci_devices) return Error::e2big;
+    if (q.num_devs > 4096) return Error::e2big; // this is not preempted
     const guest::Out<std::uint32_t> nodes{GuestVa{q.nodes}};
     for (std::uint32_t i = 0; i < q.num_devs; ++i)
         TRY(nodes.write(PV_INVALID_NODE_ID, i));
@@ -211,8 +209,8 @@ Result<> control_system(pv_sysctl& op)
     }
     case PV_SYSCTL_GET_CPU_FEATURESET: {
         pv_sysctl_cpu_featureset& q = op.u.cpu_featureset;
-        const PolicyKind kind = TRY(policy_kind(q.index, PV_SYSCTL_CPU_FEATURESET_PV_MAX));
-        return write_featureset(kind, GuestVa{q.features}, q.nr_features);
+        return write_featureset(TRY(policy_kind(q.index, PV_SYSCTL_CPU_FEATURESET_PV_MAX)), GuestVa{q.features},
+                                q.nr_features);
     }
     case sysctl_counters: __builtin_memcpy(op.u.words, read_counters().data(), sizeof(Counters)); return Ok{};
     case sysctl_locks: return lock_contention(op.u.words);

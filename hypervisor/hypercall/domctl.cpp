@@ -38,12 +38,11 @@ Result<> init_page(const pv_domctl& op)
 
 Result<> cpu_info(pv_xenpf_pcpuinfo& c)
 {
-    c.max_present = arch::online_cpu_count() - 1;
-    const bool online = c.xen_cpuid <= c.max_present;
+    const std::uint32_t last = arch::online_cpu_count() - 1;
+    const bool online = c.xen_cpuid <= last;
     const arch::CpuName name = online ? arch::cpu_name(CpuId{c.xen_cpuid}) : arch::CpuName{~0U, ~0U};
-    c.flags = online ? PV_PCPU_FLAGS_ONLINE : PV_PCPU_FLAGS_INVALID;
-    c.apic_id = name.apic_id;
-    c.acpi_id = name.acpi_id;
+    const std::uint32_t flags = online ? PV_PCPU_FLAGS_ONLINE : PV_PCPU_FLAGS_INVALID;
+    c = {c.xen_cpuid, last, flags, name.apic_id, name.acpi_id};
     return Ok{};
 }
 

@@ -18,7 +18,6 @@ std::uint64_t& base(Base which)
     if (which == Base::fs) return hw().bases[0];
     return hw().bases[(which == Base::active_gs) == (hw().kernel_mode_gs != 0) ? 2 : 1];
 }
-constexpr std::size_t fpu_bytes = 576;
 } // namespace
 
 static void record(Flush f)
@@ -62,11 +61,9 @@ void call_on_cpus(const CpuSet& cpus, void (*fn)(void*), void* arg)
     host::become_cpu(self.raw());
 }
 
-std::size_t fpu_area_bytes() { return fpu_bytes; }
-void save_guest_cpu(GuestCpu& s)
-{
-    s = hw();
-} // also what the core should have kept itself: loses what it changed here only
+std::size_t fpu_area_bytes() { return 576; }
+/// Also what the core should have kept itself: loses what it changed here only.
+void save_guest_cpu(GuestCpu& s) { s = hw(); }
 void load_guest_cpu(const GuestCpu& s, const GuestCpu*) { hw() = s; }
 void swap_gs() { hw().kernel_mode_gs ^= 1; }
 void write_base(Base which, std::uint64_t v) { base(which) = v; }

@@ -4,7 +4,6 @@
 // ring 3 guest.
 #include "arch/host/machine.hpp"
 #include <algorithm>
-#include <cstring>
 
 namespace hv::arch {
 using host::state;
@@ -15,9 +14,8 @@ enum class Access : std::uint8_t { read, write };
 
 std::byte* translate(std::uint64_t va, Access access, std::size_t& span)
 {
-    if (!is_canonical(va)) return nullptr;
     const Maddr root = thread_state().root;
-    if (root == Maddr{}) return nullptr;
+    if (!is_canonical(va) || root == Maddr{}) return nullptr;
     Mfn table = mfn_of(root);
     for (unsigned shift = 39; table.raw() < state().frames; shift -= 9) {
         if (shift < page_shift) {
@@ -50,15 +48,12 @@ template <typename Move> std::size_t for_each_piece(std::uint64_t va, std::size_
 }
 
 /// Guests on other CPUs may do to the same bytes what they like.
-void store_racing(std::byte* to, std::byte value)
-{
-    __atomic_store_n(reinterpret_cast<unsigned char*>(to), static_cast<unsigned char>(value), __ATOMIC_RELAXED);
-}
 void copy_racing(std::byte* to, const std::byte* from, std::size_t n)
 {
-    for (std::size_t i = 0; i < n; ++i)
-        store_racing(to + i,
-                     std::byte{__atomic_load_n(reinterpret_cast<const unsigned char*>(from + i), __ATOMIC_RELAXED)});
+    for (std::size_t i = 0; i < n; ++i) {
+        const auto value = __atomic_load_n(reinterpret_cast<const unsigned char*>(from + i), __ATOMIC_RELAXED);
+        __atomic_store_n(reinterpret_cast<unsigned char*>(to + i), value, __ATOMIC_RELAXED);
+    }
 }
 
 } // namespace
@@ -86,10 +81,7 @@ bool store_word(GuestVa dst, std::uint32_t v) { return copy_to_guest(dst, &v, si
 
 std::size_t clear_guest(GuestVa dst, std::size_t bytes)
 {
-    return for_each_piece(dst.raw(), bytes, Access::write, [](std::byte* at, std::size_t, std::size_t n) {
-        for (std::size_t i = 0; i < n; ++i)
-            store_racing(at + i, std::byte{});
-    });
+    return copy_to_guest(dst, std::vector<std::byte>(bytes).data(), bytes);
 }
 
 } // namespace hv::arch

@@ -13,7 +13,7 @@ within() { # seconds, what, command: until it succeeds
     until eval "$*"; do tries=$((tries - 1)); [ $tries -lt 0 ] && fail "not within time: $what"; usleep 200000; done
 }
 guest() { # a command in the guest's shell, and what it must answer
-    echo "$1" >&8; within 60 "'$2' on the console" grep -q "$2" /tmp/console
+    echo "$1" >&8; within 60 "'$2' on the console" grep -qs "$2" /tmp/console
 }
 # what udev would do
 ln -s /proc/self/fd /dev/fd; ln -s fd/0 /dev/stdin

@@ -79,7 +79,8 @@ skip_on_xen()
 common, both_ways = (HERE / "xl.sh").read_text(), (HERE / "xl_vmctl.sh").read_text()
 with tempfile.TemporaryDirectory(prefix="parapet-xl-") as tmp, concurrent.futures.ThreadPoolExecutor() as pool:
     initrd = xen_tools.initrd(pathlib.Path(tmp) / "initrd")
-    golden = pool.submit(boot, "--hv", "xen", "--hv-args", AS_PARAPET, script=common, initrd=initrd)
+    golden = pool.submit(boot, "--hv", "xen", "--hv-args", AS_PARAPET, "--dom0-args", "xen.fifo_events=0",
+                         script=common, initrd=initrd)
     run = boot(script=common + both_ways, initrd=initrd)
     xen = golden.result()
 expect(xen.status == 0, f"on Xen: status {xen.status}: {' / '.join(xen.out.splitlines())[-500:]}", xen)

@@ -127,9 +127,10 @@ run xl list
 run xenstore-ls -f
 
 # a kernel without a ramdisk finds no root; what on_crash says is done by xl's process
-sed '/ramdisk/d; s/hvc0"/hvc0 panic=1"/; s/^on_reboot.*/on_reboot="preserve"/' /guest/domU.cfg > /tmp/bare.cfg
+sed '/ramdisk/d; s/hvc0"/hvc0 panic=1"/; s/^on_.*//' /guest/domU.cfg > /tmp/bare.cfg
+printf 'on_%s = "preserve"\n' poweroff reboot crash >> /tmp/bare.cfg
 run xl create /tmp/bare.cfg
-within 60 "the end of a kernel without a root" 'xl list first | grep -q " --ps[c-]- "'
+within 60 "the end of a kernel without a root" 'xl list first | grep -q " [r-][b-][p-]s[c-][d-] "'
 run xl list first
 run xl destroy first
 run xl destroy first

@@ -18,6 +18,9 @@ GUEST_LDS := tests/guest/lib/guest.lds
 # Kernels that start in the older shape: hypercall page in the image, p2m list inside the boot mapping.
 GUEST_LEGACY := hypercall-page
 GUEST_START = $(BUILD)/guest/obj/tests/guest/lib/start$(if $(filter $(GUEST_LEGACY),$(1)),-legacy).S.o
+# Kernels for domains of a few megabytes: with few pages to allocate.
+GUEST_SMALL := mini
+GUEST_LIB = $(if $(filter $(GUEST_SMALL),$(1)),$(GUEST_LIB_OBJ:%/memory.o=%/memory-small.o),$(GUEST_LIB_OBJ))
 GUEST_HV ?= $(BUILD)/parapet
 
 .PHONY: guest-kernels test-guest test-oracle test-mutants
@@ -39,9 +42,12 @@ $(BUILD)/guest/obj/%.S.o: %.S
 $(BUILD)/guest/obj/tests/guest/lib/start-legacy.S.o: tests/guest/lib/start.S
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CXX) $(GUEST_COMMON) -DGUEST_HYPERCALL_PAGE -x assembler-with-cpp -MMD -MP -c -o $@ $<
+$(BUILD)/guest/obj/tests/guest/lib/memory-small.o: tests/guest/lib/memory.cpp
+	@mkdir -p $(@D)
+	$(Q)$(CCACHE) $(GUEST_CXX) $(GUEST_FLAGS) -DGUEST_ARENA_PAGES=16 -MMD -MP -c -o $@ $<
 
 define guest_kernel
-$(BUILD)/guest/$(1): $(call GUEST_START,$(1)) $(BUILD)/guest/obj/tests/guest/$(1)/main.o $(GUEST_LIB_OBJ) $(GUEST_LDS)
+$(BUILD)/guest/$(1): $(call GUEST_START,$(1)) $(BUILD)/guest/obj/tests/guest/$(1)/main.o $(call GUEST_LIB,$(1)) $(GUEST_LDS)
 	$$(Q)ld -m elf_x86_64 -static -z max-page-size=4096 -z noexecstack --build-id=none --no-warn-rwx-segments \
 	  -T $(GUEST_LDS) -o $$@ $$(filter %.o,$$^)
 endef

@@ -8,7 +8,10 @@
 namespace guest {
 namespace {
 
-constexpr unsigned kArenaPages = 640;
+#ifndef GUEST_ARENA_PAGES
+#define GUEST_ARENA_PAGES 640
+#endif
+constexpr unsigned kArenaPages = GUEST_ARENA_PAGES;
 alignas(4096) u8 arena[kArenaPages][kPageSize];
 unsigned arena_used;
 

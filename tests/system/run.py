@@ -8,7 +8,7 @@ goes on while the host runs something else. Both runs are printed, and the summa
 import concurrent.futures, os, pathlib, subprocess, sys, time
 
 HERE = pathlib.Path(__file__).resolve().parent
-OTHER = {"harness.py", "qmp.py", "run.py", "xen_tools.py"}
+OTHER = {"harness.py", "ledger.py", "qmp.py", "run.py", "xen_tools.py"}
 ALONE = {"fairness"}
 FIRST = {"soak"}  # the longest, or the others wait for it at the end
 SKIPPED = []  # for want of something that is not the tree's

@@ -18,7 +18,7 @@ XEN_PACKAGES = """xen-utils-4.17 xenstore-utils libxenmisc4.17 libxencall1 libxe
     libxengnttab1 libxenstore4 libxentoollog1 libxentoolcore1 libxendevicemodel1 libxenhypfs1 libyajl2
     libnl-route-3-200 libnl-3-200""".split()
 MODULES = "xen-evtchn xen-privcmd xen-gntdev xen-gntalloc xenfs".split()
-XEN_TOOLS = "xl xenstored xenconsoled xenconsole xen-init-dom0 lsevtchn xenctx".split()
+XEN_TOOLS = "xl xenstored xenconsoled xenconsole xen-init-dom0 xenstore-control lsevtchn xenctx".split()
 STORE_VERBS = "chmod exists list ls read rm watch write".split()
 LIBDIRS = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "lib64", "usr/lib64"]
 

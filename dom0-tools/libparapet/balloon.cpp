@@ -60,7 +60,7 @@ std::uint64_t dom0_floor_mib()
 
 Loan::Loan(Store& store, FileLock lock) : store_{store}, lock_{std::move(lock)}
 {
-    if (!lock_.note().empty()) give_back(); // the one before us was killed
+    if (!lock_->note().empty()) give_back(); // the one before us was killed
 }
 
 Loan::~Loan()
@@ -75,7 +75,7 @@ Loan::~Loan()
 
 void Loan::take(const std::string& before, const std::string& lowered)
 {
-    lock_.set_note(before + " " + lowered);
+    lock_->set_note(before + " " + lowered);
     taken_ = true;
     store_.write(target_path, lowered);
 }
@@ -83,17 +83,22 @@ void Loan::take(const std::string& before, const std::string& lowered)
 /// Unless someone has set another target since.
 void Loan::give_back()
 {
-    std::istringstream note{lock_.note()};
+    std::istringstream note{lock_->note()};
     std::string before, lowered;
     note >> before >> lowered;
     if (!lowered.empty() && store_.read(target_path) == lowered) store_.write(target_path, before);
     taken_ = false;
-    lock_.set_note("");
+    lock_->set_note("");
+}
+
+void Loan::settle()
+{
+    if (!taken_) lock_.reset();
 }
 
 void Loan::keep()
 {
-    if (std::exchange(taken_, false)) lock_.set_note("");
+    if (std::exchange(taken_, false)) lock_->set_note("");
 }
 
 void Loan::make_room(Hypervisor& hv, std::uint64_t pages)

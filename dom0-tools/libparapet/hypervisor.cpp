@@ -239,6 +239,12 @@ void Hypervisor::unpause(DomainId domain)
     domctl(op, "unpausedomain");
 }
 
+int Hypervisor::try_pause(DomainId domain)
+{
+    pv_domctl op = domctl_for(domain, PV_DOMCTL_PAUSEDOMAIN);
+    return call_domctl(op);
+}
+
 int Hypervisor::try_destroy(DomainId domain)
 {
     pv_domctl op = domctl_for(domain, PV_DOMCTL_DESTROYDOMAIN);

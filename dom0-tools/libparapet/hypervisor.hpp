@@ -116,6 +116,7 @@ public:
     void set_handle(DomainId domain, const DomainHandle& handle);
     void pause(DomainId domain);
     void unpause(DomainId domain);
+    int try_pause(DomainId domain);
     int try_destroy(DomainId domain);
 
     /// Stakes out @p pages for a domain; 0 gives back what is left. False where claims are unknown.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// See lifecycle.hpp. One create at a time in this dom0, by a lock file: names and free memory are checked under it.
+// See lifecycle.hpp. One create at a time in this dom0, by a lock file, until the domain has its name and its memory:
+// both are checked under it.
 #include "libparapet/lifecycle.hpp"
 #include "libparapet/domain_memory.hpp"
 #include "libparapet/domain_nodes.hpp"
@@ -80,9 +81,10 @@ Source open_source(const DomainConfig& c, Steps& steps)
 }
 
 /// Fills and starts up (still paused) the domain's first vCPU.
-Rings build(Toolstack& tools, DomainId id, const DomainConfig& c, const Source& source, Steps& steps)
+Rings build(Toolstack& tools, NewDomain& domain, const DomainConfig& c, const Source& source, Steps& steps)
 {
     Hypervisor& hv = tools.hypervisor;
+    const DomainId id = domain.id();
     const ForeignMemory foreign;
     DomainMemory memory{hv, foreign, id};
     const Layout& layout = source.layout;
@@ -91,6 +93,7 @@ Rings build(Toolstack& tools, DomainId id, const DomainConfig& c, const Source& 
     rings.console_port = hv.alloc_unbound(id, 0);
 
     memory.populate(layout.nr_pages);
+    domain.settle();
     steps.done(fmt::format("{} MiB populated", c.memory_mib));
     rings.store_mfn = memory.mfn(layout.xenstore.first);
     rings.console_mfn = memory.mfn(layout.console.first);
@@ -165,19 +168,29 @@ std::unique_ptr<NewDomain> create_domain(Toolstack& tools, const DomainConfig& c
 
     auto domain = std::make_unique<NewDomain>(tools, config, std::move(memory));
     const DomainId id = domain->id();
-    configure(tools.hypervisor, id, config, places);
-    write_nodes(tools.store, id, config);
-    steps.done(fmt::format("domain {} made", id));
-    const Rings rings = build(tools, id, config, source, steps);
-    introduce(tools.store, id, rings);
-    write_xl_record(id, config);
-    steps.done("introduced to xenstore");
+    try {
+        configure(tools.hypervisor, id, config, places);
+        write_nodes(tools.store, id, config);
+        steps.done(fmt::format("domain {} made", id));
+        const Rings rings = build(tools, *domain, config, source, steps);
+        introduce(tools.store, id, rings);
+        write_xl_record(id, config);
+        steps.done("introduced to xenstore");
+    } catch (const Error& e) {
+        const auto info = tools.hypervisor.find(id);
+        if (info && (info->flags & PV_DOMINF_DYING) == 0) throw;
+        throw Error{fmt::format("domain {} was destroyed by another while it was made ({})", id, e.what()), ESRCH};
+    }
     return domain;
 }
 
 bool destroy_domain(Toolstack& tools, DomainId domain)
 {
     if (domain == 0) fail("domain 0 cannot be destroyed");
+    // It must not write its nodes while they are removed: it could have us begin again for ever.
+    const int paused = tools.hypervisor.try_pause(domain);
+    if (paused < 0 && paused != -ESRCH)
+        throw Error{fmt::format("cannot stop domain {}: {}", domain, std::strerror(-paused)), -paused};
     // While it exists: xenstored cannot account for the nodes of a domain it finds gone, and ends no transaction then.
     remove_nodes(tools.store, domain);
     const auto info = tools.hypervisor.find(domain);

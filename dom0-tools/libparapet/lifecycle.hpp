@@ -9,6 +9,7 @@
 #include "libparapet/steps.hpp"
 #include "libparapet/xenstore.hpp"
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace parapet {
@@ -21,7 +22,7 @@ struct Toolstack {
 /// The living domain with this name, number or UUID.
 std::optional<DomainId> find_domain(Toolstack& tools, const std::string& name);
 
-/// The right to create a domain, one process at a time, and the memory taken from dom0 for it. dom0 gets that back
+/// The right to make a domain, one process at a time, and the memory taken from dom0 for it. dom0 gets that back
 /// unless the domain is kept; if this process is killed, from the next one that has the right.
 class Loan {
 public:
@@ -35,6 +36,8 @@ public:
     /// Makes dom0 smaller until @p pages are free, if they are not anyway. Throws when they are not to be had.
     void make_room(Hypervisor& hypervisor, std::uint64_t pages);
     [[nodiscard]] bool taken() const { return taken_; }
+    /// The domain has its name and its memory: the next process may begin, unless dom0 may have to get something back.
+    void settle();
     void keep();
 
 private:
@@ -42,7 +45,7 @@ private:
     void give_back();
 
     Store& store_;
-    FileLock lock_; ///< Its note: dom0's target as it was, and as it was lowered to.
+    std::optional<FileLock> lock_; ///< Its note: dom0's target as it was, and as it was lowered to.
     bool taken_{false};
 };
 
@@ -54,6 +57,7 @@ public:
     NewDomain(const NewDomain&) = delete;
     NewDomain& operator=(const NewDomain&) = delete;
     [[nodiscard]] DomainId id() const { return id_; }
+    void settle() { memory_.settle(); }
     void keep();
 
 private:

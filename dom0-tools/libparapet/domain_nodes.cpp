@@ -104,8 +104,8 @@ void write_nodes(Store& store, unsigned domain, const DomainConfig& c)
         remove_nodes(store, domain); // by a domain of this number
     store.batch([&] {
         const std::string vm = "/vm/" + uuid_text(c.uuid);
+        write_home(store, domain, c, vm); // which says where the other is
         write_vm(store, vm, domain, c);
-        write_home(store, domain, c, vm);
         const Writer toolstack{store, toolstack_path(domain), 0, Access::none};
         toolstack.add("type", "pv");
         write_console(store, domain);
@@ -152,15 +152,17 @@ std::vector<unsigned> find_domains(Store& store, const std::string& name)
                std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= '0' && c <= '9'; });
     };
     if (number(name)) return {static_cast<unsigned>(std::stoul(name))};
+    // A UUID may be a name as well, but no other name is one.
+    const bool maybe_uuid = name.size() == uuid_text({}).size();
     std::vector<unsigned> found;
     std::vector<std::string> entries = store.list("/local/domain"), paths;
     std::erase_if(entries, [&](const std::string& entry) { return !number(entry); });
-    for (const std::string& entry : entries)
-        for (const char* key : {"/name", "/vm"})
-            paths.push_back("/local/domain/" + entry + key);
+    for (const char* key : {"/name", "/vm"})
+        for (const std::string& entry : entries)
+            if (maybe_uuid || key == std::string_view{"/name"}) paths.push_back("/local/domain/" + entry + key);
     const auto values = store.read_all(paths);
     for (std::size_t i = 0; i < entries.size(); ++i)
-        if (values[2 * i] == name || values[2 * i + 1] == "/vm/" + name)
+        if (values[i] == name || (maybe_uuid && values[entries.size() + i] == "/vm/" + name))
             found.push_back(static_cast<unsigned>(std::stoul(entries[i])));
     return found;
 }
@@ -168,6 +170,18 @@ std::vector<unsigned> find_domains(Store& store, const std::string& name)
 std::string domain_name(Store& store, unsigned domain)
 {
     return domain_name(domain, store.read(domain_path(domain) + "/name"));
+}
+
+std::map<unsigned, std::string> domain_names(Store& store, const std::vector<DomainInfo>& domains)
+{
+    std::vector<std::string> paths;
+    for (const DomainInfo& info : domains)
+        paths.push_back(domain_path(info.domain) + "/name");
+    const auto values = store.read_all(paths);
+    std::map<unsigned, std::string> names;
+    for (std::size_t i = 0; i < domains.size(); ++i)
+        names[domains[i].domain] = domain_name(domains[i].domain, values[i]);
+    return names;
 }
 
 std::string domain_name(unsigned domain, const std::optional<std::string>& name)

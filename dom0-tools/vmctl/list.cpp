@@ -26,8 +26,10 @@ void add_list(CLI::App& app, Options& options)
         Json all = Json::array();
         if (!options.json)
             fmt::print("{:<28} {:>5} {:>8} {:>5}  {:<9} {:>9}\n", "Name", "ID", "MiB", "VCPUs", "State", "CPU s");
-        for (const auto& info : tools.hypervisor.domains()) {
-            const std::string name = parapet::domain_name(tools.store, info.domain);
+        const auto domains = tools.hypervisor.domains();
+        auto names = parapet::domain_names(tools.store, domains);
+        for (const auto& info : domains) {
+            const std::string name = names[info.domain];
             const double seconds = static_cast<double>(info.cpu_time) / 1e9;
             all.push_back({{"name", name},
                            {"domain", info.domain},

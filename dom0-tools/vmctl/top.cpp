@@ -43,6 +43,7 @@ Json compare(parapet::Toolstack& tools, const std::vector<parapet::DomainInfo>& 
              const Reading& after)
 {
     const double seconds = std::chrono::duration<double>(after.at - before.at).count();
+    auto names = parapet::domain_names(tools.store, domains);
     Json all = Json::array();
     for (const auto& info : domains) {
         Json vcpus = Json::array();
@@ -54,7 +55,7 @@ Json compare(parapet::Toolstack& tools, const std::vector<parapet::DomainInfo>& 
             vcpus.back()["vcpu"] = i;
             cpu += vcpus.back()["cpu_percent"].get<double>();
         }
-        all.push_back({{"name", parapet::domain_name(tools.store, info.domain)},
+        all.push_back({{"name", names[info.domain]},
                        {"domain", info.domain},
                        {"memory_mib", info.tot_pages / 256},
                        {"cpu_percent", cpu},

@@ -5,6 +5,7 @@
 #include "libparapet/files.hpp"
 #include "libparapet/interrupt.hpp"
 #include "vmctl/verbs.hpp"
+#include <chrono>
 #include <fcntl.h>
 #include <poll.h>
 #include <termios.h>
@@ -14,6 +15,7 @@ namespace vmctl {
 namespace {
 
 constexpr char leave_key = 0x1d; // Ctrl-]
+constexpr auto console_patience = std::chrono::seconds{3};
 
 /// Puts a terminal into raw mode and back.
 class RawTerminal {
@@ -79,20 +81,32 @@ private:
     bool left_{false};
 };
 
+std::string tty_path(parapet::DomainId domain) { return parapet::domain_path(domain) + "/console/tty"; }
+
 std::string tty_of(parapet::Store& store, parapet::DomainId domain)
 {
-    return store.read(parapet::domain_path(domain) + "/console/tty").value_or("");
+    return store.read(tty_path(domain)).value_or("");
 }
 
 } // namespace
 
 bool wait_for_console(parapet::Store& store, parapet::DomainId domain)
 {
-    for (int i = 0; i < 200; ++i) {
-        if (!tty_of(store, domain).empty()) return true;
-        ::usleep(5'000);
+    using Clock = std::chrono::steady_clock;
+    if (!tty_of(store, domain).empty()) return true;
+    parapet::Store own; // whose events nobody else waits for; asking again and again would keep all others waiting
+    own.watch(tty_path(domain), "tty");
+    const auto end = Clock::now() + console_patience;
+    for (;;) {
+        while (own.take_event()) {
+        }
+        if (!tty_of(own, domain).empty()) return true;
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
+        if (left <= 0) return false;
+        pollfd fd{own.fd(), POLLIN, 0};
+        if (!own.event_waits() && ::poll(&fd, 1, static_cast<int>(left)) < 0 && errno != EINTR)
+            parapet::fail_errno("poll");
     }
-    return false;
 }
 
 void attach_console(parapet::Store& store, parapet::DomainId domain)

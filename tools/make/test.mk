@@ -53,12 +53,15 @@ TESTS ?=
 soak: T = 1800
 soak: hypervisor image ## Two busy domUs on two CPUs, tormented for T seconds (half an hour)
 	@$(PYTHON) tests/system/soak.py $(T)
+cycles: hypervisor image guest-kernels ## Create and destroy a mini domain N (1,000) times: nothing may be lost
+	@$(PYTHON) tests/system/create_cycles.py $(N)
+N ?= 1000
 bench: hypervisor image ## Parapet, Xen and native side by side: counted instructions (BENCH="pv lmb" or "--boot 5")
 	@$(PYTHON) tests/bench/run.py $(BENCH)
 BENCH ?=
 debug-image: # $(BUILD)/debug/parapet
 	$(Q)$(MAKE) --no-print-directory DEBUG=1 BUILD=$(BUILD)/debug hypervisor
-.PHONY: test-system debug-image fuzz-bins bench soak hammer
+.PHONY: test-system debug-image fuzz-bins bench cycles soak hammer
 fuzz-bins: $(FUZZ_BINS)
 
 T ?= 60

@@ -4,6 +4,7 @@
 #include "libparapet/files.hpp"
 #include "libparapet/error.hpp"
 #include "libparapet/interrupt.hpp"
+#include "libparapet/signal_wait.hpp"
 #include <algorithm>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -104,10 +105,10 @@ void make_directories(const std::string& directory, unsigned mode)
 
 FileLock::FileLock(const std::string& path) : file_{Descriptor::open(path, O_RDWR | O_CREAT, 0600)}
 {
-    while (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EINTR && errno != EWOULDBLOCK) fail_errno("cannot lock {}", path);
+    const SignalWait wait; // asleep: of several who wait, each look would cost two process switches
+    while (::flock(file_.get(), LOCK_EX) != 0) {
+        if (errno != EINTR) fail_errno("cannot lock {}", path);
         check_interrupt();
-        ::usleep(20'000);
     }
 }
 

@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""vmctl create, killed by SIGKILL at fifty random moments: what is half made is listed, destroyed by its number, and
+nothing leaks. Then domains that are destroyed while another vmctl makes them: that one says so and leaves nothing."""
+import re
+import ledger
+from harness import Run, expect, passed, skip_on_xen
+
+KILLS, RACES = 50, 10
+SCRIPT = f"kills={KILLS} races={RACES}\n" + ledger.SHELL + r"""
+now() { awk '{ print int($1 * 100) }' /proc/uptime; } # hundredths of a second
+others() { vmctl --json list | awk '/"domain"/ && $2 + 0 != 0 { print $2 + 0 }'; }
+quick() { # how long a create takes, in microseconds
+    start=$(now); run vmctl create /tmp/mini.cfg; took=$((($(now) - start) * 10000 + 10000)); run vmctl destroy mini
+}
+quiet() { within 10 "a vmctl stays: $(ps)" '[ $(processes) = 0 ]'; }
+quick; quick; quiet; sleep 1; ledger before
+none=0 half=0 whole=0
+for n in $(seq $kills); do
+    vmctl create /tmp/mini.cfg > /tmp/said 2>&1 & pid=$!
+    usleep $((took * (RANDOM % 100) / 100)); kill -9 $pid 2> /dev/null; wait $pid 2> /dev/null
+    left=$(others)
+    case "$(grep -c 'is domain' /tmp/said) $left" in
+    "0 ") none=$((none + 1)) ;;
+    "0 "*) half=$((half + 1)) ;;
+    *) whole=$((whole + 1)) ;;
+    esac
+    for id in $left; do
+        run vmctl destroy $id # which waits until the hypervisor has forgotten it
+        [ -s /tmp/said ] && { cat /tmp/said; vmctl list; fail "kill $n: domain $id stays"; }
+    done
+    [ $((n % 20)) = 0 ] && quick
+done
+[ "$(others)" ] && { vmctl list; fail "a domain stays"; }
+echo "KILLED none $none half $half whole $whole"
+quiet; sleep 1; ledger killed
+lost=0 late=0
+for n in $(seq $races); do
+    vmctl create /tmp/mini.cfg > /tmp/made 2>&1 & pid=$!
+    until id=$(others) && [ "$id" ]; do kill -0 $pid 2> /dev/null || break; done
+    [ "$id" ] || { wait $pid; id=$(others); }
+    vmctl destroy $id > /tmp/gone 2>&1 || grep -q 'no domain' /tmp/gone || { cat /tmp/gone; fail "race $n"; }
+    if wait $pid; then late=$((late + 1)); else
+        lost=$((lost + 1))
+        grep -q '^vmctl: domain .* destroyed by another\|^vmctl: .*No such process' /tmp/made ||
+            { cat /tmp/made; fail "race $n: no word of it"; }
+    fi
+    [ "$(others)" ] && { vmctl list; cat /tmp/made; fail "race $n: a domain stays"; }
+done
+tail -n 1 /tmp/made
+echo "RACES lost $lost late $late"
+run vmctl audit; grep -q 'audit: clean' /tmp/said || fail "audit"
+quiet; sleep 1; ledger after
+"""
+
+skip_on_xen()
+run = Run("--smp", 2, *ledger.MINI, script=SCRIPT, timeout=200)
+expect(run.status == 0, f"status {run.status}: {' / '.join(run.out.splitlines())[-500:]}", run)
+books = ledger.read(run)
+killed = re.search(r"^KILLED none (\d+) half (\d+) whole (\d+)", run.out, re.M)
+races = re.search(r"^RACES lost (\d+) late (\d+)", run.out, re.M)
+ledger.balanced(books["before"], books["killed"])
+counts = ledger.balanced(books["before"], books["after"])
+expect(int(killed[2]) >= KILLS / 10, f"only {killed[2]} of {KILLS} kills left something half made")
+passed(f"{KILLS} killed creates: nothing {killed[1]}, half made {killed[2]}, through {killed[3]}; of {RACES} destroyed "
+       f"while they were made {races[1]} did not come to life; {counts}")

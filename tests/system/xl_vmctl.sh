@@ -3,6 +3,7 @@
 ok() { label=$1; shift; eval "$*" && echo "OK $label" || { echo "BAD $label: $*"; xl list; vmctl list; }; }
 mine() { vmctl list | awk -v n="$1" '$1 == n { print $5 }'; }
 xls() { xl list "$1" | awk -v n="$1" '$1 == n { print $5 }'; }
+paused() { xls "$1" | grep -q '^..p---$'; } # it may have been blocked
 say() { # a command on a console, by a client that wants a terminal
     ( sleep 2; echo "$2"; sleep 4 ) | timeout 15 script -qfc "$1" /tmp/said > /dev/null 2>&1; grep -q "$3" /tmp/said
 }
@@ -22,8 +23,8 @@ ok vmctl-refuses-name 'vmctl create /guest/domU.cfg name=theirs 2>&1 | grep -q "
 for d in first theirs; do
     within 120 "user space of $d" grep -q PARAPET-DOMU-READY /var/log/xen/console/guest-$d.log
     ok $d-paused-by-xl 'xl pause $d && [ "$(mine $d)" = paused ]'
-    ok $d-unpaused-by-vmctl 'vmctl unpause $d && [ "$(xls $d)" != --p--- ]'
-    ok $d-paused-by-vmctl 'vmctl pause $d && [ "$(xls $d)" = --p--- ]'
+    ok $d-unpaused-by-vmctl 'vmctl unpause $d && ! paused $d'
+    ok $d-paused-by-vmctl 'vmctl pause $d && paused $d'
     ok $d-unpaused-by-xl 'xl unpause $d && [ "$(mine $d)" != paused ]'
     ok $d-share-by-xl 'xl sched-credit -d $d -w 300 -c 70 && vmctl sched $d | grep -q " 300 *70$"'
     ok $d-share-by-vmctl 'vmctl sched $d --weight 256 --cap 0 && xl sched-credit -d $d | grep -q " 256 *0$"'

@@ -86,14 +86,11 @@ std::string file_of(const Draft& d, const ConfigSetting& s)
 void take_name(Draft& d, const ConfigSetting& s)
 {
     const std::string& name = text_of(s);
-    if (name.empty() || name.size() > 128) throw ConfigError{s.value.at, "a name has 1 to 128 characters"};
-    for (const char c : name)
-        if (std::isalnum(static_cast<unsigned char>(c)) == 0 && std::string_view{"_-.+:"}.find(c) == std::string::npos)
-            throw ConfigError{s.value.at, fmt::format("the name '{}' may have letters, digits and _-.+: only", name)};
-    if (std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isdigit(c) != 0; }))
-        throw ConfigError{s.value.at, fmt::format("the name '{}' would be taken for a domain number", name)};
-    if (!std::isalnum(static_cast<unsigned char>(name[0])))
-        throw ConfigError{s.value.at, fmt::format("the name '{}' must start with a letter or digit", name)};
+    try {
+        check_name(name);
+    } catch (const Error& e) {
+        throw ConfigError{s.value.at, e.what()};
+    }
     d.config.name = name;
     d.config.name_at = s.value.at;
 }
@@ -123,7 +120,8 @@ OnEnd action_of(Draft& d, const ConfigSetting& s)
     };
     std::string word = text_of(s);
     if (word.starts_with("coredump-")) {
-        warn(d, s.value.at, "no core is dumped; only the second half of the action is done");
+        warn(d, s.value.at,
+             fmt::format("no core is dumped: '{}' is taken as '{}' (vmctl why shows the crash)", word, word.substr(9)));
         word = word.substr(9);
     }
     const auto found = actions.find(word);
@@ -232,6 +230,7 @@ const std::map<std::string, Taker>& takers()
         {"on_poweroff", [](Draft& d, const auto& s) { d.config.on_poweroff = action_of(d, s); }},
         {"on_reboot", [](Draft& d, const auto& s) { d.config.on_reboot = action_of(d, s); }},
         {"on_crash", [](Draft& d, const auto& s) { d.config.on_crash = action_of(d, s); }},
+        {"on_watchdog", [](Draft& d, const auto& s) { d.config.on_watchdog = action_of(d, s); }},
         {"uuid", take_uuid},
         {"type", take_type},
         {"builder", take_builder},
@@ -244,10 +243,10 @@ const std::map<std::string, Taker>& takers()
 
 /// Settings of xl.cfg that say nothing that could matter here: taken, with a warning.
 constexpr const char* without_effect[] = {
-    "pool",          "autoballoon", "localtime",        "rtc_timeoffset",      "on_watchdog",
-    "on_soft_reset", "claim_mode",  "nomigrate",        "driver_domain",       "device_tree",
-    "tsc_mode",      "seclabel",    "max_grant_frames", "max_maptrack_frames", "max_event_channels",
-    "vfb",           "keymap",      "serial",           "bootloader_args",
+    "pool",       "autoballoon",      "localtime",           "rtc_timeoffset",     "on_soft_reset",
+    "claim_mode", "nomigrate",        "driver_domain",       "device_tree",        "tsc_mode",
+    "seclabel",   "max_grant_frames", "max_maptrack_frames", "max_event_channels", "vfb",
+    "keymap",     "serial",           "bootloader_args",
 };
 
 [[noreturn]] void unknown_key(const ConfigSetting& s)
@@ -320,12 +319,45 @@ DomainConfig interpret(const std::vector<ConfigSetting>& settings, const std::st
     return std::move(draft.config);
 }
 
+ConfigSource read_config_source(const std::string& path, const std::vector<std::string>& overrides)
+{
+    return {path, std::filesystem::current_path(), read_text(path), overrides};
+}
+
+DomainConfig interpret(const ConfigSource& source, FileCheck check)
+{
+    const auto before = std::filesystem::current_path();
+    std::error_code gone; // then names that start there are found missing, and named
+    std::filesystem::current_path(source.directory, gone);
+    const struct Return {
+        const std::filesystem::path& to;
+        ~Return()
+        {
+            std::error_code ignored; // we came from there
+            std::filesystem::current_path(to, ignored);
+        }
+    } back{before};
+    auto settings = parse_config(source.text, source.file);
+    for (std::size_t i = 0; i < source.overrides.size(); ++i)
+        override_setting(settings, source.overrides[i], i + 2); // behind the file, options not counted
+    return interpret(settings, source.file, check);
+}
+
 DomainConfig read_domain_config(const std::string& path, const std::vector<std::string>& overrides, FileCheck check)
 {
-    auto settings = parse_config(read_text(path), path);
-    for (std::size_t i = 0; i < overrides.size(); ++i)
-        override_setting(settings, overrides[i], i + 2); // behind the file, options not counted
-    return interpret(settings, path, check);
+    return interpret(read_config_source(path, overrides), check);
+}
+
+void check_name(const std::string& name)
+{
+    if (name.empty() || name.size() > 128) fail("a name has 1 to 128 characters");
+    for (const char c : name)
+        if (std::isalnum(static_cast<unsigned char>(c)) == 0 && std::string_view{"_-.+:"}.find(c) == std::string::npos)
+            fail("the name '{}' may have letters, digits and _-.+: only", name);
+    if (std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isdigit(c) != 0; }))
+        fail("the name '{}' would be taken for a domain number", name);
+    if (std::isalnum(static_cast<unsigned char>(name[0])) == 0)
+        fail("the name '{}' must start with a letter or digit", name);
 }
 
 const char* name(OnEnd action)

@@ -67,7 +67,7 @@ void write_all(int fd, std::span<const std::byte> data)
 
 void write_all(int fd, const std::string& text) { write_all(fd, std::as_bytes(std::span{text})); }
 
-std::string read_text(const std::string& path)
+std::string read_text(const std::string& path, std::size_t most)
 {
     const Descriptor file = Descriptor::open(path, O_RDONLY);
     std::string text;
@@ -76,7 +76,7 @@ std::string read_text(const std::string& path)
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) fail_errno("{}", path);
         text.append(part, static_cast<std::size_t>(got));
-        if (text.size() > 1 << 20) fail("{}: it has more than 1 MiB and is no configuration", path);
+        if (text.size() > most) fail("{}: it has more than {} MiB and is no configuration", path, most >> 20);
     }
     return text;
 }

@@ -32,8 +32,8 @@ private:
 void read_at(int fd, std::span<std::byte> out, std::uint64_t offset);
 void write_all(int fd, std::span<const std::byte> data);
 void write_all(int fd, const std::string& text);
-/// A text of 1 MiB at most.
-std::string read_text(const std::string& path);
+/// A text of @p most bytes at most.
+std::string read_text(const std::string& path, std::size_t most = 1 << 20);
 
 /// A file, mapped read-only. Empty files give an empty span.
 class MappedFile {

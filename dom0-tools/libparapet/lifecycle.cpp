@@ -3,17 +3,18 @@
 // See lifecycle.hpp. One create at a time in this dom0, by a lock file, until the domain has its name and its memory:
 // both are checked under it.
 #include "libparapet/lifecycle.hpp"
+#include "libparapet/create_lock.hpp"
 #include "libparapet/domain_memory.hpp"
 #include "libparapet/domain_nodes.hpp"
 #include "libparapet/xl_record.hpp"
 #include <array>
+#include <exception>
 #include <fcntl.h>
 #include <unistd.h>
 
 namespace parapet {
 namespace {
 
-constexpr const char* lock_path = "/run/parapet-create.lock";
 constexpr std::uint64_t pages_per_mib = 256;
 constexpr std::uint64_t overhead_pages = 4 * pages_per_mib; // what the hypervisor itself spends on a domain
 constexpr std::uint64_t max_memory_slack_kib = 1024;
@@ -158,7 +159,7 @@ void NewDomain::keep()
 
 std::unique_ptr<NewDomain> create_domain(Toolstack& tools, const DomainConfig& config, Steps& steps)
 {
-    Loan memory{tools.store, FileLock{lock_path}};
+    Loan memory{tools.store, FileLock{create_lock}};
     refuse_duplicates(tools, config);
     const std::vector<Affinity> places =
         place_vcpus(config.cpus, config.max_vcpus, tools.hypervisor.physinfo().nr_cpus);
@@ -172,8 +173,8 @@ std::unique_ptr<NewDomain> create_domain(Toolstack& tools, const DomainConfig& c
         configure(tools.hypervisor, id, config, places);
         write_nodes(tools.store, id, config);
         steps.done(fmt::format("domain {} made", id));
-        const Rings rings = build(tools, *domain, config, source, steps);
-        introduce(tools.store, id, rings);
+        domain->rings = build(tools, *domain, config, source, steps);
+        introduce(tools.store, id, domain->rings);
         write_xl_record(id, config);
         steps.done("introduced to xenstore");
     } catch (const Error& e) {
@@ -192,11 +193,17 @@ bool destroy_domain(Toolstack& tools, DomainId domain)
     if (paused < 0 && paused != -ESRCH)
         throw Error{fmt::format("cannot stop domain {}: {}", domain, std::strerror(-paused)), -paused};
     // While it exists: xenstored cannot account for the nodes of a domain it finds gone, and ends no transaction then.
-    remove_nodes(tools.store, domain);
+    std::exception_ptr store_gone;
+    try {
+        remove_nodes(tools.store, domain);
+    } catch (const Error&) { // the domain goes all the same
+        store_gone = std::current_exception();
+    }
     const auto info = tools.hypervisor.find(domain);
     const int result = tools.hypervisor.try_destroy(domain);
     if (result < 0 && result != -ESRCH)
         throw Error{fmt::format("cannot destroy domain {}: {}", domain, std::strerror(-result)), -result};
+    if (store_gone) std::rethrow_exception(store_gone);
     tools.store.release(domain);
     if (info) remove_xl_records(domain, std::to_array(info->handle));
     for (int i = 0; i < 300; ++i) {

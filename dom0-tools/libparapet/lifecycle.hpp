@@ -4,6 +4,7 @@
 // xenstore node behind: every step is undone by the destructor of what it made.
 #pragma once
 #include "libparapet/domain_config.hpp"
+#include "libparapet/domain_nodes.hpp"
 #include "libparapet/files.hpp"
 #include "libparapet/hypervisor.hpp"
 #include "libparapet/steps.hpp"
@@ -59,6 +60,7 @@ public:
     [[nodiscard]] DomainId id() const { return id_; }
     void settle() { memory_.settle(); }
     void keep();
+    Rings rings{}; ///< Known once it is built.
 
 private:
     Toolstack& tools_;

@@ -112,14 +112,16 @@ void Console::open_pty()
     if (::tcsetattr(slave.get(), TCSANOW, &settings) != 0) fail_errno("{}", tty_);
 }
 
-void Console::publish(parapet::Store& store, const std::string& tty) const
+bool Console::publish(parapet::Store& store, const std::string& tty) const
 {
+    bool lives = false;
     const std::string path = parapet::domain_path(domain_) + "/console";
     store.transaction([&] { // a domain that has just been destroyed gets no node again
-        const bool lives = store.exists(path + "/ring-ref");
+        lives = store.exists(path + "/ring-ref");
         if (lives) store.write(path + "/tty", tty);
         return lives;
     });
+    return lives;
 }
 
 void Console::withdraw(parapet::Store& store) const

@@ -46,6 +46,8 @@ public:
 
     /// The guest has rung: take its output.
     void drain();
+    /// Says in xenstore where the pty is; false if the domain has no console there.
+    bool publish(parapet::Store& store) const { return publish(store, tty_); }
     /// The domain lives on without us: its pty goes, and its number may soon be another's.
     void withdraw(parapet::Store& store) const;
     void attach() { attached_ = true; }
@@ -63,7 +65,7 @@ private:
     Console(Kernel& kernel, parapet::DomainId domain, std::uint32_t port, std::string log_path);
     void map_ring(std::uint64_t mfn);
     void open_pty();
-    void publish(parapet::Store& store, const std::string& tty) const;
+    bool publish(parapet::Store& store, const std::string& tty) const;
     void notify() const;
 
     Kernel& kernel_;

@@ -4,6 +4,7 @@
 // xenconsoled serves. One thread; a guest's misbehaviour ends at most the service of that guest.
 #include "libparapet/domain_nodes.hpp"
 #include "libparapet/hypervisor.hpp"
+#include "libparapet/xenstore_socket.hpp"
 #include "parapet-consoled/console.hpp"
 #include <algorithm>
 #include <chrono>
@@ -28,6 +29,7 @@ using parapet::DomainId;
 using parapet::fail_errno;
 
 constexpr auto interval = std::chrono::milliseconds{100}; // the time a guest's credit of events is for
+constexpr auto patience = std::chrono::milliseconds{500}; // between attempts to reach xenstored
 
 volatile std::sig_atomic_t stop_wanted = 0;
 
@@ -37,46 +39,92 @@ public:
         : log_directory_{std::move(log_directory)}, openings_{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)}
     {
         if (!openings_.valid()) fail_errno("inotify");
-        store_.watch("@introduceDomain", "domains");
-        store_.watch("@releaseDomain", "domains");
+        connect();
     }
 
     /// @p sleeping is the signal mask while there is nothing to do; else the stop signals are blocked.
     void run(const sigset_t& sleeping)
     {
-        while (stop_wanted == 0) {
-            std::vector<pollfd> fds = descriptors();
-            const bool event = store_.event_waits();
-            const timespec wait = event ? timespec{} : time_left();
-            if (::ppoll(fds.data(), fds.size(), event || exhausted_ ? &wait : nullptr, &sleeping) < 0) {
-                if (errno == EINTR) continue;
-                fail_errno("poll");
+        while (stop_wanted == 0)
+            try {
+                serve(sleeping);
+            } catch (const parapet::Error& e) {
+                if (e.code() != ECONNRESET && e.code() != EPIPE) throw;
+                lose_store(e.what());
             }
-            if (exhausted_ && Clock::now() >= hear_at_) hear_again();
-            if (event || fds[0].revents != 0) domains_changed();
-            if (fds[1].revents != 0) take_event();
-            if (fds[2].revents != 0) take_openings();
-            for (std::size_t i = 3; i < fds.size(); ++i)
-                serve_pty(fds[i]);
-        }
         for (const auto& [domain, console] : consoles_)
-            console->withdraw(store_);
+            if (store_) console->withdraw(*store_);
     }
 
 private:
     using Clock = std::chrono::steady_clock;
     using Consoles = std::map<DomainId, std::unique_ptr<Console>>;
 
+    /// One round: what has come, or the next that comes.
+    void serve(const sigset_t& sleeping)
+    {
+        if (!store_ && Clock::now() >= connect_at_) try_connect();
+        std::vector<pollfd> fds = descriptors();
+        const bool event = store_ && store_->event_waits();
+        const timespec wait = event ? timespec{} : time_left();
+        if (::ppoll(fds.data(), fds.size(), event || exhausted_ || !store_ ? &wait : nullptr, &sleeping) < 0) {
+            if (errno == EINTR) return;
+            fail_errno("poll");
+        }
+        if (exhausted_ && Clock::now() >= hear_at_) hear_again();
+        if (event || (store_ && fds[0].revents != 0)) domains_changed();
+        if (fds[1].revents != 0) take_event();
+        if (fds[2].revents != 0) take_openings();
+        for (std::size_t i = 3; i < fds.size(); ++i)
+            serve_pty(fds[i]);
+    }
+
+    void connect()
+    {
+        const bool here = parapet::xenstored_listens();
+        if (was_here_ && !here) throw parapet::Error{"xenstored does not listen", ECONNREFUSED};
+        was_here_ = here;
+        store_.emplace();
+        store_->watch("@introduceDomain", "domains");
+        store_->watch("@releaseDomain", "domains");
+    }
+
+    /// The consoles go on; who wants to attach must wait.
+    void lose_store(const std::string& why)
+    {
+        fmt::print(stderr, "parapet-consoled: {}; waiting for it to come back\n", why);
+        store_.reset();
+        expected_.clear();
+        connect_at_ = Clock::now() + patience;
+    }
+
+    void try_connect()
+    {
+        try {
+            connect();
+        } catch (const parapet::Error&) { // it was said when it went
+            store_.reset();
+            connect_at_ = Clock::now() + patience;
+            return;
+        }
+        fmt::print(stderr, "parapet-consoled: xenstore is back\n");
+        for (const auto& [domain, console] : consoles_)
+            unpublished_.insert(domain); // it may be a new one, which knows nothing
+        domains_changed();
+    }
+
     [[nodiscard]] timespec time_left() const
     {
-        const auto left = std::max(std::chrono::nanoseconds{hear_at_ - Clock::now()}, std::chrono::nanoseconds{0});
+        const auto until = !store_ && (!exhausted_ || connect_at_ < hear_at_) ? connect_at_ : hear_at_;
+        const auto left = std::max(std::chrono::nanoseconds{until - Clock::now()}, std::chrono::nanoseconds{0});
         return {0, std::min<long>(left.count(), 999'999'999)};
     }
 
     std::vector<pollfd> descriptors()
     {
-        std::vector<pollfd> fds{
-            {store_.fd(), POLLIN, 0}, {xenevtchn_fd(kernel_.events), POLLIN, 0}, {openings_.get(), POLLIN, 0}};
+        std::vector<pollfd> fds{{store_ ? store_->fd() : -1, POLLIN, 0},
+                                {xenevtchn_fd(kernel_.events), POLLIN, 0},
+                                {openings_.get(), POLLIN, 0}};
         for (const auto& [domain, console] : consoles_) {
             if (!console->attached()) continue; // its POLLHUP would never let us sleep
             const int events = (console->wants_to_read() ? POLLIN : 0) | (console->wants_to_write() ? POLLOUT : 0);
@@ -87,8 +135,12 @@ private:
 
     void domains_changed()
     {
-        while (store_.take_event()) {
+        while (store_->take_event()) {
         }
+        std::erase_if(unpublished_, [&](DomainId domain) {
+            const auto found = consoles_.find(domain);
+            return found == consoles_.end() || found->second->publish(*store_);
+        });
         const auto domains = hypervisor_.domains();
         const auto alive = [&](DomainId id) {
             return std::any_of(domains.begin(), domains.end(), [&](const auto& info) {
@@ -112,8 +164,8 @@ private:
     void expect(DomainId domain, bool wanted)
     {
         const std::string path = parapet::domain_path(domain) + "/console";
-        if (wanted && expected_.insert(domain).second) store_.watch(path, "domains");
-        if (!wanted && expected_.erase(domain) != 0) store_.unwatch(path, "domains");
+        if (wanted && expected_.insert(domain).second) store_->watch(path, "domains");
+        if (!wanted && expected_.erase(domain) != 0) store_->unwatch(path, "domains");
     }
 
     Consoles::iterator drop(Consoles::iterator it)
@@ -125,7 +177,7 @@ private:
     void take_up(DomainId domain)
     {
         try {
-            auto console = Console::serve(kernel_, store_, domain, log_directory_);
+            auto console = Console::serve(kernel_, *store_, domain, log_directory_);
             if (!console) return;
             const int watch = ::inotify_add_watch(openings_.get(), console->tty().c_str(), IN_OPEN);
             if (watch < 0) fail_errno("cannot watch {}", console->tty());
@@ -190,13 +242,15 @@ private:
     std::string log_directory_;
     parapet::Descriptor openings_;
     parapet::Hypervisor hypervisor_;
-    parapet::Store store_;
+    std::optional<parapet::Store> store_; ///< None while xenstored is away.
     Kernel kernel_;
     Consoles consoles_;
-    std::set<DomainId> expected_; ///< alive, not served by us: their nodes are watched
+    std::set<DomainId> expected_;    ///< alive, not served by us: their nodes are watched
+    std::set<DomainId> unpublished_; ///< served by us, not yet known to a new xenstored
     std::map<int, DomainId> watched_;
-    bool exhausted_{false};
-    Clock::time_point hear_at_; ///< If exhausted.
+    bool exhausted_{false}, was_here_{false}; ///< Now no guest is heard; xenstored was in this domain.
+    Clock::time_point hear_at_;               ///< If exhausted.
+    Clock::time_point connect_at_;            ///< Without xenstore.
 };
 
 int usage(int status)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // vmctl create FILE [key=value...] [-c] [--paused]: builds a domain, tells how long each step took, and starts it.
+#include "libparapet/attendance.hpp"
+#include "libparapet/domain_record.hpp"
 #include "libparapet/interrupt.hpp"
 #include "vmctl/verbs.hpp"
 #include <unistd.h>
@@ -14,20 +16,54 @@ struct Arguments {
     bool console{false}, paused{false}, no_monitor{false};
 };
 
+/// What parapet-lifed needs to act on the domain's end; nothing is left of it when the domain does not come to be.
+void write_record(const parapet::NewDomain& domain, const parapet::DomainConfig& config,
+                  const parapet::ConfigSource& source, const Arguments& a)
+{
+    parapet::DomainRecord record;
+    record.uuid = config.uuid;
+    record.name = config.name;
+    record.source = source;
+    record.rings = domain.rings;
+    record.started = parapet::boot_seconds();
+    record.watched = !a.no_monitor;
+    parapet::Records{}.write(record);
+}
+
 /// Builds and starts the domain. Whatever fails on the way leaves none behind.
-parapet::DomainId start(parapet::Toolstack& tools, const parapet::DomainConfig& config, parapet::Steps& steps,
-                        const Arguments& a)
+parapet::DomainId start(parapet::Toolstack& tools, const parapet::DomainConfig& config,
+                        const parapet::ConfigSource& source, parapet::Steps& steps, const Arguments& a)
 {
     const auto domain = parapet::create_domain(tools, config, steps);
-    if (!a.no_monitor) start_monitor(config, domain->id());
-    if (!a.paused) tools.hypervisor.unpause(domain->id());
+    write_record(*domain, config, source, a);
+    try {
+        if (!a.paused) tools.hypervisor.unpause(domain->id());
+    } catch (const parapet::Error&) {
+        parapet::Records{}.remove(config.uuid);
+        throw;
+    }
     domain->keep();
     return domain->id();
 }
 
+void warn_of_missing_daemons(const std::string& name, bool served, const Arguments& a)
+{
+    if (!served)
+        fmt::print(stderr,
+                   "vmctl: no console daemon serves '{}': start parapet-consoled, or the guest stalls once its "
+                   "console is full\n",
+                   name);
+    if (!a.no_monitor && !parapet::is_attended())
+        fmt::print(stderr,
+                   "vmctl: parapet-lifed does not run: until it is started, nobody acts on the end of '{}' "
+                   "(on_poweroff, on_reboot, on_crash, on_watchdog)\n",
+                   name);
+}
+
 void create(const Options& options, const Arguments& a)
 {
-    const auto config = parapet::read_domain_config(a.file, a.overrides, parapet::FileCheck::readable);
+    const auto source = parapet::read_config_source(a.file, a.overrides);
+    const auto config = parapet::interpret(source, parapet::FileCheck::readable);
     for (const std::string& warning : config.warnings)
         fmt::print(stderr, "{}\n", warning);
 
@@ -43,15 +79,11 @@ void create(const Options& options, const Arguments& a)
         std::fflush(stdout);
     }};
     parapet::Toolstack tools;
-    const parapet::DomainId domain = start(tools, config, steps, a);
+    const parapet::DomainId domain = start(tools, config, source, steps, a);
     guard.reset(); // from here on it lives, whatever becomes of us
     const bool served = wait_for_console(tools.store, domain);
     steps.done(served ? "console served" : "no console daemon answered");
-    if (!served)
-        fmt::print(stderr,
-                   "vmctl: no console daemon serves '{}': start parapet-consoled, or the guest stalls once its "
-                   "console is full\n",
-                   config.name);
+    warn_of_missing_daemons(config.name, served, a);
     report["domain"] = domain;
     report["seconds"] = steps.total();
     if (options.json)
@@ -73,7 +105,7 @@ void add_create(CLI::App& app, Options& options)
     verb->add_option("SETTING", a->overrides, "key=value, in place of what the file says");
     verb->add_flag("-c,--console", a->console, "attach to its console");
     verb->add_flag("-p,--paused", a->paused, "leave it paused");
-    verb->add_flag("--no-monitor", a->no_monitor, "leave nobody behind who acts on its end (on_poweroff, ...)");
+    verb->add_flag("--no-monitor", a->no_monitor, "have parapet-lifed leave its end alone (on_poweroff, ...)");
     verb->callback([&options, a] { create(options, *a); });
 }
 

@@ -2,6 +2,7 @@
 //
 // vmctl list: all domains with their memory, virtual CPUs, state and CPU time.
 #include "libparapet/domain_nodes.hpp"
+#include "libparapet/end_policy.hpp"
 #include "vmctl/verbs.hpp"
 
 namespace vmctl {
@@ -10,7 +11,7 @@ namespace {
 std::string state_of(std::uint32_t flags)
 {
     if ((flags & PV_DOMINF_DYING) != 0) return "dying";
-    if ((flags & PV_DOMINF_SHUTDOWN) != 0) return shutdown_reason(flags);
+    if ((flags & PV_DOMINF_SHUTDOWN) != 0) return parapet::shutdown_reason(flags);
     if ((flags & PV_DOMINF_PAUSED) != 0) return "paused";
     if ((flags & PV_DOMINF_RUNNING) != 0) return "running";
     return (flags & PV_DOMINF_BLOCKED) != 0 ? "idle" : "ready";

@@ -25,13 +25,6 @@ parapet::DomainId require_domain(parapet::Toolstack& tools, const std::string& n
     parapet::fail("there is no domain '{}'{}", name, meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant));
 }
 
-const char* shutdown_reason(std::uint32_t flags)
-{
-    constexpr const char* reasons[] = {"poweroff", "reboot", "suspend", "crash", "watchdog", "soft-reset"};
-    const std::uint32_t reason = flags >> PV_DOMINF_SHUTDOWNSHIFT & PV_DOMINF_SHUTDOWNMASK;
-    return reason < std::size(reasons) ? reasons[reason] : "unknown";
-}
-
 namespace {
 
 struct Verb {

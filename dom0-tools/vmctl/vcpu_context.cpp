@@ -1,21 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
 // vmctl vcpu-context: a vCPU's registers, as they were at one moment. The hypervisor stops the vCPU to read them.
+#include "libparapet/registers.hpp"
 #include "vmctl/verbs.hpp"
 
 namespace vmctl {
 namespace {
-
-using Registers = std::vector<std::pair<const char*, std::uint64_t>>;
-
-Registers registers_of(const pv_vcpu_guest_context& c)
-{
-    const pv_cpu_user_regs& r = c.user_regs;
-    return {{"rip", r.rip}, {"rsp", r.rsp}, {"flags", r.rflags}, {"cr3", c.ctrlreg[3]}, {"cs", r.cs},   {"ss", r.ss},
-            {"rax", r.rax}, {"rbx", r.rbx}, {"rcx", r.rcx},      {"rdx", r.rdx},        {"rsi", r.rsi}, {"rdi", r.rdi},
-            {"rbp", r.rbp}, {"r8", r.r8},   {"r9", r.r9},        {"r10", r.r10},        {"r11", r.r11}, {"r12", r.r12},
-            {"r13", r.r13}, {"r14", r.r14}, {"r15", r.r15},      {"fs_base", c.fs_base}};
-}
 
 void show(Options& options, const std::string& name, std::uint32_t vcpu)
 {
@@ -25,7 +15,7 @@ void show(Options& options, const std::string& name, std::uint32_t vcpu)
     if (!tools.hypervisor.vcpu(domain, vcpu)) parapet::fail("'{}' has no vCPU {}", name, vcpu);
     const auto context = tools.hypervisor.context(domain, vcpu);
     if (!context) parapet::fail("vCPU {} of '{}' was never started, it has no registers yet", vcpu, name);
-    const Registers all = registers_of(*context);
+    const parapet::Registers all = parapet::registers_of(*context);
     if (options.json) {
         Json out{{"domain", domain}, {"vcpu", vcpu}, {"kernel", (context->flags & PV_VGCF_IN_KERNEL) != 0}};
         for (const auto& [reg, value] : all)

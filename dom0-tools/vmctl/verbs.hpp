@@ -58,10 +58,4 @@ void attach_console(parapet::Store& store, parapet::DomainId domain);
 /// Waits for the console daemon to take the domain up; false if none does.
 bool wait_for_console(parapet::Store& store, parapet::DomainId domain);
 
-/// Leaves a process behind that does what on_poweroff, on_reboot and on_crash say.
-void start_monitor(const parapet::DomainConfig& config, parapet::DomainId domain);
-
-/// Why a domain is shut down: poweroff, reboot, suspend, crash, watchdog, soft-reset.
-const char* shutdown_reason(std::uint32_t flags);
-
 } // namespace vmctl

@@ -36,10 +36,9 @@ Result<> shutdown(Vcpu& v, std::uint32_t cmd, GuestVa arg)
         v.domain().set_shutdown_code(reason);
         return Ok{};
     }
-    // The machine ends with the hardware domain: this is the last chance to see where it was.
+    // The machine ends with the hardware domain, and others are often gone soon: where were they?
     TRY(v.want_whole_frame());
-    if (reason == PV_SHUTDOWN_CRASH && v.domain().is_hardware_domain())
-        guest::print_crash_report(v, "reports its own crash");
+    if (reason == PV_SHUTDOWN_CRASH) guest::print_crash_report(v, "reports its own crash");
     v.domain().shutdown(reason);
     return Ok{};
 }

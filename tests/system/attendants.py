@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The processes beside a domain: a console daemon that is stopped, or killed, gets all consoles back when it starts
-again, goes on when its disk is full, and leaves no node; the monitor keeps nothing of its caller's open, restarts a
-guest whose configuration named its files from another directory, rotates its log, and keeps a crashed guest (on_crash
-preserve) or sets it aside and starts another (rename-restart).
+again, goes on when its disk is full, and leaves no node; parapet-lifed restarts a guest whose configuration named its
+files from another directory, rotates its log, and keeps a crashed guest (on_crash preserve) or sets it aside and starts
+another (rename-restart).
 Where xenstored is gone, vmctl says so and does not wait for ever."""
 from harness import Run, expect, passed
 
 SCRIPT = r"""
-fail() { echo "FAILED $*"; vmctl list; tail -n 3 /var/log/parapet-monitor.log /var/log/consoled2.log; exit 1; }
+fail() { echo "FAILED $*"; vmctl list; tail -n 3 /var/log/parapet-events.log /var/log/consoled2.log; exit 1; }
 within() { # seconds, what, command: until it succeeds
     tries=$(($1 * 5)); what=$2; shift 2
     until eval "$*"; do tries=$((tries - 1)); [ $tries -lt 0 ] && fail "$what"; usleep 200000; done
@@ -24,11 +24,8 @@ mkdir -p /tmp/disk && mount -t tmpfs -o size=64k disk /tmp/disk
 cd /guest
 sed 's,/guest/,,; s/on_reboot.*/on_reboot = "restart"/' domU.cfg > /tmp/rel.cfg
 sed -i 's/on_crash.*/on_crash = "rename-restart"/' /tmp/rel.cfg
-exec 9> /tmp/lock
 vmctl create /tmp/rel.cfg || fail create
-exec 9>&-
 cd /
-ls -l /proc/$(pidof vmctl)/fd | grep /tmp/lock && fail "the monitor holds its caller's file"
 within 60 "no user space" grep -q PARAPET-DOMU-READY /var/log/parapet/first.log
 within 10 "no answer" answers 2
 kill $(pidof parapet-consoled); within 5 "no end by SIGTERM" '! pidof parapet-consoled > /dev/null'
@@ -46,11 +43,11 @@ within 10 "no answer with a full disk" answers 5
 vmctl create /guest/domU.cfg name=kept memory=96 on_crash=preserve \
     "extra='console=hvc0 parapet.mode=crash'" || fail kept
 before=$(number)
-head -c 1048576 /dev/zero > /var/log/parapet-monitor.log
+head -c 1048576 /dev/zero > /var/log/parapet-events.log
 vmctl shutdown -r first
 within 30 "no restart" '[ "$(number)" ] && [ "$(number)" != $before ]'
-within 5 "no word of the restart" grep -q '"first is domain $(number) now"' /var/log/parapet-monitor.log
-[ $(stat -c %s /var/log/parapet-monitor.log.1) = 1048576 ] || fail "the log is not rotated: $(ls -l /var/log)"
+within 5 "no word of the restart" grep -q '"created.*first.*domain.*:$(number),"' /var/log/parapet-events.log
+[ $(stat -c %s /var/log/parapet-events.log.1) = 1048576 ] || fail "the log is not rotated: $(ls -l /var/log)"
 within 5 "no console" '[ "$(tty)" ]'
 within 60 "kept is $(state kept)" '[ "$(state kept)" = crash ]'
 before=$(number)

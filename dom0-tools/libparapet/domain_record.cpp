@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+//
+// See domain_record.hpp. The files are CBOR: a configuration may hold bytes that JSON cannot.
+#include "libparapet/domain_record.hpp"
+#include "libparapet/files.hpp"
+#include <ctime>
+#include <fcntl.h>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+namespace parapet {
+namespace {
+
+using Json = nlohmann::json;
+
+Json to_json(const DomainRecord& r)
+{
+    return {{"uuid", r.uuid},
+            {"name", r.name},
+            {"file", r.source.file},
+            {"directory", r.source.directory},
+            {"text", r.source.text},
+            {"overrides", r.source.overrides},
+            {"rings", {r.rings.console_mfn, r.rings.store_mfn, r.rings.console_port, r.rings.store_port}},
+            {"started", r.started},
+            {"short_lives", r.short_lives},
+            {"watched", r.watched},
+            {"settled", r.settled},
+            {"pending", r.pending},
+            {"failures", r.failures},
+            {"memory", {r.memory_mib, r.max_memory_mib}}};
+}
+
+DomainRecord from_json(const Json& j)
+{
+    DomainRecord r;
+    j.at("uuid").get_to(r.uuid);
+    j.at("name").get_to(r.name);
+    j.at("file").get_to(r.source.file);
+    j.at("directory").get_to(r.source.directory);
+    j.at("text").get_to(r.source.text);
+    j.at("overrides").get_to(r.source.overrides);
+    const Json& rings = j.at("rings");
+    r.rings = {rings.at(0), rings.at(1), rings.at(2), rings.at(3)};
+    j.at("started").get_to(r.started);
+    j.at("short_lives").get_to(r.short_lives);
+    j.at("watched").get_to(r.watched);
+    j.at("settled").get_to(r.settled);
+    j.at("pending").get_to(r.pending);
+    j.at("failures").get_to(r.failures);
+    j.at("memory").at(0).get_to(r.memory_mib);
+    j.at("memory").at(1).get_to(r.max_memory_mib);
+    return r;
+}
+
+DomainRecord read_record(const std::string& path)
+{
+    const std::string bytes = read_text(path, 4 << 20);
+    try {
+        return from_json(Json::from_cbor(bytes));
+    } catch (const Json::exception& e) {
+        fail("{}: it is no record of a domain ({})", path, e.what());
+    }
+}
+
+} // namespace
+
+double boot_seconds()
+{
+    timespec now{};
+    if (::clock_gettime(CLOCK_BOOTTIME, &now) != 0) fail_errno("clock_gettime");
+    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
+
+std::string Records::path(const std::array<std::uint8_t, 16>& uuid) const { return directory_ + "/" + uuid_text(uuid); }
+
+void Records::write(const DomainRecord& record) const
+{
+    make_directories(directory_, 0700);
+    const std::string target = path(record.uuid), fresh = fmt::format("{}.{}", target, ::getpid());
+    {
+        const auto file = Descriptor::open(fresh, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        const std::vector<std::uint8_t> bytes = Json::to_cbor(to_json(record));
+        try {
+            write_all(file.get(), std::as_bytes(std::span{bytes}));
+        } catch (const Error& e) {
+            ::unlink(fresh.c_str());
+            throw Error{fmt::format("{}: {}", target, e.what()), e.code()};
+        }
+    }
+    if (::rename(fresh.c_str(), target.c_str()) != 0) fail_errno("{}", target);
+}
+
+std::optional<DomainRecord> Records::find(const std::array<std::uint8_t, 16>& uuid) const
+{
+    try {
+        return read_record(path(uuid));
+    } catch (const Error& e) {
+        if (e.code() == ENOENT) return std::nullopt;
+        throw;
+    }
+}
+
+std::vector<DomainRecord> Records::all(const std::function<void(const std::string&)>& complain) const
+{
+    std::vector<DomainRecord> records;
+    std::error_code none; // nobody has created a domain yet
+    for (const auto& entry : std::filesystem::directory_iterator{directory_, none}) {
+        if (entry.path().has_extension()) continue; // one that is being written
+        try {
+            records.push_back(read_record(entry.path()));
+        } catch (const Error& e) {
+            if (e.code() != ENOENT) complain(e.what());
+        }
+    }
+    return records;
+}
+
+void Records::remove(const std::array<std::uint8_t, 16>& uuid) const
+{
+    if (::unlink(path(uuid).c_str()) != 0 && errno != ENOENT) fail_errno("{}", path(uuid));
+}
+
+} // namespace parapet

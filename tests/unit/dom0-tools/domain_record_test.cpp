@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+//
+// What is kept of a domain comes back as it was, whoever was killed while writing; what is damaged is told by its file.
+// The configuration in it means what it meant where it was read.
+#include "libparapet/attendance.hpp"
+#include "libparapet/domain_record.hpp"
+#include "libparapet/files.hpp"
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+
+using namespace parapet;
+namespace fs = std::filesystem;
+
+namespace {
+
+class DomainRecords : public testing::Test {
+protected:
+    DomainRecords()
+    {
+        char name[] = "/tmp/domain_record_test.XXXXXX";
+        directory_ = ::mkdtemp(name);
+    }
+    ~DomainRecords() override { fs::remove_all(directory_); }
+
+    static DomainRecord sample()
+    {
+        DomainRecord r;
+        r.uuid = random_uuid();
+        r.name = "first";
+        r.source = {"rel.cfg", "/tmp", "name='g' # caf\xe9\n", {"memory=64", "extra='a\nb'"}};
+        r.rings = {1, 2, 3, 4};
+        r.started = 12.5;
+        r.short_lives = 3;
+        r.pending = true;
+        r.memory_mib = 100;
+        return r;
+    }
+
+    fs::path directory_;
+    std::vector<std::string> complaints_;
+    std::vector<DomainRecord> all(const Records& records)
+    {
+        return records.all([this](const std::string& what) { complaints_.push_back(what); });
+    }
+};
+
+} // namespace
+
+TEST_F(DomainRecords, ComeBackAsTheyWere)
+{
+    const Records records{directory_ / "made" / "on the way"};
+    EXPECT_TRUE(all(records).empty());
+    const DomainRecord before = sample();
+    EXPECT_FALSE(records.find(before.uuid));
+    records.write(before);
+    const auto after = records.find(before.uuid);
+    ASSERT_TRUE(after);
+    EXPECT_EQ(after->uuid, before.uuid);
+    EXPECT_EQ(after->name, "first");
+    EXPECT_EQ(after->source.text, before.source.text); // bytes that are no UTF-8
+    EXPECT_EQ(after->source.overrides, before.source.overrides);
+    EXPECT_EQ(after->source.directory, "/tmp");
+    EXPECT_EQ(after->rings.store_port, 4U);
+    EXPECT_EQ(after->started, 12.5);
+    EXPECT_EQ(after->short_lives, 3U);
+    EXPECT_TRUE(after->pending);
+    EXPECT_TRUE(after->watched);
+    EXPECT_FALSE(after->settled);
+    EXPECT_EQ(after->memory_mib, 100U);
+    records.write(sample());
+    EXPECT_EQ(all(records).size(), 2U);
+    records.remove(before.uuid);
+    records.remove(before.uuid); // once more is no mistake
+    EXPECT_EQ(all(records).size(), 1U);
+    EXPECT_TRUE(complaints_.empty());
+}
+
+TEST_F(DomainRecords, AnUnfinishedOneIsNoneAndADamagedOneIsNamed)
+{
+    const Records records{directory_};
+    const DomainRecord whole = sample();
+    records.write(whole);
+    const std::string path = directory_ / uuid_text(whole.uuid), text = read_text(path);
+    std::ofstream{path + ".4711"} << text.substr(0, 9);
+    EXPECT_EQ(all(records).size(), 1U);
+    EXPECT_TRUE(complaints_.empty());
+    std::ofstream{path} << text.substr(0, text.size() / 2);
+    EXPECT_TRUE(all(records).empty());
+    ASSERT_EQ(complaints_.size(), 1U);
+    EXPECT_TRUE(complaints_[0].starts_with(path + ": it is no record of a domain")) << complaints_[0];
+    EXPECT_THROW((void)records.find(whole.uuid), Error);
+}
+
+TEST_F(DomainRecords, AConfigurationMeansWhatItMeantWhereItWasRead)
+{
+    std::ofstream{directory_ / "k"} << "kernel";
+    std::ofstream{directory_ / "g.cfg"} << "name='g'\nkernel='k'\nmemory=128\n";
+    const fs::path before = fs::current_path();
+    fs::current_path(directory_);
+    const ConfigSource source = read_config_source("g.cfg", {"memory=64"});
+    fs::current_path(before);
+    fs::remove(directory_ / "g.cfg");
+    const DomainConfig c = interpret(source, FileCheck::readable);
+    EXPECT_EQ(c.kernel, (directory_ / "k").string());
+    EXPECT_EQ(c.memory_mib, 64U);
+    EXPECT_EQ(fs::current_path(), before);
+    fs::remove(directory_ / "k");
+    EXPECT_THROW((void)interpret(source, FileCheck::readable), ConfigError);
+    EXPECT_EQ(fs::current_path(), before);
+}
+
+TEST_F(DomainRecords, OneAttendsAndOthersCanTell)
+{
+    const std::string path = directory_ / "lock";
+    EXPECT_FALSE(is_attended(path.c_str()));
+    {
+        const Attendance one{path.c_str()};
+        EXPECT_TRUE(is_attended(path.c_str()));
+        EXPECT_TRUE(is_attended(path.c_str())); // to ask does not take it away
+        EXPECT_THROW(Attendance{path.c_str()}, Error);
+    }
+    EXPECT_FALSE(is_attended(path.c_str()));
+}
+
+TEST(Names, AreCheckedTheSameForConfigurationsAndRename)
+{
+    EXPECT_NO_THROW(check_name("web-1.example:a+b_c"));
+    for (const char* bad : {"", "two words", "7", "-first", "a/b", ".hidden"})
+        EXPECT_THROW(check_name(bad), Error) << bad;
+    EXPECT_THROW(check_name(std::string(129, 'a')), Error);
+}

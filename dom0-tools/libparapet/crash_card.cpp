@@ -15,7 +15,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view line_start = "(parapet) error: ";
-constexpr std::size_t console_lines = 20;
+constexpr std::size_t console_lines = 50; // the call trace of a panic, and what it is of
 
 void take_apart(const std::string& line, CrashReport& report)
 {

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// vmctl: control of the domains of this machine. Exit status 0, or 1 with one line on standard error.
+// vmctl: control of the domains of this machine. What fails says so in one line on standard error, and by the exit
+// status. `vmctl --generate man|completion` makes documentation of the template on its standard input, at build time.
 #include "libparapet/domain_nodes.hpp"
-#include "vmctl/verbs.hpp"
+#include "vmctl/life_verbs.hpp"
+#include "vmctl/manual.hpp"
+#include <iostream>
+#include <iterator>
 
 namespace vmctl {
 
@@ -22,7 +26,9 @@ parapet::DomainId require_domain(parapet::Toolstack& tools, const std::string& n
     for (const auto& info : tools.hypervisor.domains())
         names.push_back(parapet::domain_name(tools.store, info.domain));
     const std::string meant = parapet::closest(name, names);
-    parapet::fail("there is no domain '{}'{}", name, meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant));
+    throw parapet::Error{
+        fmt::format("there is no domain '{}'{}", name, meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant)),
+        ESRCH};
 }
 
 namespace {
@@ -32,12 +38,31 @@ struct Verb {
     void (*add)(CLI::App&, Options&);
 };
 constexpr Verb verbs[] = {
-    {"create", add_create},     {"list", add_list},         {"info", add_info},
-    {"console", add_console},   {"shutdown", add_shutdown}, {"destroy", add_destroy},
-    {"pause", add_pause},       {"unpause", add_unpause},   {"dmesg", add_dmesg},
-    {"check", add_check},       {"audit", add_audit},       {"vcpu-list", add_vcpu_list},
-    {"vcpu-pin", add_vcpu_pin}, {"vcpu-set", add_vcpu_set}, {"vcpu-context", add_vcpu_context},
-    {"sched", add_sched},       {"locks", add_locks},       {"top", add_top},
+    {"create", add_create},
+    {"check", add_check},
+    {"list", add_list},
+    {"info", add_info},
+    {"console", add_console},
+    {"shutdown", add_shutdown},
+    {"reboot", add_reboot},
+    {"destroy", add_destroy},
+    {"pause", add_pause},
+    {"unpause", add_unpause},
+    {"rename", add_rename},
+    {"mem-set", add_mem_set},
+    {"mem-max", add_mem_max},
+    {"events", add_events},
+    {"why", add_why},
+    {"autostart", add_autostart},
+    {"dmesg", add_dmesg},
+    {"audit", add_audit},
+    {"vcpu-list", add_vcpu_list},
+    {"vcpu-pin", add_vcpu_pin},
+    {"vcpu-set", add_vcpu_set},
+    {"vcpu-context", add_vcpu_context},
+    {"sched", add_sched},
+    {"top", add_top},
+    {"locks", add_locks},
 };
 
 /// Adds the verb that is meant; all when it does not come first, for the help. Of an unknown verb, CLI11 alone would
@@ -51,13 +76,26 @@ void add_verbs(CLI::App& app, Options& options, std::span<char*> words)
         names.emplace_back(verb.name);
         if (word != words.begin() || wanted == verb.name) verb.add(app, options);
     }
+    for (CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; }))
+        verb->footer(explanation(verb->get_name()));
     for (const std::string_view option : words.first(word - words.begin()))
         if (option != "--json" && option != "--help" && option != "-h")
-            parapet::fail("there is no option '{}' (vmctl --help names them)", option);
+            throw CLI::ParseError{fmt::format("there is no option '{}' (vmctl --help names them)", option),
+                                  CLI::ExitCodes::ExtrasError};
     if (word == words.end() || std::find(names.begin(), names.end(), wanted) != names.end()) return;
     const std::string meant = parapet::closest(wanted, names);
-    parapet::fail("there is no verb '{}' (vmctl --help names them){}", wanted,
-                  meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant));
+    throw CLI::ParseError{fmt::format("there is no verb '{}' (vmctl --help names them){}", wanted,
+                                      meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant)),
+                          CLI::ExitCodes::ExtrasError};
+}
+
+int make_document(CLI::App& app, Options& options, const std::string& kind)
+{
+    for (const Verb& verb : verbs)
+        verb.add(app, options);
+    const std::string pattern{std::istreambuf_iterator<char>{std::cin}, {}};
+    fmt::print("{}", generate(app, kind, pattern));
+    return std::fflush(stdout) == 0 ? 0 : 1;
 }
 
 /// In one line, and in other words than CLI11's where those say too little.
@@ -81,17 +119,20 @@ int main(int argc, char** argv)
     app.require_subcommand(1);
     app.failure_message(vmctl::complaint);
     try {
-        vmctl::add_verbs(app, options, std::span{argv, static_cast<std::size_t>(argc)}.subspan(1));
+        const std::span words{argv, static_cast<std::size_t>(argc)};
+        if (argc == 3 && words[1] == std::string_view{"--generate"})
+            return vmctl::make_document(app, options, words[2]);
+        vmctl::add_verbs(app, options, words.subspan(1));
         app.parse(argc, argv);
         if (std::fflush(stdout) != 0) parapet::fail_errno("cannot write");
     } catch (const CLI::ParseError& e) {
-        return app.exit(e) == 0 ? 0 : 1;
+        return app.exit(e) == 0 ? 0 : static_cast<int>(vmctl::exit_status(e));
     } catch (const parapet::ConfigError& e) {
         fmt::print(stderr, "{}\n", e.what()); // starts with file:line:column
-        return 1;
+        return static_cast<int>(vmctl::exit_status(e));
     } catch (const std::exception& e) {
         fmt::print(stderr, "vmctl: {}\n", e.what());
-        return 1;
+        return static_cast<int>(vmctl::exit_status(e));
     }
     return 0;
 }

@@ -10,8 +10,8 @@ HV_FILE := xen-4.17-parapet.gz
 INSTALL := install
 SBIN := $(DESTDIR)$(PREFIX)/sbin
 SHARE := $(DESTDIR)$(PREFIX)/share
-MAN_PAGES := $(wildcard dom0-tools/man/*.8)
-COMPLETIONS := $(wildcard dom0-tools/completion/*)
+MAN_PAGES := $(wildcard dom0-tools/man/*.8) $(VMCTL_MAN)
+COMPLETIONS := $(VMCTL_COMPLETION)
 DOC_FILES := README.md $(call rfind,docs,-name '*.md')
 UNITS := $(patsubst dom0-tools/systemd/%.in,%,$(wildcard dom0-tools/systemd/*.in))
 BUILD_ID := --remove-section=.note.gnu.build-id # made of debugging data, which names the build's folder

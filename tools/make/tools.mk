@@ -28,5 +28,15 @@ endef
 $(foreach t,$(TOOL_NAMES),$(eval $(call tool_binary,$(t))))
 -include $(TOOL_LIB_SRC:%.cpp=$(BUILD)/tools/%.d)
 
+# vmctl knows its verbs and options: its man page and its completion are made of it.
+VMCTL_MAN := $(BUILD)/man/vmctl.8
+VMCTL_COMPLETION := $(BUILD)/completion/vmctl
+$(VMCTL_MAN): dom0-tools/vmctl/vmctl.8.in $(BUILD)/vmctl
+	@mkdir -p $(@D)
+	$(Q)$(BUILD)/vmctl --generate man < $< > $@
+$(VMCTL_COMPLETION): dom0-tools/vmctl/vmctl.bash.in $(BUILD)/vmctl
+	@mkdir -p $(@D)
+	$(Q)$(BUILD)/vmctl --generate completion < $< > $@
+
 .PHONY: tools
-tools: $(TOOL_NAMES:%=$(BUILD)/%) ## Build the dom0 tools (vmctl, the console daemon)
+tools: $(TOOL_NAMES:%=$(BUILD)/%) $(VMCTL_MAN) $(VMCTL_COMPLETION) ## Build the dom0 tools (vmctl, the daemons) and vmctl's man page

@@ -17,7 +17,8 @@ import pkgcache  # noqa: E402
 XEN_PACKAGES = """xen-utils-4.17 xenstore-utils libxenmisc4.17 libxencall1 libxenevtchn1 libxenforeignmemory1
     libxengnttab1 libxenstore4 libxentoollog1 libxentoolcore1 libxendevicemodel1 libxenhypfs1 libyajl2
     libnl-route-3-200 libnl-3-200""".split()
-MODULES = "xen-evtchn xen-privcmd xen-gntdev xen-gntalloc xenfs".split()
+MODULES = "xen-evtchn xen-privcmd xen-gntdev xen-gntalloc xenfs loop xen-blkback xen-netback llc stp bridge".split()
+DOMU_MODULES = ["xen-blkfront", "xen-netfront"]
 XEN_TOOLS = "xl xenstored xenconsoled xenconsole xen-init-dom0 xenstore-control lsevtchn xenctx".split()
 STORE_VERBS = "chmod exists list ls read rm watch write".split()
 LIBDIRS = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "lib64", "usr/lib64"]
@@ -112,8 +113,20 @@ def base(busybox):
     return cpio
 
 
-def domu_image(busybox):
+def add_modules(cpio, kernel, names):
+    """Newer kernels' packages hold them compressed, which insmod cannot read."""
+    mods = {p.name.partition(".")[0]: p for p in (kernel / "lib/modules").rglob("*.ko*")}
+    if missing := [m for m in names if m not in mods]:
+        raise SystemExit(f"image: the kernel package lacks {missing}")
+    for name in sorted(names):
+        data = mods[name].read_bytes()
+        data = lzma.decompress(data) if mods[name].suffix == ".xz" else data
+        cpio.entry(f"lib/modules/{name}.ko", stat.S_IFREG | 0o644, data)
+
+
+def domu_image(busybox, kernel):
     cpio = base(busybox)
+    add_modules(cpio, kernel, DOMU_MODULES)
     cpio.file("init", HERE / "domu-init", 0o755)
     return cpio.bytes()
 
@@ -134,13 +147,7 @@ def dom0_image(busybox, kernel, domu, tools):
     cpio.link("var/run", "/run")
     cpio.entry("etc/xen/xl.conf", stat.S_IFREG | 0o644, b'autoballoon="off"\n')
     cpio.link("usr/lib/xen-4.17/bin", "/sbin")
-    mods = {p.name.partition(".")[0]: p for p in (kernel / "lib/modules").rglob("*.ko*")}
-    if missing := [m for m in MODULES if m not in mods]:
-        raise SystemExit(f"image: the kernel package lacks {missing}")
-    for name in sorted(MODULES):  # newer kernels' packages hold them compressed, which insmod cannot read
-        data = mods[name].read_bytes()
-        data = lzma.decompress(data) if mods[name].suffix == ".xz" else data
-        cpio.entry(f"lib/modules/{name}.ko", stat.S_IFREG | 0o644, data)
+    add_modules(cpio, kernel, MODULES)
     cpio.file("guest/vmlinuz", next((kernel / "boot").glob("vmlinuz-*")), 0o644)
     cpio.entry("guest/initrd", stat.S_IFREG | 0o644, domu)
     cpio.file("guest/domU.cfg", HERE / "domU.cfg", 0o644)
@@ -165,7 +172,7 @@ def main():
     pkgcache.ask(["busybox-static", *XEN_PACKAGES])
     busybox = pkgcache.fetch("busybox-static") / "bin/busybox"
     a.out.mkdir(parents=True, exist_ok=True)
-    domu = domu_image(busybox)
+    domu = domu_image(busybox, kernel)
     write(a.out / "domu.cpio", domu)
     write(a.out / "dom0.cpio", dom0_image(busybox, kernel, domu, a.items))
     link, target = a.out / "vmlinuz", next((kernel / "boot").glob("vmlinuz-*"))

@@ -2,6 +2,7 @@
 //
 // One entry in a table for each setting. See domain_config.hpp.
 #include "libparapet/domain_config.hpp"
+#include "libparapet/disk_backing.hpp"
 #include "libparapet/files.hpp"
 #include "libparapet/unsupported.hpp"
 #include <algorithm>
@@ -157,19 +158,25 @@ void take_bootloader(Draft&, const ConfigSetting& s)
 void take_disks(Draft& d, const ConfigSetting& s)
 {
     for (const ConfigValue& v : list_of(s)) {
-        d.config.disks.push_back(parse_disk(v));
-        const auto same = [&](const DiskConfig& o) { return o.device == d.config.disks.back().device; };
-        if (std::count_if(d.config.disks.begin(), d.config.disks.end(), same) > 1)
-            throw ConfigError{v.at, fmt::format("the disk '{}' stands there twice", d.config.disks.back().device)};
+        DiskConfig disk = parse_disk(v);
+        for (const DiskConfig& other : d.config.disks)
+            if (other.number == disk.number)
+                throw ConfigError{v.at, fmt::format("the disk '{}' stands there twice", disk.device)};
+        if (d.check != FileCheck::none) {
+            blaming(v.at, "disk", [&] { (void)open_backing(disk); });
+            disk.target = std::filesystem::absolute(disk.target); // a restart happens in another working directory
+        }
+        d.config.disks.push_back(std::move(disk));
     }
-    if (!d.config.disks.empty()) warn(d, s.at, "disks are checked, but not attached yet");
 }
 
 void take_networks(Draft& d, const ConfigSetting& s)
 {
-    for (const ConfigValue& v : list_of(s))
+    for (const ConfigValue& v : list_of(s)) {
         d.config.networks.push_back(parse_network(v));
-    if (!d.config.networks.empty()) warn(d, s.at, "network interfaces are checked, but not attached yet");
+        for (const auto& [at, what] : d.config.networks.back().warnings)
+            warn(d, at, what);
+    }
 }
 
 void take_argument(Draft& d, const ConfigSetting& s, std::string& to)

@@ -5,6 +5,8 @@
 #pragma once
 #include "libparapet/config.hpp"
 #include "libparapet/cpu_config.hpp"
+#include "libparapet/disk_config.hpp"
+#include "libparapet/network_config.hpp"
 #include <array>
 #include <cstdint>
 #include <string>
@@ -13,15 +15,6 @@
 namespace parapet {
 
 enum class OnEnd : std::uint8_t { destroy, restart, preserve, rename_restart };
-
-struct DiskConfig {
-    std::string target, format{"raw"}, device;
-    bool writable{true};
-};
-
-struct NetworkConfig {
-    std::string mac, bridge, script, ip, device;
-};
 
 struct DomainConfig {
     std::string name, kernel, ramdisk, cmdline;
@@ -52,9 +45,6 @@ ConfigSource read_config_source(const std::string& path, const std::vector<std::
 /// In the working directory of the source, if it is still there.
 DomainConfig interpret(const ConfigSource& source, FileCheck check);
 DomainConfig read_domain_config(const std::string& path, const std::vector<std::string>& overrides, FileCheck check);
-
-DiskConfig parse_disk(const ConfigValue& value);
-NetworkConfig parse_network(const ConfigValue& value);
 
 /// Throws an Error that says what a domain's name may be, if it is none.
 void check_name(const std::string& name);

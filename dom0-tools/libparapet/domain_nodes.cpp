@@ -2,6 +2,7 @@
 //
 // See domain_nodes.hpp. Nodes belong to dom0 and may be read by the domain, but own() nodes belong to the domain.
 #include "libparapet/domain_nodes.hpp"
+#include "libparapet/devices.hpp"
 #include <algorithm>
 #include <ctime>
 
@@ -99,7 +100,9 @@ std::string domain_path(unsigned domain) { return fmt::format("/local/domain/{}"
 
 void write_nodes(Store& store, unsigned domain, const DomainConfig& c)
 {
-    const auto left = store.read_all({domain_path(domain), console_backend(domain), toolstack_path(domain)});
+    std::vector<std::string> homes = device_homes(domain);
+    homes.insert(homes.end(), {domain_path(domain), console_backend(domain), toolstack_path(domain)});
+    const auto left = store.read_all(homes);
     if (std::any_of(left.begin(), left.end(), [](const auto& node) { return node.has_value(); }))
         remove_nodes(store, domain); // by a domain of this number
     store.batch([&] {
@@ -139,6 +142,8 @@ void remove_nodes(Store& store, unsigned domain)
         store.remove(path);
         store.remove(console_backend(domain));
         store.remove(toolstack_path(domain));
+        for (const std::string& devices : device_homes(domain))
+            if (store.exists(devices)) remove_up_to(store, devices, domain_path(0));
         for (const char* parent : {"/vm", "/libxl", "/local/domain/0/backend/console", "/local/domain/0/backend"})
             remove_if_empty(store, parent);
         return true;

@@ -4,6 +4,7 @@
 // both are checked under it.
 #include "libparapet/lifecycle.hpp"
 #include "libparapet/create_lock.hpp"
+#include "libparapet/domain_devices.hpp"
 #include "libparapet/domain_memory.hpp"
 #include "libparapet/domain_nodes.hpp"
 #include "libparapet/xl_record.hpp"
@@ -125,7 +126,19 @@ Rings build(Toolstack& tools, NewDomain& domain, const DomainConfig& c, const So
     return rings;
 }
 
+/// Its CPUs would see its devices go; it may be gone itself by now.
+void stop(Hypervisor& hv, DomainId domain)
+{
+    try {
+        hv.pause(domain);
+    } catch (const Error& e) {
+        if (e.code() != ESRCH && e.code() != EINVAL) throw;
+    }
+}
+
 } // namespace
+
+FileLock lock_creation() { return FileLock{create_lock}; }
 
 std::optional<DomainId> find_domain(Toolstack& tools, const std::string& name)
 {
@@ -159,8 +172,9 @@ void NewDomain::keep()
 
 std::unique_ptr<NewDomain> create_domain(Toolstack& tools, const DomainConfig& config, Steps& steps)
 {
-    Loan memory{tools.store, FileLock{create_lock}};
+    Loan memory{tools.store, lock_creation()};
     refuse_duplicates(tools, config);
+    check_devices(tools.store, config);
     const std::vector<Affinity> places =
         place_vcpus(config.cpus, config.max_vcpus, tools.hypervisor.physinfo().nr_cpus);
     const Source source = open_source(config, steps);
@@ -174,6 +188,11 @@ std::unique_ptr<NewDomain> create_domain(Toolstack& tools, const DomainConfig& c
         write_nodes(tools.store, id, config);
         steps.done(fmt::format("domain {} made", id));
         domain->rings = build(tools, *domain, config, source, steps);
+        if (!config.disks.empty() || !config.networks.empty()) {
+            attach_devices(tools.store, id, config);
+            steps.done(fmt::format("{} disk(s) and {} network interface(s) attached", config.disks.size(),
+                                   config.networks.size()));
+        }
         introduce(tools.store, id, domain->rings);
         write_xl_record(id, config);
         steps.done("introduced to xenstore");
@@ -188,10 +207,8 @@ std::unique_ptr<NewDomain> create_domain(Toolstack& tools, const DomainConfig& c
 bool destroy_domain(Toolstack& tools, DomainId domain)
 {
     if (domain == 0) fail("domain 0 cannot be destroyed");
-    // It must not write its nodes while they are removed: it could have us begin again for ever.
-    const int paused = tools.hypervisor.try_pause(domain);
-    if (paused < 0 && paused != -ESRCH)
-        throw Error{fmt::format("cannot stop domain {}: {}", domain, std::strerror(-paused)), -paused};
+    stop(tools.hypervisor, domain);
+    remove_devices(tools.store, domain, [](const std::string& what) { fmt::print(stderr, "vmctl: {}\n", what); });
     // While it exists: xenstored cannot account for the nodes of a domain it finds gone, and ends no transaction then.
     std::exception_ptr store_gone;
     try {

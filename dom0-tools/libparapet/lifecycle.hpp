@@ -23,7 +23,11 @@ struct Toolstack {
 /// The living domain with this name, number or UUID.
 std::optional<DomainId> find_domain(Toolstack& tools, const std::string& name);
 
-/// The right to make a domain, one process at a time, and the memory taken from dom0 for it. dom0 gets that back
+/// Held while domains are made and while devices are given to them: names, memory, images and addresses are checked
+/// under it.
+FileLock lock_creation();
+
+/// The right to create a domain, one process at a time, and the memory taken from dom0 for it. dom0 gets that back
 /// unless the domain is kept; if this process is killed, from the next one that has the right.
 class Loan {
 public:

@@ -3,6 +3,7 @@
 // See keeper.hpp. A restart is written down before the old domain goes, and struck out when the new one is there.
 #include "parapet-lifed/keeper.hpp"
 #include "libparapet/crash_card.hpp"
+#include "libparapet/domain_devices.hpp"
 #include "libparapet/domain_nodes.hpp"
 #include "libparapet/xenstore_socket.hpp"
 #include <algorithm>
@@ -21,10 +22,12 @@ namespace {
 constexpr unsigned most_failures = 5;
 constexpr auto pause_after_failure = std::chrono::seconds{2};
 
-/// The old domain keeps its memory for a look at it, under another name and UUID.
+/// The old domain keeps its memory for a look at it, under another name and UUID; its devices are for the new one.
 std::string set_aside(parapet::Toolstack& tools, const DomainState& state)
 {
     tools.hypervisor.set_handle(state.domain, parapet::random_uuid());
+    parapet::remove_devices(tools.store, state.domain,
+                            [&](const std::string& what) { fmt::print(stderr, "{}: {}\n", state.name, what); });
     for (unsigned n = 1;; ++n) {
         const std::string other = fmt::format("{}-{}", state.name, n);
         if (!parapet::find_domains(tools.store, other).empty()) continue;

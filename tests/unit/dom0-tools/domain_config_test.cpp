@@ -194,34 +194,25 @@ TEST(DomainConfig, FilesAreNamedFromTheRoot)
 
 TEST(DomainConfig, Disks)
 {
-    const auto disk = [](const std::string& text) { return parse_disk({{"f"}, text}); };
-    const auto wrong = [&](const std::string& text) -> std::string {
-        try {
-            (void)disk(text);
-        } catch (const ConfigError& e) {
-            return e.what();
-        }
-        return "none";
-    };
-    EXPECT_EQ(disk("phy:/dev/vg/a,xvda,w").target, "/dev/vg/a");
-    EXPECT_EQ(disk("/img,qcow2,xvdb1,r").format, "qcow2");
-    EXPECT_FALSE(disk("/img,qcow2,xvdb1,r").writable);
-    EXPECT_EQ(disk("format=raw, vdev=sda, access=ro, target=/a").device, "sda");
-    EXPECT_EQ(wrong("/img,raw,foo"), "f:1:11: 'foo' is no disk name (xvda, xvdb1, sda, ...)");
-    EXPECT_EQ(wrong("/img,xvdz99999,w"), "f:1:7: 'xvdz99999' is no disk name (xvda, xvdb1, sda, ...)");
-    EXPECT_EQ(wrong("/img,vdev=xvda,acess=w"), "f:1:17: unknown disk parameter 'acess'; did you mean 'access'?");
-    EXPECT_EQ(wrong("/img"), "f:1:1: the disk has no name in the guest (vdev=xvda)");
-    EXPECT_EQ(wrong(""), "f:1:1: the disk has no target (file or device)");
     EXPECT_EQ(complaint(sound + "disk=['/a,xvda','/b,xvda']\n"), "f:4:17: the disk 'xvda' stands there twice");
-    EXPECT_EQ(read(sound + "disk=['/a,xvda']\n").warnings.size(), 1U);
+    const DomainConfig c = read(sound + "disk=['/a,xvda', 'vdev=xvdb, access=r, target=/b']\n");
+    ASSERT_EQ(c.disks.size(), 2U);
+    EXPECT_EQ(c.disks[1].target, "/b");
+    EXPECT_EQ(c.disks[1].at.column, 18U);
+    EXPECT_TRUE(c.warnings.empty());
+    EXPECT_EQ(complaint(sound + "disk=['/no/such/file,xvda']\n", FileCheck::none), "none");
+    EXPECT_EQ(complaint("name='g'\nkernel='Makefile'\nmemory=1\ndisk=['/no/such/file,xvda']\n", FileCheck::readable),
+              "f:4:7: 'disk': /no/such/file: No such file or directory");
 }
 
 TEST(DomainConfig, Networks)
 {
-    const DomainConfig c = read(sound + "vif=['mac=00:16:3e:00:00:01,bridge=br0', '']\n");
-    ASSERT_EQ(c.networks.size(), 2U);
+    const DomainConfig c = read(sound + "vif=['mac=00:16:3e:00:00:01,bridge=br0', '', 'gatewaydev=eth0']\n");
+    ASSERT_EQ(c.networks.size(), 3U);
     EXPECT_EQ(c.networks[0].bridge, "br0");
-    EXPECT_EQ(complaint(sound + "vif=['mac=1']\n"), "f:4:7: '1' is not a MAC address");
+    EXPECT_NE(c.networks[1].mac, c.networks[2].mac);
+    ASSERT_EQ(c.warnings.size(), 1U);
+    EXPECT_EQ(c.warnings[0], "f:4:47: warning: 'gatewaydev' has no effect here");
     EXPECT_EQ(complaint(sound + "vif=['brigde=x']\n"),
               "f:4:7: unknown network interface parameter 'brigde'; did you mean 'bridge'?");
 }

@@ -63,6 +63,12 @@ constexpr Verb verbs[] = {
     {"sched", add_sched},
     {"top", add_top},
     {"locks", add_locks},
+    {"disk-attach", add_disk_attach},
+    {"disk-detach", add_disk_detach},
+    {"disk-list", add_disk_list},
+    {"net-attach", add_net_attach},
+    {"net-detach", add_net_detach},
+    {"net-list", add_net_list},
 };
 
 /// Adds the verb that is meant; all when it does not come first, for the help. Of an unknown verb, CLI11 alone would

@@ -33,6 +33,12 @@ void add_vcpu_context(CLI::App& app, Options& options);
 void add_sched(CLI::App& app, Options& options);
 void add_locks(CLI::App& app, Options& options);
 void add_top(CLI::App& app, Options& options);
+void add_disk_attach(CLI::App& app, Options& options);
+void add_disk_detach(CLI::App& app, Options& options);
+void add_disk_list(CLI::App& app, Options& options);
+void add_net_attach(CLI::App& app, Options& options);
+void add_net_detach(CLI::App& app, Options& options);
+void add_net_list(CLI::App& app, Options& options);
 
 /// A subcommand that also takes --json behind its own name.
 CLI::App* add_verb(CLI::App& app, const char* name, const char* help);

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+//
+// See devices.hpp.
+#include "vmctl/devices.hpp"
+#include "libparapet/interrupt.hpp"
+#include <algorithm>
+
+namespace vmctl {
+
+parapet::DomainId require_guest(parapet::Toolstack& tools, const std::string& name)
+{
+    const parapet::DomainId domain = require_domain(tools, name);
+    if (domain == 0) parapet::fail("domain 0 serves devices and gets none itself");
+    return domain;
+}
+
+parapet::ConfigValue device_words(const char* what, const std::vector<std::string>& words)
+{
+    std::vector<std::string> sorted = words;
+    std::stable_partition(sorted.begin(), sorted.end(), [](const auto& word) { return !word.starts_with("target="); });
+    const std::string text = fmt::format("{}", fmt::join(sorted, ",")); // a target may have commas: it comes last
+    return {{fmt::format("{} \"{}\"", what, text), 0, 0}, text};
+}
+
+void add_detach_options(CLI::App& verb, DetachArguments& a, const char* device, const char* help)
+{
+    verb.add_option("DOMAIN", a.domain, "its name, number or UUID")->required();
+    verb.add_option(device, a.device, help)->required();
+    verb.add_flag("-f,--force", a.force, "take it away, whatever the guest does with it");
+    verb.add_option("--timeout", a.timeout, "how many seconds the guest has to let it go (30)");
+}
+
+void detach(parapet::Toolstack& tools, const parapet::Device& device, const DetachArguments& a)
+{
+    const parapet::SignalGuard guard;
+    const auto info = tools.hypervisor.find(static_cast<parapet::DomainId>(device.domain));
+    if (!a.force && info && (info->flags & (PV_DOMINF_PAUSED | PV_DOMINF_SHUTDOWN)) != 0)
+        parapet::fail("'{}' does not run, and cannot let go of it: --force takes it away", a.domain);
+    parapet::remove_device(tools.store, device, a.force ? parapet::Detach::force : parapet::Detach::ask,
+                           std::chrono::seconds{a.timeout});
+}
+
+} // namespace vmctl

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+//
+// vmctl disk-attach DOMAIN SPEC...: gives a running domain another disk.
+#include "libparapet/interrupt.hpp"
+#include "vmctl/devices.hpp"
+#include <filesystem>
+
+namespace vmctl {
+namespace {
+
+void attach(const Options& options, const std::string& name, const std::vector<std::string>& words)
+{
+    parapet::DiskConfig disk = parapet::parse_disk(device_words("disk", words));
+    disk.target = std::filesystem::absolute(disk.target);
+    parapet::Toolstack tools;
+    const parapet::DomainId domain = require_guest(tools, name);
+    const parapet::SignalGuard guard;
+    const parapet::FileLock lock = parapet::lock_creation();
+    parapet::attach_disk(tools.store, domain, disk);
+    if (options.json) print_json({{"domain", domain}, {"disk", disk.device}, {"number", disk.number}});
+}
+
+} // namespace
+
+void add_disk_attach(CLI::App& app, Options& options)
+{
+    CLI::App* verb = add_verb(app, "disk-attach", "Give a domain another disk");
+    auto name = std::make_shared<std::string>();
+    auto words = std::make_shared<std::vector<std::string>>();
+    verb->add_option("DOMAIN", *name, "its name, number or UUID")->required();
+    verb->add_option("SPEC", *words, "as in disk = [...]: FILE,raw,xvdb,w or target=FILE vdev=xvdb")->required();
+    verb->callback([&options, name, words] { attach(options, *name, *words); });
+}
+
+} // namespace vmctl

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Split disks, stock xen-blkback to stock xen-blkfront, set up by vmctl: a guest makes a file system that dom0 reads,
+cannot write what it may only read, gets and loses disks while it runs, keeps them over a reboot; bad images are refused
+and leave nothing; a domain destroyed in mid-write leaves no grant, port, frame, loop device or node."""
+import lzma, pathlib, sys, tempfile
+from harness import BUILD, TOP, Run, expect, passed, skip_on_xen
+
+sys.path.insert(0, str(TOP / "tools/image"))
+import build as image  # noqa: E402
+
+skip_on_xen()
+FS = ["crc16", "crc32c_generic", "mbcache", "jbd2", "ext4"]  # in the order they need each other
+VERDICTS = 37
+SCRIPT = r"""
+list() { vmctl disk-list first | awk -v disk="$1" '$2 == disk { print $4, $5 }'; }
+sum() { sha256sum "$1" | cut -d ' ' -f 1; }
+attached() { within 20 "$1 in the guest" '[ "$(list '$1')" = "connected connected" ]'; }
+for m in /fs/*; do insmod $m || fail "insmod $m"; done
+head -c 16777216 /dev/zero > /tmp/a.img
+head -c 4194304 /dev/urandom > /tmp/ro.img
+head -c 4194304 /dev/zero > /tmp/hot.img
+head -c 1000 /dev/zero > /tmp/odd.img; : > /tmp/empty.img
+cd /tmp
+vmctl create /guest/domU.cfg > /tmp/out 2>&1 || fail "create: $(cat /tmp/out)"; vmctl destroy first; sleep 2
+uncounted=$grown; count > /tmp/start; uncounted=
+config() { sed '/^on_reboot/d' /guest/domU.cfg; echo "on_reboot = 'restart'"; echo "disk = [ $1 ]"; }
+config "'a.img,raw,xvda,w', 'format=raw, vdev=xvdb, access=ro, target=/tmp/ro.img'" > /tmp/disks.cfg
+good create vmctl create /tmp/disks.cfg
+talk 1
+attached xvda; attached xvdb
+good sizes guest '[ $(blockdev --getsize64 /dev/xvda)-$(blockdev --getsize64 /dev/xvdb) = 16777216-4194304 ]'
+guest 'sha256sum /dev/xvdb | cut -d " " -f 1'
+good read [ "$(cat /tmp/said)" = "$(sum /tmp/ro.img)" ]
+before=$(sum /tmp/ro.img)
+good read-only guest '! dd if=/dev/zero of=/dev/xvdb bs=512 count=1 && [ "$(cat /sys/block/xvdb/ro)" = 1 ]'
+good read-only-kept [ "$(sum /tmp/ro.img)" = "$before" ]
+good mkfs guest 'for m in /fs/*; do insmod $m; done; mke2fs /dev/xvda > /dev/null && mount -t ext2 /dev/xvda /mnt'
+guest 'dd if=/dev/urandom of=/mnt/file bs=64k count=120 2> /dev/null; sha256sum /mnt/file | cut -d " " -f 1'
+written=$(cat /tmp/said)
+good umount guest 'umount /mnt'
+
+good attach vmctl disk-attach first hot.img,raw,xvdc,w
+attached xvdc
+good write guest 'cat /dev/xvdb > /dev/xvdc && sync'
+refused same-name 'has a disk xvdc already' vmctl disk-attach first /tmp/hot.img,raw,xvdc,w!
+refused busy "hot.img is in use by disk xvdc of 'first', which may write; access w!" \
+    vmctl disk-attach first /tmp/hot.img xvdd w
+refused busy-reader 'in use by disk xvdc' vmctl disk-attach first target=/tmp/hot.img vdev=xvdd access=r
+refused busy-elsewhere "^/tmp/other.cfg:[0-9]*:10: 'disk': /tmp/hot.img is in use by disk xvdc of 'first'" sh -c \
+    'sed "s/^name.*/name = \"other\"/; \$d" /tmp/disks.cfg > /tmp/other.cfg
+    echo "disk = [ \"/tmp/hot.img,,xvda,w\" ]" >> /tmp/other.cfg; vmctl create /tmp/other.cfg'
+good shared-reading vmctl disk-attach first /tmp/ro.img xvde r
+good forced vmctl disk-attach first /tmp/hot.img xvdd 'w!'
+attached xvdd; attached xvde
+good detach-forced vmctl disk-detach first xvdd
+good detach-reader vmctl disk-detach first xvde
+good detach vmctl disk-detach first xvdc
+good written cmp /tmp/ro.img /tmp/hot.img
+good gone guest 'for n in $(seq 50); do ls /dev/xvd[cde] || break; usleep 100000; done; [ $n != 50 ]'
+good loops [ "$(losetup -a | wc -l)" = 2 ]
+good attach-again vmctl disk-attach first target=/tmp/hot.img vdev=xvdc access=r
+attached xvdc
+guest 'sha256sum /dev/xvdc | cut -d " " -f 1'
+good read-again [ "$(cat /tmp/said)" = "$(sum /tmp/ro.img)" ]
+vmctl pause first
+refused paused 'does not run.*--force' vmctl disk-detach first xvdc
+good force vmctl disk-detach first xvdc --force
+vmctl unpause first
+
+good detach-fs vmctl disk-detach first xvda
+mkdir -p /mnt && mount -t ext2 -o loop /tmp/a.img /mnt || fail "dom0 cannot mount what the guest made"
+good file-system [ "$(sum /mnt/file)" = "$written" ]
+refused mounted 'a.img is in use by /dev/loop[0-9]* of domain 0' vmctl disk-attach first /tmp/a.img,raw,xvda,w
+umount /mnt
+refused missing '^vmctl: /tmp/none: No such file' vmctl disk-attach first /tmp/none,xvdc
+refused empty '/tmp/empty.img is empty' vmctl disk-attach first /tmp/empty.img,raw,xvdc
+refused odd 'odd.img has 1000 bytes, not a multiple of 512' vmctl disk-attach first /tmp/odd.img,raw,xvdc
+refused directory '/tmp is neither a file nor a block device' vmctl disk-attach first /tmp,raw,xvdc
+refused qcow2 '^disk "/tmp/a.img,qcow2,xvdc":12: .*qemu-img convert' vmctl disk-attach first /tmp/a.img,qcow2,xvdc
+refused create-missing "^/tmp/bad.cfg:[0-9]*:10: 'disk': /tmp/none: No such file" sh -c \
+    'sed "s,a.img,/tmp/none,; s/^name.*/name = \"other\"/" /tmp/disks.cfg > /tmp/bad.cfg; vmctl create /tmp/bad.cfg'
+old=$(number)
+vmctl shutdown -r first
+within 60 "no restart" '[ "$(number)" ] && [ "$(number)" != '$old' ]'
+exec 5>&-; : > /tmp/guest.out
+talk 2
+attached xvda
+good reboot guest '[ -b /dev/xvda ]'
+echo "DURING $(count | grep grant_mappings)"
+guest '{ (while :; do dd if=/dev/zero of=/dev/xvda bs=64k; done) > /dev/null 2>&1 & }'
+sleep 1
+good destroy vmctl destroy first
+uncounted=$grown
+same /tmp/start "destroy in mid-write" && echo "OK nothing-left $(tr '\n' ' ' < /tmp/now)"
+dmesg | grep -E 'BUG:|WARNING:|Oops|general protection' && echo "BAD dom0's kernel complains"
+exit 0
+"""
+
+with tempfile.TemporaryDirectory(prefix="parapet-disks-") as tmp:
+    tmp = pathlib.Path(tmp)
+    kernel = (BUILD / "image/vmlinuz").resolve().parents[1]
+    more, files = image.Cpio(), []
+    for order, name in enumerate(FS):
+        found = next((kernel / "lib/modules").rglob(f"{name}.ko*"))
+        path = tmp / f"{order}-{name}.ko"
+        path.write_bytes(lzma.decompress(found.read_bytes()) if found.suffix == ".xz" else found.read_bytes())
+        more.file(f"fs/{path.name}", path)
+        files += ["--file", f"fs/{path.name}={path}"]
+    (tmp / "initrd").write_bytes((BUILD / "image/domu.cpio").read_bytes() + more.bytes())
+    script = (pathlib.Path(__file__).parent / "devices.sh").read_text() + SCRIPT
+    run = Run("--vmctl", "--file", f"guest/initrd={tmp / 'initrd'}", *files, script=script, timeout=400)
+lines = run.out.splitlines()
+bad = [line for line in lines if line.startswith(("BAD", "FAILED"))]
+expect(run.status == 0 and not bad, f"status {run.status}: {'; '.join(bad)}", run)
+oks = [line for line in lines if line.startswith("OK")]
+expect(len(oks) == VERDICTS, f"{len(oks)} verdicts, not {VERDICTS}:\n{run.out}")
+expect(any('DURING "grant_mappings":' in x and not x.endswith(":0") for x in lines), "a disk in use shows no grants")
+passed(f"{len(oks)} checks; {oks[-1].partition(' ')[2]}")

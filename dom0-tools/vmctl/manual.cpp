@@ -57,7 +57,8 @@ const std::map<std::string, const char*> texts{
     {"locks", "How often the hypervisor's locks were waited for."},
     {"disk-attach",
      "Gives the domain disks: TARGET,FORMAT,DISK,ACCESS, or key=value, or both, as in /srv/a.img,raw,xvdb,w or "
-     "\"access=r vdev=xvdb target=/dev/vg/a\". The target is a raw image, which gets a loop device for as long as it is "
+     "\"access=r vdev=xvdb target=/dev/vg/a\". The target is a raw image, which gets a loop device for as long as it "
+     "is "
      "attached, or a block device. The disk is xvda to xvdzz..., sda to sdp or hda to hdd, or a partition of such a "
      "name. The access is w (or rw) or r (or ro). An image or device that another domain, a loop device or a mounted "
      "file system of domain 0 uses is refused, unless both only read, or with w! or r!, which trusts that the guests "
@@ -69,7 +70,8 @@ const std::map<std::string, const char*> texts{
     {"net-attach",
      "Gives the domain a network interface: bridge (else xenbr0, or the only one there is), mac (else a random one of "
      "00:16:3e), vifname (else vifDOMAIN.NUMBER), rate (10Mb/s, 1MB/s@20ms: what the guest may send), ip (recorded "
-     "only). model does not matter; of scripts, vif-bridge says what is done anyway, without it, and others are refused."},
+     "only). model does not matter; of scripts, vif-bridge says what is done anyway, without it, and others are "
+     "refused."},
     {"net-detach", "As disk-detach; the interface is named by its number, MAC address or device in domain 0."},
     {"net-list", "Network interfaces, and how far the guest and the backend are with them."},
 };

@@ -303,7 +303,7 @@ void finish(Draft& d, const std::string& file)
         throw ConfigError{d.max_vcpus, fmt::format("'maxvcpus' ({}) is less than 'vcpus' ({})", c.max_vcpus, c.vcpus)};
     check_against(c.cpus, c.max_vcpus);
     make_cmdline(d);
-    if (!c.uuid_given) c.uuid = random_uuid();
+    assign_uuid(c, c.uuid_given ? c.uuid : random_uuid());
 }
 
 } // namespace
@@ -381,6 +381,13 @@ std::string uuid_text(const std::array<std::uint8_t, 16>& uuid)
         text += fmt::format("{:02x}", uuid[i]);
     }
     return text;
+}
+
+void assign_uuid(DomainConfig& c, const std::array<std::uint8_t, 16>& uuid)
+{
+    c.uuid = uuid;
+    for (unsigned i = 0; i < c.networks.size(); ++i)
+        if (!c.networks[i].mac_given) c.networks[i].mac = derived_mac(uuid, i);
 }
 
 std::array<std::uint8_t, 16> random_uuid()

@@ -51,5 +51,7 @@ void check_name(const std::string& name);
 const char* name(OnEnd action);
 std::string uuid_text(const std::array<std::uint8_t, 16>& uuid);
 std::array<std::uint8_t, 16> random_uuid();
+/// The domain has this UUID from now on, and the addresses that follow from it.
+void assign_uuid(DomainConfig& config, const std::array<std::uint8_t, 16>& uuid);
 
 } // namespace parapet

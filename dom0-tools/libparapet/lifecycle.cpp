@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// See lifecycle.hpp. One create at a time in this dom0, by a lock file, until the domain has its name and its memory:
-// both are checked under it.
+// See lifecycle.hpp. One create at a time in this dom0, by a lock file, until the domain has its name, its devices and
+// its memory: all are checked under it.
 #include "libparapet/lifecycle.hpp"
 #include "libparapet/create_lock.hpp"
 #include "libparapet/domain_devices.hpp"
@@ -126,14 +126,24 @@ Rings build(Toolstack& tools, NewDomain& domain, const DomainConfig& c, const So
     return rings;
 }
 
-/// Its CPUs would see its devices go; it may be gone itself by now.
-void stop(Hypervisor& hv, DomainId domain)
+/// Its CPUs would see its devices go. False when that pauses nothing: it is gone, or has been paused as often as can be.
+bool stop(Hypervisor& hv, DomainId domain)
 {
     try {
         hv.pause(domain);
+        return true;
     } catch (const Error& e) {
-        if (e.code() != ESRCH && e.code() != EINVAL) throw;
+        if (e.code() != ESRCH && e.code() != EINVAL && e.code() != EOVERFLOW) throw;
+        return false;
     }
+}
+
+/// For other tools and for the guest, the domain is no more.
+void withdraw(Store& store, DomainId domain)
+{
+    remove_devices(store, domain, [](const std::string& what) { fmt::print(stderr, "vmctl: {}\n", what); });
+    // While it exists: xenstored cannot account for the nodes of a domain it finds gone, and ends no transaction then.
+    remove_nodes(store, domain);
 }
 
 } // namespace
@@ -187,12 +197,12 @@ std::unique_ptr<NewDomain> create_domain(Toolstack& tools, const DomainConfig& c
         configure(tools.hypervisor, id, config, places);
         write_nodes(tools.store, id, config);
         steps.done(fmt::format("domain {} made", id));
-        domain->rings = build(tools, *domain, config, source, steps);
         if (!config.disks.empty() || !config.networks.empty()) {
             attach_devices(tools.store, id, config);
             steps.done(fmt::format("{} disk(s) and {} network interface(s) attached", config.disks.size(),
                                    config.networks.size()));
         }
+        domain->rings = build(tools, *domain, config, source, steps);
         introduce(tools.store, id, domain->rings);
         write_xl_record(id, config);
         steps.done("introduced to xenstore");
@@ -207,19 +217,19 @@ std::unique_ptr<NewDomain> create_domain(Toolstack& tools, const DomainConfig& c
 bool destroy_domain(Toolstack& tools, DomainId domain)
 {
     if (domain == 0) fail("domain 0 cannot be destroyed");
-    stop(tools.hypervisor, domain);
-    remove_devices(tools.store, domain, [](const std::string& what) { fmt::print(stderr, "vmctl: {}\n", what); });
-    // While it exists: xenstored cannot account for the nodes of a domain it finds gone, and ends no transaction then.
+    const bool stopped = stop(tools.hypervisor, domain);
     std::exception_ptr store_gone;
     try {
-        remove_nodes(tools.store, domain);
+        withdraw(tools.store, domain);
     } catch (const Error&) { // the domain goes all the same
         store_gone = std::current_exception();
     }
     const auto info = tools.hypervisor.find(domain);
     const int result = tools.hypervisor.try_destroy(domain);
-    if (result < 0 && result != -ESRCH)
+    if (result < 0 && result != -ESRCH) {
+        if (stopped) tools.hypervisor.unpause(domain);
         throw Error{fmt::format("cannot destroy domain {}: {}", domain, std::strerror(-result)), -result};
+    }
     if (store_gone) std::rethrow_exception(store_gone);
     tools.store.release(domain);
     if (info) remove_xl_records(domain, std::to_array(info->handle));

@@ -2,6 +2,7 @@
 //
 // See network_config.hpp.
 #include "libparapet/network_config.hpp"
+#include "libparapet/blake2b.hpp"
 #include "libparapet/device_fields.hpp"
 #include <algorithm>
 #include <charconv>
@@ -29,6 +30,7 @@ void set_mac(NetworkConfig& network, const Field& f)
             f.at, fmt::format("the MAC address {} is a group's (its first byte is odd), no interface's", f.value)};
     if (mac == "00:00:00:00:00:00") throw ConfigError{f.at, "the MAC address is all zero"};
     network.mac = mac;
+    network.mac_given = true;
 }
 
 /// A device's name in Linux, or a complaint.
@@ -128,13 +130,29 @@ void set_key(NetworkConfig& network, const Field& f)
                       {"mac", "bridge", "script", "ip", "vifname", "type", "backend", "rate", "model"});
 }
 
+/// Of the range that Xen's guests have; its upper half is of fully virtualized ones.
+std::string mac_of(unsigned a, unsigned b, unsigned c)
+{
+    return fmt::format("00:16:3e:{:02x}:{:02x}:{:02x}", a & 0x7f, b, c);
+}
+
 } // namespace
 
 std::string random_mac()
 {
     unsigned char bytes[3];
     if (::getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes)) fail_errno("getrandom");
-    return fmt::format("00:16:3e:{:02x}:{:02x}:{:02x}", bytes[0] & 0x7f, bytes[1], bytes[2]);
+    return mac_of(bytes[0], bytes[1], bytes[2]);
+}
+
+std::string derived_mac(std::span<const std::uint8_t> uuid, unsigned number)
+{
+    std::vector<std::uint8_t> from{uuid.begin(), uuid.end()};
+    from.push_back(static_cast<std::uint8_t>(number));
+    from.push_back(static_cast<std::uint8_t>(number >> 8));
+    const std::string digest = blake2b_hex(std::as_bytes(std::span{from}));
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned>(std::stoul(digest.substr(2 * i, 2), nullptr, 16)); };
+    return mac_of(byte(0), byte(1), byte(2));
 }
 
 NetworkConfig parse_network(const ConfigValue& value)
@@ -147,7 +165,6 @@ NetworkConfig parse_network(const ConfigValue& value)
         else if (!f.value.empty())
             throw ConfigError{f.at, fmt::format("'{}' is not of the form key=value", f.value)};
     }
-    if (network.mac.empty()) network.mac = random_mac();
     return network;
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// One vif = entry of xl.cfg: a guest's network interface on a bridge of domain 0. Pure but for random addresses.
+// One vif = entry of xl.cfg: a guest's network interface on a bridge of domain 0.
 #pragma once
 #include "libparapet/config.hpp"
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,7 +19,8 @@ struct NetworkRate {
 };
 
 struct NetworkConfig {
-    std::string mac;    ///< In lower case; random if none was given.
+    std::string mac;    ///< In lower case. A domain's interface for which none was given has one derived from its UUID.
+    bool mac_given{false};
     std::string bridge; ///< Empty: xenbr0, or the only one there is.
     std::string ip;
     std::string device; ///< Its name in domain 0; empty: vifDOMAIN.NUMBER.
@@ -31,5 +33,8 @@ NetworkConfig parse_network(const ConfigValue& value);
 
 /// Of the range that Xen's guests have, 00:16:3e.
 std::string random_mac();
+
+/// Of the same range, for interface @p number of a domain: the same each time the domain is started.
+std::string derived_mac(std::span<const std::uint8_t> uuid, unsigned number);
 
 } // namespace parapet

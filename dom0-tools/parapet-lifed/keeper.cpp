@@ -46,7 +46,7 @@ std::uint64_t mib_node(parapet::Store& store, parapet::DomainId domain, const ch
 parapet::DomainConfig config_of(const DomainRecord& record)
 {
     parapet::DomainConfig c = parapet::interpret(record.source, parapet::FileCheck::readable);
-    c.uuid = record.uuid;
+    parapet::assign_uuid(c, record.uuid);
     c.name = record.name;
     if (record.memory_mib != 0) c.memory_mib = record.memory_mib;
     c.max_memory_mib = std::max({c.memory_mib, record.max_memory_mib});
@@ -237,7 +237,7 @@ void Keeper::give_up(const DomainRecord& record, const std::string& why)
 void Keeper::republish(const DomainState& state, const DomainRecord& record)
 {
     parapet::DomainConfig config = parapet::interpret(record.source, parapet::FileCheck::none);
-    config.uuid = record.uuid;
+    parapet::assign_uuid(config, record.uuid);
     config.name = record.name;
     parapet::write_nodes(tools_->store, state.domain, config);
     parapet::introduce(tools_->store, state.domain, record.rings);

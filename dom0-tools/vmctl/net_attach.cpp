@@ -9,7 +9,8 @@ namespace {
 
 void attach(const Options& options, const std::string& name, const std::vector<std::string>& words)
 {
-    const parapet::NetworkConfig network = parapet::parse_network(device_words("vif", words));
+    parapet::NetworkConfig network = parapet::parse_network(device_words("vif", words));
+    if (network.mac.empty()) network.mac = parapet::random_mac();
     for (const auto& [at, what] : network.warnings)
         fmt::print(stderr, "{}:{}: warning: {}\n", at.file, at.column, what);
     parapet::Toolstack tools;

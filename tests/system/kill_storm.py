@@ -6,7 +6,7 @@ import re
 import ledger
 from harness import Run, expect, passed, skip_on_xen
 
-KILLS, RACES = 50, 10
+KILLS, RACES = 50, 12
 SCRIPT = f"kills={KILLS} races={RACES}\n" + ledger.SHELL + r"""
 now() { awk '{ print int($1 * 100) }' /proc/uptime; } # hundredths of a second
 others() { vmctl --json list | awk '/"domain"/ && $2 + 0 != 0 { print $2 + 0 }'; }
@@ -34,21 +34,24 @@ done
 [ "$(others)" ] && { vmctl list; fail "a domain stays"; }
 echo "KILLED none $none half $half whole $whole"
 quiet; sleep 1; ledger killed
-lost=0 late=0
-for n in $(seq $races); do
+lost=0 late=0 early=0
+for n in $(seq $races); do # the creator is stopped on its way, so that destroy meets a domain that is being made
     vmctl create /tmp/mini.cfg > /tmp/made 2>&1 & pid=$!
-    until id=$(others) && [ "$id" ]; do kill -0 $pid 2> /dev/null || break; done
-    [ "$id" ] || { wait $pid; id=$(others); }
-    vmctl destroy $id > /tmp/gone 2>&1 || grep -q 'no domain' /tmp/gone || { cat /tmp/gone; fail "race $n"; }
+    usleep $((took * (20 + RANDOM % 70) / 100)); kill -STOP $pid 2> /dev/null
+    id=$(others)
+    [ "$id" ] || { early=$((early + 1)); kill -CONT $pid; wait $pid; run vmctl destroy mini; continue; }
+    vmctl destroy $id > /tmp/gone 2>&1 & destroyer=$!
+    until vmctl --json list | grep -qE '"state": "dying"' || ! kill -0 $destroyer 2> /dev/null; do usleep 20000; done
+    kill -CONT $pid 2> /dev/null
+    wait $destroyer || { cat /tmp/gone; fail "race $n: destroy"; }
     if wait $pid; then late=$((late + 1)); else
         lost=$((lost + 1))
-        grep -q '^vmctl: domain .* destroyed by another\|^vmctl: .*No such process' /tmp/made ||
-            { cat /tmp/made; fail "race $n: no word of it"; }
+        grep -q '^vmctl: domain .* destroyed by another' /tmp/made || { cat /tmp/made; fail "race $n: no word of it"; }
     fi
     [ "$(others)" ] && { vmctl list; cat /tmp/made; fail "race $n: a domain stays"; }
 done
 tail -n 1 /tmp/made
-echo "RACES lost $lost late $late"
+echo "RACES lost $lost late $late early $early"
 run vmctl audit; grep -q 'audit: clean' /tmp/said || fail "audit"
 quiet; sleep 1; ledger after
 """
@@ -61,6 +64,7 @@ killed = re.search(r"^KILLED none (\d+) half (\d+) whole (\d+)", run.out, re.M)
 races = re.search(r"^RACES lost (\d+) late (\d+)", run.out, re.M)
 ledger.balanced(books["before"], books["killed"])
 counts = ledger.balanced(books["before"], books["after"])
+expect(int(races[1]) >= RACES / 4, f"only {races[1]} of {RACES} destroys met a create on its way")
 expect(int(killed[2]) >= KILLS / 10, f"only {killed[2]} of {KILLS} kills left something half made")
 passed(f"{KILLS} killed creates: nothing {killed[1]}, half made {killed[2]}, through {killed[3]}; of {RACES} destroyed "
        f"while they were made {races[1]} did not come to life; {counts}")

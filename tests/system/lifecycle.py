@@ -81,9 +81,9 @@ before=$(memory)
 vmctl mem-set other 120 --wait > /tmp/out 2>&1 || fail "mem-set up"
 up=$(memory)
 [ $up -gt $((before + 16000)) ] || fail "the guest has $up KiB after $before"
-vmctl mem-set other 72m --wait > /tmp/out 2>&1 || fail "mem-set down"
+vmctl mem-set other 80m --wait > /tmp/out 2>&1 || fail "mem-set down"
 down=$(memory)
-[ $down -lt $((before - 16000)) ] || fail "the guest has $down KiB after $before"
+[ $down -lt $((before - 14000)) ] || fail "the guest has $down KiB after $before"
 status 3 'may have 160 MiB at most' vmctl mem-set other 200
 status 3 'mem-set first' vmctl mem-max other 40
 status 3 'no amount of memory' vmctl mem-set other much

@@ -7,7 +7,7 @@ TOOL_CXXFLAGS := -std=c++20 -O2 -g1 -Wall -Wextra -Werror -Idom0-tools -Ihypervi
   -fpie -ffunction-sections -fdata-sections -DFMT_HEADER_ONLY
 # Static: of a create, binding a dozen libraries would cost more than building the domain. Still loaded at a random address.
 TOOL_LDFLAGS := -static-pie -Wl,--gc-sections -Wl,-z,relro,-z,now
-TOOL_STATIC_LIBS := $(filter-out -lfmt,$(TOOL_LIBS)) -lxentoollog
+TOOL_STATIC_LIBS := $(filter-out -lfmt,$(TOOL_LIBS))
 $(eval $(call flagfile,tools,$(CXX) $(TOOL_CXXFLAGS)))
 $(eval $(call flagfile,tools-link,$(TOOL_LDFLAGS) $(TOOL_STATIC_LIBS)))
 

@@ -3,6 +3,7 @@
 // The entries of disk = [...] and vif = [...]: what they say, and where a mistake in them stands.
 #include "libparapet/disk_config.hpp"
 #include "libparapet/network_config.hpp"
+#include <array>
 #include <gtest/gtest.h>
 
 using namespace parapet;
@@ -110,9 +111,22 @@ TEST(NetworkConfig, Keys)
     EXPECT_EQ(n.ip, "10.0.0.1");
     EXPECT_EQ(n.device, "web0");
     EXPECT_TRUE(n.warnings.empty());
-    EXPECT_EQ(network("").mac.substr(0, 9), "00:16:3e:");
-    EXPECT_LT(network("").mac[9], '8');
+    EXPECT_EQ(network("").mac, "");
     EXPECT_EQ(network("type=ioemu").warnings.size(), 1U);
+}
+
+TEST(NetworkConfig, MadeUpAddresses)
+{
+    const std::array<std::uint8_t, 16> one{1}, other{2};
+    for (const std::string& mac : {random_mac(), derived_mac(one, 0), derived_mac(other, 300)}) {
+        EXPECT_EQ(mac.size(), 17U) << mac;
+        EXPECT_EQ(mac.substr(0, 9), "00:16:3e:") << mac;
+        EXPECT_LT(mac[9], '8') << mac;
+    }
+    EXPECT_EQ(derived_mac(one, 0), derived_mac(one, 0)); // what a restart relies on
+    EXPECT_NE(derived_mac(one, 0), derived_mac(one, 1));
+    EXPECT_NE(derived_mac(one, 1), derived_mac(one, 257));
+    EXPECT_NE(derived_mac(one, 0), derived_mac(other, 0));
 }
 
 TEST(NetworkConfig, Rates)

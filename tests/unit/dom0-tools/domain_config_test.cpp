@@ -211,6 +211,13 @@ TEST(DomainConfig, Networks)
     ASSERT_EQ(c.networks.size(), 3U);
     EXPECT_EQ(c.networks[0].bridge, "br0");
     EXPECT_NE(c.networks[1].mac, c.networks[2].mac);
+    DomainConfig again = c;
+    again.uuid = {};
+    assign_uuid(again, c.uuid); // a restart: the same addresses
+    EXPECT_EQ(again.networks[1].mac, c.networks[1].mac);
+    assign_uuid(again, random_uuid());
+    EXPECT_NE(again.networks[1].mac, c.networks[1].mac);
+    EXPECT_EQ(again.networks[0].mac, "00:16:3e:00:00:01");
     ASSERT_EQ(c.warnings.size(), 1U);
     EXPECT_EQ(c.warnings[0], "f:4:47: warning: 'gatewaydev' has no effect here");
     EXPECT_EQ(complaint(sound + "vif=['brigde=x']\n"),

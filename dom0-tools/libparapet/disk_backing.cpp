@@ -5,6 +5,8 @@
 #include "libparapet/devices.hpp"
 #include "libparapet/domain_nodes.hpp"
 #include "libparapet/loop_device.hpp"
+#include "libparapet/nbd_device.hpp"
+#include <array>
 #include <cstdio>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -81,6 +83,18 @@ std::optional<OtherUse> guest_on(Store& store, dev_t device)
     return std::nullopt;
 }
 
+/// The use that a disk makes of an image through a server.
+std::optional<OtherUse> served_from(Store& store, const Device& d, const Backing& image)
+{
+    const std::string back = backend_path(d);
+    const auto nodes = store.read_all({back + "/physical-device", back + "/mode", back + "/params"});
+    const auto device = nodes[0] ? device_number(*nodes[0]) : std::nullopt;
+    struct stat status {};
+    if (!device || !nbd_number(*device) || !nodes[2] || ::stat(nodes[2]->c_str(), &status) != 0) return std::nullopt;
+    if (status.st_dev != image.device || status.st_ino != image.inode) return std::nullopt;
+    return OtherUse{disk_label(store, d), nodes[1].value_or("w").find('w') != std::string::npos};
+}
+
 std::vector<OtherUse> others_on(Store& store, const Backing& b)
 {
     std::vector<OtherUse> others;
@@ -89,11 +103,21 @@ std::vector<OtherUse> others_on(Store& store, const Backing& b)
         if (mounted_writable(b.device)) others.push_back({"a mounted file system of domain 0", true});
         return others;
     }
+    for (const Device& d : all_devices(store, DeviceKind::disk))
+        if (const auto use = served_from(store, d, b)) others.push_back(*use);
     for (const LoopUse& loop : loops_on(b.device, b.inode)) {
         const auto guest = guest_on(store, loop_device(loop.number));
         others.push_back(guest ? *guest : OtherUse{fmt::format("/dev/loop{} of domain 0", loop.number), loop.writable});
     }
     return others;
+}
+
+void require_qcow2(const DiskConfig& disk, const Backing& b)
+{
+    constexpr std::array magic{std::byte{'Q'}, std::byte{'F'}, std::byte{'I'}, std::byte{0xfb}};
+    std::array<std::byte, magic.size()> head{};
+    if (b.bytes >= head.size()) read_at(b.file.get(), head, 0);
+    if (head != magic) fail("{} is no qcow2 image", disk.target);
 }
 
 } // namespace
@@ -108,6 +132,10 @@ Backing open_backing(const DiskConfig& disk)
               is_block ? 0 : status.st_ino, 0};
     b.bytes = is_block ? block_size(disk, b) : b.file.size();
     if (b.bytes == 0) fail("{} is empty", disk.target);
+    if (disk.format != "raw") {
+        require_qcow2(disk, b);
+        return b;
+    }
     if (b.bytes % sector != 0)
         fail("{} has {} bytes, not a multiple of {}: it was cut off, or is no raw image", disk.target, b.bytes, sector);
     return b;

@@ -45,12 +45,12 @@ std::optional<DeviceName> split_name(const std::string& name)
 
 void set_format(DiskConfig& disk, const Field& f)
 {
-    if (f.value == "qcow2" || f.value == "qcow" || f.value == "vhd" || f.value == "qed")
+    if (f.value == "qcow" || f.value == "vhd" || f.value == "qed")
         throw ConfigError{f.at, fmt::format("disk format '{}' is not served here: convert the image with `qemu-img "
-                                            "convert -O raw`, or give it a block device with `qemu-nbd --connect` and "
-                                            "name that",
+                                            "convert -O qcow2`",
                                             f.value)};
-    if (f.value != "raw") throw ConfigError{f.at, fmt::format("unknown disk format '{}' (raw)", f.value)};
+    if (f.value != "raw" && f.value != "qcow2")
+        throw ConfigError{f.at, fmt::format("unknown disk format '{}' (raw, qcow2)", f.value)};
     disk.format = f.value;
 }
 
@@ -182,6 +182,9 @@ DiskConfig parse_disk(const ConfigValue& value)
         else if (position == 0 || !set_flag(disk, f))
             set_position(disk, f, position++);
     }
+    if (disk.forced && disk.format != "raw")
+        throw ConfigError{disk.at, fmt::format("access w! and r! are for raw disks: the server of {} images shares none",
+                                               disk.format)};
     if (disk.target.empty()) throw ConfigError{disk.at, "the disk has no target (file or device)"};
     if (disk.device.empty()) throw ConfigError{disk.at, "the disk has no name in the guest (vdev=xvda)"};
     if (!disk.writable) disk.discard = false;

@@ -4,6 +4,7 @@
 #include "libparapet/disks.hpp"
 #include "libparapet/disk_backing.hpp"
 #include "libparapet/loop_device.hpp"
+#include "libparapet/nbd_device.hpp"
 #include <algorithm>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,7 +12,7 @@
 namespace parapet {
 namespace {
 
-constexpr auto loop_patience = std::chrono::seconds{5};
+constexpr auto server_patience = std::chrono::seconds{5};
 
 std::string mode_of(const DiskConfig& disk) { return disk.writable ? "w" : "r"; }
 
@@ -32,22 +33,44 @@ DeviceNodes nodes_of(const DiskConfig& disk, dev_t physical)
 
 } // namespace
 
+static std::vector<dev_t> devices_in_use(Store& store)
+{
+    std::vector<dev_t> used;
+    for (const Device& d : all_devices(store, DeviceKind::disk)) {
+        const auto physical = store.read(backend_path(d) + "/physical-device");
+        if (const auto device = physical ? device_number(*physical) : std::nullopt) used.push_back(*device);
+    }
+    return used;
+}
+
+/// Both ends, until the backend has @p physical open: one that goes by itself may be let go then.
+static Device connect(Store& store, const Device& device, const DiskConfig& disk, dev_t physical)
+{
+    NewDevice made{store, device, nodes_of(disk, physical)};
+    const std::string opened = sysfs_path(device) + "/physical_device";
+    wait_for_backend(store, device, [&] {
+        return backend_state(store, device) >= BusState::init_wait && ::access(opened.c_str(), F_OK) == 0;
+    });
+    return made.keep();
+}
+
 Device attach_disk(Store& store, unsigned domain, const DiskConfig& disk)
 {
     const Device device{DeviceKind::disk, domain, disk.number};
     if (store.exists(backend_path(device))) fail("the domain has a disk {} already", disk.device);
     Backing backing = open_backing(disk);
     refuse_shared(store, disk, backing);
+    if (disk.format != "raw") {
+        release_orphans(devices_in_use(store));
+        NbdDevice server{disk.target, disk.format, {disk.writable, disk.discard, disk.direct_io}};
+        connect(store, device, disk, server.device());
+        server.keep();
+        return device;
+    }
     std::optional<LoopDevice> loop;
     if (!backing.is_block) loop.emplace(make_loop(backing.file, disk.target, {disk.writable, disk.direct_io}));
     backing.file = {}; // a device that is open exclusively
-    NewDevice made{store, device, nodes_of(disk, loop ? loop_device(loop->number) : backing.device)};
-    const std::string opened = sysfs_path(device) + "/physical_device";
-    // a loop device that we let go before the backend has it open would be gone
-    wait_for_backend(store, device, [&] {
-        return backend_state(store, device) >= BusState::init_wait && ::access(opened.c_str(), F_OK) == 0;
-    });
-    return made.keep();
+    return connect(store, device, disk, loop ? loop_device(loop->number) : backing.device);
 }
 
 std::vector<DiskStatus> disks_of(Store& store, unsigned domain)
@@ -62,30 +85,36 @@ std::vector<DiskStatus> disks_of(Store& store, unsigned domain)
     return all;
 }
 
-std::vector<unsigned> loops_under(Store& store, const std::vector<Device>& disks)
+std::vector<Server> servers_under(Store& store, const std::vector<Device>& disks)
 {
-    std::vector<unsigned> loops;
+    std::vector<Server> servers;
     for (const Device& d : disks) {
         const auto nodes = store.read_all({backend_path(d) + "/physical-device", backend_path(d) + "/params"});
         const auto physical = nodes[0] ? device_number(*nodes[0]) : std::nullopt;
         if (!physical) continue;
         struct stat status {};
         const bool is_device = nodes[1] && ::stat(nodes[1]->c_str(), &status) == 0 && S_ISBLK(status.st_mode);
-        if (is_device) continue; // a loop device that was there before the disk stays
-        if (const auto loop = loop_number(*physical)) loops.push_back(*loop);
+        if (is_device) continue; // one that was there before the disk stays
+        if (const auto loop = loop_number(*physical)) servers.push_back({Server::Kind::loop, *loop});
+        if (const auto nbd = nbd_number(*physical)) servers.push_back({Server::Kind::nbd, *nbd});
     }
-    return loops;
+    return servers;
 }
 
-bool settle_loops(const std::vector<unsigned>& loops)
+static bool is_bound(const Server& s)
+{
+    return s.kind == Server::Kind::loop ? loop_is_bound(s.number) : nbd_is_bound(s.number);
+}
+
+bool settle(const std::vector<Server>& servers)
 {
     using Clock = std::chrono::steady_clock;
-    const auto none_bound = [&] { return std::none_of(loops.begin(), loops.end(), loop_is_bound); };
-    for (const auto end = Clock::now() + loop_patience; !none_bound(); ::usleep(2'000)) {
+    for (const auto end = Clock::now() + server_patience; std::any_of(servers.begin(), servers.end(), is_bound);
+         ::usleep(2'000)) {
         if (Clock::now() > end) return false;
         // what another toolstack made goes only when told; one in use goes with its last user
-        for (const unsigned loop : loops)
-            if (loop_is_bound(loop)) release_loop(loop);
+        for (const Server& s : servers)
+            if (is_bound(s)) s.kind == Server::Kind::loop ? release_loop(s.number) : release_nbd(s.number);
     }
     return true;
 }

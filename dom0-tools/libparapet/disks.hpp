@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A domain's disks, served by the block backend of domain 0's kernel: attached through xenstore alone. An image gets a
-// loop device that lasts exactly as long as the backend has it open.
+// A domain's disks, served by the block backend of domain 0's kernel: attached through xenstore alone. A raw image
+// gets a loop device that lasts exactly as long as the backend has it open, another a network block device.
 #pragma once
 #include "libparapet/devices.hpp"
 #include "libparapet/disk_config.hpp"
@@ -19,9 +19,14 @@ struct DiskStatus {
 };
 std::vector<DiskStatus> disks_of(Store& store, unsigned domain);
 
-/// Loop devices that must go with these disks: to be asked for before, and settled after the disks are removed.
-std::vector<unsigned> loops_under(Store& store, const std::vector<Device>& disks);
+/// A device of domain 0's kernel that an image is served by.
+struct Server {
+    enum class Kind : std::uint8_t { loop, nbd } kind;
+    unsigned number;
+};
+/// Those that must go with these disks: to be asked for before, and settled after the disks are removed.
+std::vector<Server> servers_under(Store& store, const std::vector<Device>& disks);
 /// Waits for them to go, and releases those that do not go by themselves. False if one is still in use then.
-bool settle_loops(const std::vector<unsigned>& loops);
+bool settle(const std::vector<Server>& servers);
 
 } // namespace parapet

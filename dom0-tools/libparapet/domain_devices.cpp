@@ -45,7 +45,7 @@ void attach_devices(Store& store, unsigned domain, const DomainConfig& config)
 void remove_device(Store& store, const Device& device, Detach how, std::chrono::seconds patience)
 {
     const std::string what = label(store, device);
-    const auto loops = loops_under(store, disks_among({device}));
+    const auto servers = servers_under(store, disks_among({device}));
     // a guest that never took it up, for want of a driver or of time, would not answer
     if (how == Detach::force || frontend_state(store, device) <= BusState::initialising)
         cut_off(store, device);
@@ -58,14 +58,14 @@ void remove_device(Store& store, const Device& device, Detach how, std::chrono::
         fail("the guest did not let go of {} within {} s: it goes when the guest does; --force takes it away at once",
              what, patience.count());
     forget(store, device);
-    if (!settle_loops(loops)) fail("the loop device of {} is still in use", what);
+    if (!settle(servers)) fail("what serves {} in domain 0 is still in use", what);
 }
 
 void remove_devices(Store& store, unsigned domain, const std::function<void(const std::string&)>& complain)
 {
     const std::vector<Device> all = everything_of(store, domain);
     if (all.empty()) return;
-    const auto loops = loops_under(store, disks_among(all));
+    const auto servers = servers_under(store, disks_among(all));
     for (const Device& d : all)
         cut_off(store, d);
     for (const Device& d : wait_closed(store, all, patience_at_end))
@@ -73,7 +73,7 @@ void remove_devices(Store& store, unsigned domain, const std::function<void(cons
                              patience_at_end.count()));
     for (const Device& d : all)
         forget(store, d);
-    if (!settle_loops(loops)) complain(fmt::format("a loop device of domain {} is still in use", domain));
+    if (!settle(servers)) complain(fmt::format("what serves a disk of domain {} is still in use", domain));
 }
 
 std::string label(Store& store, const Device& d)

@@ -57,12 +57,13 @@ const std::map<std::string, const char*> texts{
     {"locks", "How often the hypervisor's locks were waited for."},
     {"disk-attach",
      "Gives the domain disks: TARGET,FORMAT,DISK,ACCESS, or key=value, or both, as in /srv/a.img,raw,xvdb,w or "
-     "\"access=r vdev=xvdb target=/dev/vg/a\". The target is a raw image, which gets a loop device for as long as it "
-     "is "
-     "attached, or a block device. The disk is xvda to xvdzz..., sda to sdp or hda to hdd, or a partition of such a "
+     "\"access=r vdev=xvdb target=/dev/vg/a\". They stay until the domain ends: one that is started again has what its "
+     "configuration says. The target is a raw image, which gets a loop device for as long as it is attached, a qcow2 "
+     "image (format qcow2), which qemu-nbd of qemu-utils serves then (modprobe nbd max_part=0), or a block device. "
+     "The disk is xvda to xvdzz..., sda to sdp or hda to hdd, or a partition of such a "
      "name. The access is w (or rw) or r (or ro). An image or device that another domain, a loop device or a mounted "
      "file system of domain 0 uses is refused, unless both only read, or with w! or r!, which trusts that the guests "
-     "know of each other. discard, no-discard and direct-io-safe are known; formats other than raw, scripts, CD-ROM "
+     "know of each other. discard, no-discard and direct-io-safe are known; other formats, scripts, CD-ROM "
      "drives and other backends than domain 0's kernel are refused."},
     {"disk-detach", "Asks the guest to let go of a disk, waits for that, and removes it; --force does not ask. A guest "
                     "with Linux 5.14 or later lets go of a disk that it still has mounted."},

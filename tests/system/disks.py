@@ -3,15 +3,16 @@
 """Split disks, stock xen-blkback to stock xen-blkfront, set up by vmctl: a guest makes a file system that dom0 reads,
 cannot write what it may only read, gets and loses disks while it runs, keeps them over a reboot; bad images are refused
 and leave nothing; a domain destroyed in mid-write leaves no grant, port, frame, loop device or node."""
-import lzma, pathlib, sys, tempfile
+import lzma, pathlib, re, shutil, subprocess, sys, tempfile
 from harness import BUILD, TOP, Run, expect, passed, skip_on_xen
 
 sys.path.insert(0, str(TOP / "tools/image"))
 import build as image  # noqa: E402
 
 skip_on_xen()
+NBD_SERVER = shutil.which("qemu-nbd")
 FS = ["crc16", "crc32c_generic", "mbcache", "jbd2", "ext4"]  # in the order they need each other
-VERDICTS = 37
+VERDICTS = 46
 SCRIPT = r"""
 list() { vmctl disk-list first | awk -v disk="$1" '$2 == disk { print $4, $5 }'; }
 sum() { sha256sum "$1" | cut -d ' ' -f 1; }
@@ -77,7 +78,20 @@ refused missing '^vmctl: /tmp/none: No such file' vmctl disk-attach first /tmp/n
 refused empty '/tmp/empty.img is empty' vmctl disk-attach first /tmp/empty.img,raw,xvdc
 refused odd 'odd.img has 1000 bytes, not a multiple of 512' vmctl disk-attach first /tmp/odd.img,raw,xvdc
 refused directory '/tmp is neither a file nor a block device' vmctl disk-attach first /tmp,raw,xvdc
-refused qcow2 '^disk "/tmp/a.img,qcow2,xvdc":12: .*qemu-img convert' vmctl disk-attach first /tmp/a.img,qcow2,xvdc
+refused vhd '^disk "/tmp/a.img,vhd,xvdc":12: .*qemu-img convert' vmctl disk-attach first /tmp/a.img,vhd,xvdc
+refused no-module 'need the module nbd' vmctl disk-attach first /q.img,qcow2,xvdc
+insmod /nbd.ko nbds_max=2 max_part=0 || fail "insmod nbd"
+refused no-qcow2 '/tmp/a.img is no qcow2 image' vmctl disk-attach first /tmp/a.img,qcow2,xvdc
+refused bad-qcow2 'qemu-nbd .* does not serve /tmp/bad.img: ' sh -c \
+    '{ head -c 4 /q.img; yes; } | head -c 3000 > /tmp/bad.img; vmctl disk-attach first /tmp/bad.img,qcow2,xvdc'
+good qcow2 vmctl disk-attach first /q.img,qcow2,xvdc,w
+attached xvdc
+good qcow2-write guest '[ $(blockdev --getsize64 /dev/xvdc) = 8388608 ] && cat /dev/xvdb > /dev/xvdc && sync'
+refused qcow2-busy "q.img is in use by disk xvdc of 'first'" vmctl disk-attach first /q.img,qcow2,xvdd,r
+good qcow2-detach vmctl disk-detach first xvdc
+good qcow2-written eval 'vmctl disk-attach first /q.img,qcow2,xvdc,r && attached xvdc &&
+    guest "head -c 4194304 /dev/xvdc | sha256sum | cut -d \" \" -f 1" && [ "$(cat /tmp/said)" = "$(sum /tmp/ro.img)" ]'
+good qcow2-gone eval 'vmctl disk-detach first xvdc && ! pidof qemu-nbd && ! ls /sys/block/nbd*/pid'
 refused create-missing "^/tmp/bad.cfg:[0-9]*:10: 'disk': /tmp/none: No such file" sh -c \
     'sed "s,a.img,/tmp/none,; s/^name.*/name = \"other\"/" /tmp/disks.cfg > /tmp/bad.cfg; vmctl create /tmp/bad.cfg'
 old=$(number)
@@ -97,14 +111,31 @@ dmesg | grep -E 'BUG:|WARNING:|Oops|general protection' && echo "BAD dom0's kern
 exit 0
 """
 
+
+
+def module(kernel, name, path):
+    found = next((kernel / "lib/modules").rglob(f"{name}.ko*"))
+    path.write_bytes(lzma.decompress(found.read_bytes()) if found.suffix == ".xz" else found.read_bytes())
+    return path
+
+
+def server_files(kernel, tmp):
+    """What serves qcow2 images in dom0, and one of 8 MiB."""
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", tmp / "q.img", "8M"], check=True)
+    libraries = re.findall(r"(/\S+) \(0x", subprocess.run(["ldd", NBD_SERVER], capture_output=True, text=True).stdout)
+    expect(libraries, f"{NBD_SERVER} needs no libraries")
+    there = {"nbd.ko": module(kernel, "nbd", tmp / "nbd.ko"), "q.img": tmp / "q.img", "usr/bin/qemu-nbd": NBD_SERVER}
+    there |= {library.lstrip("/"): library for library in libraries}
+    return [word for name, path in there.items() for word in ("--file", f"{name}={path}")]
+
+
+expect(NBD_SERVER, "qemu-utils is not installed (make deps)")
 with tempfile.TemporaryDirectory(prefix="parapet-disks-") as tmp:
     tmp = pathlib.Path(tmp)
     kernel = (BUILD / "image/vmlinuz").resolve().parents[1]
-    more, files = image.Cpio(), []
+    more, files = image.Cpio(), server_files(kernel, tmp)
     for order, name in enumerate(FS):
-        found = next((kernel / "lib/modules").rglob(f"{name}.ko*"))
-        path = tmp / f"{order}-{name}.ko"
-        path.write_bytes(lzma.decompress(found.read_bytes()) if found.suffix == ".xz" else found.read_bytes())
+        path = module(kernel, name, tmp / f"{order}-{name}.ko")
         more.file(f"fs/{path.name}", path)
         files += ["--file", f"fs/{path.name}={path}"]
     (tmp / "initrd").write_bytes((BUILD / "image/domu.cpio").read_bytes() + more.bytes())

@@ -54,6 +54,8 @@ TEST(DiskConfig, PositionsAndKeys)
     EXPECT_TRUE(flags.forced);
     EXPECT_FALSE(flags.discard);
     EXPECT_TRUE(flags.direct_io);
+    EXPECT_EQ(disk("/img,qcow2,xvda,w").format, "qcow2");
+    EXPECT_EQ(disk("vdev=xvda,format=qcow2,target=/img").format, "qcow2");
     EXPECT_TRUE(disk("/img,raw,xvda,r!").forced);
     EXPECT_FALSE(disk("/img,raw,xvda,r!").writable);
 }
@@ -67,13 +69,15 @@ TEST(DiskConfig, MistakesSayWhereAndWhat)
     EXPECT_EQ(wrong_disk(""), "f:1:1: the disk has no target (file or device)");
     EXPECT_EQ(wrong_disk("/img,raw,xvda,x"),
               "f:1:16: a disk's access is r, ro, w, rw, or, by force, r! or w!, not 'x'");
-    EXPECT_EQ(wrong_disk("/img,rwa,xvda"), "f:1:7: unknown disk format 'rwa' (raw)");
+    EXPECT_EQ(wrong_disk("/img,rwa,xvda"), "f:1:7: unknown disk format 'rwa' (raw, qcow2)");
 }
 
 TEST(DiskConfig, WhatIsNotServedIsRefusedWithAWayOut)
 {
-    for (const char* format : {"qcow2", "qcow", "vhd"})
+    for (const char* format : {"qed", "qcow", "vhd"})
         EXPECT_NE(wrong_disk(fmt::format("/img,{},xvda,w", format)).find("qemu-img convert"), std::string::npos);
+    EXPECT_EQ(wrong_disk("/img,qcow2,xvda,w!"),
+              "f:1:1: access w! and r! are for raw disks: the server of qcow2 images shares none");
     EXPECT_EQ(wrong_disk("tap:aio:/img,xvda,w").find("f:1:2: 'tap:aio:/img': such disks"), 0U);
     for (const char* cdrom : {"/iso,raw,hdc:cdrom,r", "/iso,raw,hdc,r,cdrom", "/iso,raw,hdc,r,devtype=cdrom"})
         EXPECT_NE(wrong_disk(cdrom).find("no CD-ROM"), std::string::npos) << wrong_disk(cdrom);

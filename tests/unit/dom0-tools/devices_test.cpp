@@ -262,6 +262,15 @@ TEST(Disks, WhatCannotBeADiskIsRefused)
         EXPECT_EQ(open(odd.disk(",raw,xvda")),
                   odd.path() + " has 513 bytes, not a multiple of 512: it was cut off, or is no raw image");
     }
+    {
+        const Image raw{1024};
+        EXPECT_EQ(open(raw.disk(",qcow2,xvda")), raw.path() + " is no qcow2 image");
+        std::ofstream{raw.path(), std::ios::trunc} << "QFI\xfb?"; // no raw image by its size
+        EXPECT_EQ(open(raw.disk(",qcow2,xvda")), "none");
+        EXPECT_NE(open(raw.disk(",raw,xvda")), "none");
+        std::ofstream{raw.path(), std::ios::trunc} << "QFI";
+        EXPECT_EQ(open(raw.disk(",qcow2,xvda")), raw.path() + " is no qcow2 image");
+    }
     const Image sound{1024};
     EXPECT_EQ(open_backing(sound.disk(",raw,xvda")).bytes, 1024U);
 }

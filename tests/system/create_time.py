@@ -8,13 +8,11 @@ import ledger
 from harness import Run, expect, passed, skip_on_xen
 
 TIMES, MOST, RATIO = 12, 0.3, 0.75
-SCRIPT = f"times={TIMES}\n" + r"""
+SCRIPT = f"times={TIMES}\n" + ledger.NOW + ledger.MINI_CFG + r"""
 fail() { echo "FAILED $*"; cat /tmp/said; exit 1; }
 if [ -e /parapet.xl ]; then ctl=xl; else ctl=vmctl; fi
-printf 'name="mini"\nkernel="/mini"\nmemory=8\nvcpus=1\n' > /tmp/mini.cfg
-up() { read -r t _ < /proc/uptime; echo "${t%.*}${t#*.}"; } # hundredths of a second
 for n in $(seq $times); do
-    start=$(up); $ctl create /tmp/mini.cfg > /tmp/said 2>&1 || fail create; echo "CREATE $n $(($(up) - start))"
+    start=$(now); $ctl create /tmp/mini.cfg > /tmp/said 2>&1 || fail create; echo "CREATE $n $(($(now) - start))"
     [ $n = 3 ] && { usleep 500000; xenstore-read /local/domain/$n/data/answer | sed 's/^/ANSWER /'; }
     $ctl destroy mini > /tmp/said 2>&1 || fail destroy
 done

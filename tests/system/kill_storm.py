@@ -8,7 +8,6 @@ from harness import Run, expect, passed, skip_on_xen
 
 KILLS, RACES = 50, 12
 SCRIPT = f"kills={KILLS} races={RACES}\n" + ledger.SHELL + r"""
-now() { awk '{ print int($1 * 100) }' /proc/uptime; } # hundredths of a second
 others() { vmctl --json list | awk '/"domain"/ && $2 + 0 != 0 { print $2 + 0 }'; }
 quick() { # how long a create takes, in microseconds
     start=$(now); run vmctl create /tmp/mini.cfg; took=$((($(now) - start) * 10000 + 10000)); run vmctl destroy mini

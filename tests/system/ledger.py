@@ -5,7 +5,10 @@ import json, re
 from harness import BUILD, HV, expect
 
 MINI = ["--file", f"mini={BUILD}/guest/mini"]
-SHELL = r"""
+NOW = "now() { awk '{ print int($1 * 100) }' /proc/uptime; } # hundredths of a second\n"
+MINI_CFG = r"""printf 'name="mini"\nkernel="/mini"\nmemory=8\nvcpus=1\n' > /tmp/mini.cfg
+"""
+SHELL = NOW + r"""
 fail() { echo "FAILED $*"; exit 1; }
 run() { "$@" > /tmp/said 2>&1 || { cat /tmp/said; fail "$*"; }; }
 within() { # seconds, what, command: until it succeeds
@@ -34,15 +37,15 @@ ledger() { # word
       echo '}'; } | tr -d '\n' | sed "s/^/LEDGER $1 /"
     echo
 }
-printf 'name="mini"\nkernel="/mini"\nmemory=8\nvcpus=1\n' > /tmp/mini.cfg
-"""
+""" + MINI_CFG
 EXACT = ["domains", "free_frames", "dom0_frames", "dying_frames", "heap_bytes", "open_ports", "grant_mappings",
          "foreign_mappings", "xenstore_nodes", "watches", "xenstored blocks", "vmctl_processes", "xenstored files",
-         "xenstored threads", "parapet-consoled files", "parapet-consoled threads"]
+         "xenstored threads", "parapet-consoled files", "parapet-consoled threads", "parapet-lifed files",
+         "parapet-lifed threads"]
 if HV == "xen":  # which does not count these
     EXACT = [k for k in EXACT if k not in ("dying_frames", "heap_bytes", "open_ports", "grant_mappings",
                                            "foreign_mappings")]
-ROUGH = {"xenstored KiB": 256, "parapet-consoled KiB": 256}
+ROUGH = {"xenstored KiB": 256, "parapet-consoled KiB": 256, "parapet-lifed KiB": 256}
 
 
 def read(run):
@@ -50,17 +53,17 @@ def read(run):
     return {word: json.loads(text) for word, text in re.findall(r"^LEDGER (\S+) ({.*)$", run.out, re.M)}
 
 
-def balanced(before, after, rough=None):
-    """Ends the test unless all that was taken has come back, but for as much as `rough` says of a count; returns the
+def balanced(before, after, slack=None):
+    """Ends the test unless all that was taken has come back, but for as much as `slack` says of a count; returns the
     counts, for the verdict."""
-    rough = ROUGH | (rough or {})
-    for key in [*EXACT, *rough]:
+    allowed = dict.fromkeys(EXACT, 0) | ROUGH | (slack or {})
+    for key in allowed:
         print(f"    {key:<25} {before.get(key)!s:>9} {after.get(key)!s:>9}")
-    lacking = [k for k in [*EXACT, *ROUGH] if k not in before or k not in after]
+    lacking = [k for k in allowed if k not in before or k not in after]
     expect(not lacking, f"not counted: {lacking}")
-    lost = {k: (before[k], after[k]) for k in EXACT if before[k] != after[k] and k not in rough}
-    lost |= {k: (before[k], after[k]) for k, most in rough.items()
-             if (after[k] - before[k] > most if k in ROUGH else abs(after[k] - before[k]) > most)}
+    changes = {k: after[k] - before[k] for k in allowed}
+    changes |= {k: max(change, 0) for k, change in changes.items() if k in ROUGH}  # memory given back is no loss
+    lost = {k: (before[k], after[k]) for k, change in changes.items() if abs(change) > allowed[k]}
     expect(not lost, f"before and after differ: {lost}")
     told = [k for k in ("free_frames", "heap_bytes", "open_ports", "xenstore_nodes", "watches") if k in EXACT]
     return ", ".join(f"{before[k]} {k}" for k in told)

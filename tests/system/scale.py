@@ -18,7 +18,7 @@ each() { # command: for all numbers, by so many workers at once
     [ -e /tmp/broken ] && { cat /tmp/broken; fail "$*"; }
 }
 make() {
-    vmctl --json create --no-monitor /tmp/mini.cfg name=mini$1 > /tmp/made.$1 2> /tmp/said.$1 &&
+    vmctl --json create /tmp/mini.cfg name=mini$1 > /tmp/made.$1 2> /tmp/said.$1 &&
         [ ! -s /tmp/said.$1 ] || { cat /tmp/said.$1 /tmp/made.$1; return 1; }
 }
 unmake() { vmctl destroy mini$1 > /tmp/said.$1 2>&1 && [ ! -s /tmp/said.$1 ] || { cat /tmp/said.$1; return 1; }; }

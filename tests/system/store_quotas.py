@@ -8,7 +8,6 @@ import ledger
 from harness import Run, expect, passed, skip_on_xen
 
 SCRIPT = ledger.SHELL + r"""
-now() { awk '{ print int($1 * 100) }' /proc/uptime; }
 number() { vmctl list | awk '$1 == "'$1'" { print $2 }'; }
 log() { tr -d '\r' < /var/log/parapet/$1.log; }
 answers() { # good's answer to this

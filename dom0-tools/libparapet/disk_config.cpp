@@ -183,8 +183,9 @@ DiskConfig parse_disk(const ConfigValue& value)
             set_position(disk, f, position++);
     }
     if (disk.forced && disk.format != "raw")
-        throw ConfigError{disk.at, fmt::format("access w! and r! are for raw disks: the server of {} images shares none",
-                                               disk.format)};
+        throw ConfigError{
+            disk.at,
+            fmt::format("access w! and r! are for raw disks: the server of {} images shares none", disk.format)};
     if (disk.target.empty()) throw ConfigError{disk.at, "the disk has no target (file or device)"};
     if (disk.device.empty()) throw ConfigError{disk.at, "the disk has no name in the guest (vdev=xvda)"};
     if (!disk.writable) disk.discard = false;

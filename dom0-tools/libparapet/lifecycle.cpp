@@ -126,7 +126,8 @@ Rings build(Toolstack& tools, NewDomain& domain, const DomainConfig& c, const So
     return rings;
 }
 
-/// Its CPUs would see its devices go. False when that pauses nothing: it is gone, or has been paused as often as can be.
+/// Its CPUs would see its devices go. False when that pauses nothing: it is gone, or has been paused as often as can
+/// be.
 bool stop(Hypervisor& hv, DomainId domain)
 {
     try {

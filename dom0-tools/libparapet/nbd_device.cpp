@@ -115,8 +115,8 @@ std::optional<unsigned> nbd_number(dev_t device)
 {
     if (major(device) != NBD_MAJOR) return std::nullopt;
     std::error_code none;
-    const auto link = std::filesystem::read_symlink(
-        fmt::format("/sys/dev/block/{}:{}", major(device), minor(device)), none);
+    const auto link =
+        std::filesystem::read_symlink(fmt::format("/sys/dev/block/{}:{}", major(device), minor(device)), none);
     const std::string name = link.filename();
     if (none || !name.starts_with("nbd") || name.find_first_not_of("0123456789", 3) != std::string::npos)
         return std::nullopt; // a partition of one

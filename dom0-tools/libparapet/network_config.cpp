@@ -151,7 +151,9 @@ std::string derived_mac(std::span<const std::uint8_t> uuid, unsigned number)
     from.push_back(static_cast<std::uint8_t>(number));
     from.push_back(static_cast<std::uint8_t>(number >> 8));
     const std::string digest = blake2b_hex(std::as_bytes(std::span{from}));
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned>(std::stoul(digest.substr(2 * i, 2), nullptr, 16)); };
+    const auto byte = [&](std::size_t i) {
+        return static_cast<unsigned>(std::stoul(digest.substr(2 * i, 2), nullptr, 16));
+    };
     return mac_of(byte(0), byte(1), byte(2));
 }
 

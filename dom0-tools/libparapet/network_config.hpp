@@ -19,7 +19,7 @@ struct NetworkRate {
 };
 
 struct NetworkConfig {
-    std::string mac;    ///< In lower case. A domain's interface for which none was given has one derived from its UUID.
+    std::string mac; ///< In lower case. A domain's interface for which none was given has one derived from its UUID.
     bool mac_given{false};
     std::string bridge; ///< Empty: xenbr0, or the only one there is.
     std::string ip;

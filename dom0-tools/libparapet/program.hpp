@@ -8,7 +8,7 @@
 namespace parapet {
 
 struct ProgramEnd {
-    bool good; ///< It ended by itself, with status 0.
+    bool good;             ///< It ended by itself, with status 0.
     std::string complaint; ///< What it wrote to its standard error, without the last newline.
 };
 

@@ -39,10 +39,11 @@ for n in $(seq $races); do # the creator is stopped on its way, so that destroy 
     usleep $((took * (20 + RANDOM % 70) / 100)); kill -STOP $pid 2> /dev/null
     id=$(others)
     [ "$id" ] || { early=$((early + 1)); kill -CONT $pid; wait $pid; run vmctl destroy mini; continue; }
-    vmctl destroy $id > /tmp/gone 2>&1 & destroyer=$!
-    until vmctl --json list | grep -qE '"state": "dying"' || ! kill -0 $destroyer 2> /dev/null; do usleep 20000; done
+    rm -f /tmp/destroyed
+    { vmctl destroy $id > /tmp/gone 2>&1; echo $? > /tmp/destroyed; } & destroyer=$!
+    until vmctl --json list | grep -q '"state": "dying"' || [ -s /tmp/destroyed ]; do usleep 20000; done
     kill -CONT $pid 2> /dev/null
-    wait $destroyer || { cat /tmp/gone; fail "race $n: destroy"; }
+    wait $destroyer; [ "$(cat /tmp/destroyed)" = 0 ] || { cat /tmp/gone; fail "race $n: destroy"; }
     if wait $pid; then late=$((late + 1)); else
         lost=$((lost + 1))
         grep -q '^vmctl: domain .* destroyed by another' /tmp/made || { cat /tmp/made; fail "race $n: no word of it"; }

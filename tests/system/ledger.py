@@ -15,7 +15,7 @@ within() { # seconds, what, command: until it succeeds
     tries=$(($1 * 5)); what=$2; shift 2
     until eval "$*"; do tries=$((tries - 1)); [ $tries -lt 0 ] && fail "$what"; usleep 200000; done
 }
-rss() { awk '/^VmRSS/ { print $2 }' /proc/$1/status; }
+rss() { awk '/^Rss/ { print $2 }' /proc/$1/smaps_rollup; } # status counts late, by 64 page faults
 threads() { awk '/^Threads/ { print $2 }' /proc/$1/status; }
 daemons() { # name and number of each that serves domains
     for d in xenstored parapet-consoled parapet-lifed; do

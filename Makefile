@@ -39,7 +39,7 @@ include tools/make/test.mk
 all: hypervisor tools ## Build the hypervisor and the dom0 tools
 
 help: ## This list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort -u | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
+	@grep -hE '^[a-zA-Z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort -u | sed -E 's/^([a-zA-Z0-9-]+):.*## /\1\t/' | expand -t 16
 	@echo; echo 'Variables: BUILD=dir CXX=clang++ V=1 T=seconds (fuzz) DOM0_SCRIPT=file HV=xen|image (run)'
 
 deps: ## Install the build tools and QEMU (Debian packages) that are missing

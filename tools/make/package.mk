@@ -44,4 +44,8 @@ deb: hypervisor tools ## Build the Debian package, $(BUILD)/parapet_VERSION_amd6
 debian-dom0: deb ## A Debian disk, $(BUILD)/debian-dom0.qcow2, with the package installed (the plain disk is cached)
 	$(call say,DISK,$(BUILD)/debian-dom0.qcow2)
 	$(Q)$(PYTHON) tools/image/debian_dom0.py --deb $(BUILD)/parapet_*_amd64.deb --out $(BUILD)/debian-dom0.qcow2
-.PHONY: debian-dom0
+debian-domU: ## A Debian disk for a domU, $(BUILD)/debian-domU.img: disk = ["debian-domU.img,raw,xvda,w"]
+	$(call say,DISK,$(BUILD)/debian-domU.img)
+	@mkdir -p $(BUILD)
+	$(Q)$(PYTHON) tools/image/debian_domu.py --out $(BUILD)/debian-domU.img
+.PHONY: debian-dom0 debian-domU

@@ -39,16 +39,19 @@ turn=0
 number() { vmctl list | awk '/^first / { print $2 }'; }
 talk() { # with the shell on the guest's console in its boot number $1, as guest() does
     within 60 "the guest's user space" '[ "$(grep -c PARAPET-DOMU-READY /var/log/parapet/first.log)" -ge '"$1 ]"
+    console "$1"
+    guest "echo hello" || fail "the guest's shell says nothing"
+}
+console() { # of boot number $1: its input is descriptor 5, its output /tmp/guest.out
     within 10 "the guest's console" '[ "$(xenstore-read /local/domain/$(number)/console/tty)" ]'
     mkfifo "/tmp/in$1"
     vmctl console first < "/tmp/in$1" > /tmp/guest.out 2>&1 &
     exec 5> "/tmp/in$1"
-    guest "echo hello" || fail "the guest's shell says nothing"
 }
 guest() { # a command for the guest's shell: its status is ours, what it printed is in /tmp/said
     turn=$((turn + 1))
     echo "echo BEGIN-$turn-; $1; echo END-$turn-\$?-" >&5
-    within 90 "no answer of the guest to: $1" grep -q "'END-$turn-[0-9]'" /tmp/guest.out
+    within "${patience:-90}" "no answer of the guest to: $1" grep -q "'END-$turn-[0-9]'" /tmp/guest.out
     tr -d '\r' < /tmp/guest.out | sed -n "/^BEGIN-$turn-/,/END-$turn-[0-9]/p" | sed '1d;$d' > /tmp/said
     return "$(sed -n "s/.*END-$turn-\([0-9]*\)-.*/\1/p" /tmp/guest.out | tail -n 1)"
 }

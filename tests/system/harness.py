@@ -2,7 +2,8 @@
 """What the system tests share: tools/run as a function, and the line a test ends in (PASS, SKIP or FAIL, name, why)."""
 import json, os, pathlib, subprocess, sys, tempfile
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parents[1]
 BUILD = pathlib.Path(os.environ.get("BUILD", TOP / "build"))
 HV = os.environ.get("HV", "")
 NAME = pathlib.Path(sys.argv[0]).stem

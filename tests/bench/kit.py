@@ -30,7 +30,7 @@ LINUX = "quiet panic=-1 nokaslr norandmaps"
 WARN = "-Wall -Wextra -Werror -Wno-unused-parameter -Wno-misleading-indentation -Wno-clobbered".split()
 BARE = "-O2 -ffreestanding -fno-stack-protector -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only " \
        "-fno-asynchronous-unwind-tables -fcf-protection=none".split()
-LIMIT = {"pv": 240, "lmb": 480, "domains": 560}
+LIMIT = {"pv": 240, "lmb": 480, "domains": 560, "devices": 560}
 # pvbench counts these in user mode, where it cannot print their names
 SILENT = {40: ("user_syscall_bounce(sysret)", 2000), 41: ("user_syscall_bounce(iret)", 2000),
           42: ("user_pf_bounce", 2000), 43: ("user_loop", 2000)}
@@ -54,10 +54,21 @@ def prepare():
     cpio.file("lmb", OUT / "lmb", 0o755)
     cpio.file("init", HERE / "lmb-init.sh", 0o755)
     image.write(OUT / "lmb.cpio", cpio.bytes())
+    image.write(OUT / "devices.cpio", (BUILD / "image/domu.cpio").read_bytes() + devices_cpio())
+    kernel = (BUILD / "image/vmlinuz").resolve().parents[1]
+    image.write(OUT / "brd.ko", image.modules(kernel, ["brd"])["brd"])
+
+
+def devices_cpio():
+    """Appended to the domU's initramfs: our own init, and what it runs."""
+    cpio = image.Cpio()
+    cpio.file("net", OUT / "net", 0o755)
+    cpio.file("init", HERE / "devices-init.sh", 0o755)
+    return cpio.bytes()
 
 
 def command(kind, which, tsv):
-    """The machine of one run. which: parapet, xen or native; kind: pv, lmb or domains."""
+    """The machine of one run. which: parapet, xen or native; kind: pv, lmb, domains or devices."""
     plugin = ["-plugin", f"{OUT}/pvcount.so,out={tsv}"]
     kernel, hv = BUILD / "image/vmlinuz", boot.hypervisor_image("xen" if which == "xen" else "", BUILD)
     linux = f"{boot.DOM0_ARGS} {LINUX}"
@@ -68,8 +79,14 @@ def command(kind, which, tsv):
                 *plugin]
     if kind == "lmb":
         return [*QEMU, "-kernel", hv, "-append", boot.HV_ARGS, "-initrd", f"{kernel} {linux},{OUT}/lmb.cpio", *plugin]
+    files = [f"bench/net={OUT}/net"]
+    if kind == "domains":
+        files += [f"bench/pvbench={OUT}/pvbench"]
+    else:
+        files += [f"guest/initrd={OUT}/devices.cpio", f"bench/brd.ko={OUT}/brd.ko"]
     return [sys.executable, TOP / "tools/run", "--build", BUILD, "--hv", "xen" if which == "xen" else hv, "--quiet",
-            "--script", HERE / "domains.sh", "--file", f"bench/net={OUT}/net", "--file", f"bench/pvbench={OUT}/pvbench",
+            "--script", HERE / f"{kind}.sh", *(w for f in files for w in ("--file", f)),
+            *(["--vmctl"] if kind == "devices" else []),
             "--timeout", str(LIMIT[kind] - 10), "--log", OUT / f"{kind}-{which}.console", "--dom0-args", LINUX,
             "--qemu-args", f"{EXACT} {' '.join(plugin)}"]
 
@@ -99,6 +116,8 @@ def key(kind, which, cmd):
     if which == "xen":
         h.update(boot.hypervisor_image("xen", BUILD).read_bytes())
     inside = {"pv": [OUT / "pvbench"], "lmb": [OUT / "lmb.cpio"],
+              "devices": [OUT / "net", OUT / "devices.cpio", HERE / "devices.sh", TOP / "tools/image/dom0-init",
+                          BUILD / "vmctl"],
               "domains": [OUT / "pvbench", OUT / "net", HERE / "domains.sh", TOP / "tools/image/dom0-init"]}
     for f in (OUT / "pvcount.so", HERE / "kit.py", *inside[kind]):
         h.update(f.read_bytes())
@@ -118,7 +137,7 @@ def count(kind, which):
                               stderr=subprocess.STDOUT)
     text = log.read_text(errors="replace").replace("\r", "")
     rows = parse(kind, text, tsv.read_text() if tsv.exists() else "")
-    end = {"pv": "pvbench done", "lmb": "LMB done", "domains": "pingpong done"}[kind]
+    end = {"pv": "pvbench done", "lmb": "LMB done", "domains": "pingpong done", "devices": "devices done"}[kind]
     if done.returncode or end not in text:
         print(f"bench: FAILED: {kind} on {which}, status {done.returncode}, see {log}", file=sys.stderr, flush=True)
         return {}

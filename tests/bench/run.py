@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Hypervisor instructions of Parapet and Xen 4.17 side by side, exact, with the goals; see README.md.
 
-  run.py [pv] [lmb] [domains]     those runs (default: all); writes bench.json and index.html into BUILD/bench
+  run.py [pv] [lmb] [domains] [devices]     those runs (default: all); writes bench.json and index.html into BUILD/bench
   run.py --boot N [--smp CPUS]    instead: times N alternating boots each to dom0's user space
 Fails only when a run failed, never because of a figure.
 """
@@ -12,7 +12,7 @@ import kit
 import report
 import rows
 
-RUNS = ("pv", "lmb", "domains")
+RUNS = ("pv", "lmb", "domains", "devices")
 NOTE = ("Instructions in the hypervisor's address range for one operation (rep iterations taken off), under QEMU TCG "
         "with icount: they rank path lengths, not the time on a processor. + goal reached, - not yet.")
 

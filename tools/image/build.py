@@ -113,14 +113,17 @@ def base(busybox):
     return cpio
 
 
-def add_modules(cpio, kernel, names):
-    """Newer kernels' packages hold them compressed, which insmod cannot read."""
+def modules(kernel, names):
+    """{name: contents}. Newer kernels' packages hold them compressed, which insmod cannot read."""
     mods = {p.name.partition(".")[0]: p for p in (kernel / "lib/modules").rglob("*.ko*")}
     if missing := [m for m in names if m not in mods]:
         raise SystemExit(f"image: the kernel package lacks {missing}")
-    for name in sorted(names):
-        data = mods[name].read_bytes()
-        data = lzma.decompress(data) if mods[name].suffix == ".xz" else data
+    return {name: lzma.decompress(mods[name].read_bytes()) if mods[name].suffix == ".xz" else mods[name].read_bytes()
+            for name in sorted(names)}
+
+
+def add_modules(cpio, kernel, names):
+    for name, data in modules(kernel, names).items():
         cpio.entry(f"lib/modules/{name}.ko", stat.S_IFREG | 0o644, data)
 
 

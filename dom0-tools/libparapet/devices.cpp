@@ -154,7 +154,9 @@ void wait_for_backend(Store& store, const Device& d, const std::function<bool()>
         const BusState state = backend_state(store, d);
         if (state >= BusState::closing) fail("the driver in domain 0 has closed the device ({})", name(state));
         if (Clock::now() > end)
-            fail("no driver in domain 0 took the device up within {} s (is its kernel module {} loaded?)",
+            fail("no driver in domain 0 took the device up within {} s (is its kernel module {} loaded? If xenstored "
+                 "was "
+                 "started anew since domain 0 booted, the kernel does not hear of new devices until the next boot)",
                  driver_patience.count(), module(d.kind));
         check_interrupt();
     }

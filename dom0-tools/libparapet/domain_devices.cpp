@@ -2,11 +2,15 @@
 //
 // See domain_devices.hpp.
 #include "libparapet/domain_devices.hpp"
+#include "libparapet/backend_bus.hpp"
 #include "libparapet/disk_backing.hpp"
 #include "libparapet/interrupt.hpp"
+#include <algorithm>
 
 namespace parapet {
 namespace {
+
+using Complain = std::function<void(const std::string&)>;
 
 constexpr auto patience_at_end = std::chrono::seconds{10};
 
@@ -24,6 +28,21 @@ std::vector<Device> disks_among(std::vector<Device> devices)
 {
     std::erase_if(devices, [](const Device& d) { return d.kind != DeviceKind::disk; });
     return devices;
+}
+
+void unbind_unknown(unsigned domain, const std::vector<Device>& known, const Complain& complain)
+{
+    for (const Device& d : served_devices(domain)) {
+        if (std::find(known.begin(), known.end(), d) != known.end()) continue;
+        complain(fmt::format("xenstore knows {} {} of domain {} no more (was xenstored started anew?): its backend is "
+                             "taken from the kernel's driver",
+                             d.kind == DeviceKind::disk ? "disk" : "vif", d.number, domain));
+        try {
+            unbind(d);
+        } catch (const Error& e) {
+            complain(e.what());
+        }
+    }
 }
 
 } // namespace
@@ -61,9 +80,10 @@ void remove_device(Store& store, const Device& device, Detach how, std::chrono::
     if (!settle(servers)) fail("what serves {} in domain 0 is still in use", what);
 }
 
-void remove_devices(Store& store, unsigned domain, const std::function<void(const std::string&)>& complain)
+void remove_devices(Store& store, unsigned domain, const Complain& complain)
 {
     const std::vector<Device> all = everything_of(store, domain);
+    unbind_unknown(domain, all, complain);
     if (all.empty()) return;
     const auto servers = servers_under(store, disks_among(all));
     for (const Device& d : all)

@@ -19,7 +19,7 @@ GUEST_LDS := tests/guest/lib/guest.lds
 GUEST_LEGACY := hypercall-page
 GUEST_START = $(BUILD)/guest/obj/tests/guest/lib/start$(if $(filter $(GUEST_LEGACY),$(1)),-legacy).S.o
 # Kernels for domains of a few megabytes: with few pages to allocate.
-GUEST_SMALL := mini
+GUEST_SMALL := mini frontend
 GUEST_LIB = $(if $(filter $(GUEST_SMALL),$(1)),$(GUEST_LIB_OBJ:%/memory.o=%/memory-small.o),$(GUEST_LIB_OBJ))
 GUEST_HV ?= $(BUILD)/parapet
 

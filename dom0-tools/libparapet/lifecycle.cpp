@@ -82,6 +82,18 @@ Source open_source(const DomainConfig& c, Steps& steps)
     return s;
 }
 
+/// Whatever fails in a domain that another has destroyed meanwhile fails for that.
+template <typename Act> void unless_destroyed(Hypervisor& hv, DomainId id, const Act& act)
+{
+    try {
+        act();
+    } catch (const Error& e) {
+        const auto info = hv.find(id);
+        if (info && (info->flags & PV_DOMINF_DYING) == 0) throw;
+        throw Error{fmt::format("domain {} was destroyed by another while it was made ({})", id, e.what()), ESRCH};
+    }
+}
+
 /// Fills and starts up (still paused) the domain's first vCPU.
 Rings build(Toolstack& tools, NewDomain& domain, const DomainConfig& c, const Source& source, Steps& steps)
 {
@@ -194,7 +206,7 @@ std::unique_ptr<NewDomain> create_domain(Toolstack& tools, const DomainConfig& c
 
     auto domain = std::make_unique<NewDomain>(tools, config, std::move(memory));
     const DomainId id = domain->id();
-    try {
+    unless_destroyed(tools.hypervisor, id, [&] {
         configure(tools.hypervisor, id, config, places);
         write_nodes(tools.store, id, config);
         steps.done(fmt::format("domain {} made", id));
@@ -207,12 +219,13 @@ std::unique_ptr<NewDomain> create_domain(Toolstack& tools, const DomainConfig& c
         introduce(tools.store, id, domain->rings);
         write_xl_record(id, config);
         steps.done("introduced to xenstore");
-    } catch (const Error& e) {
-        const auto info = tools.hypervisor.find(id);
-        if (info && (info->flags & PV_DOMINF_DYING) == 0) throw;
-        throw Error{fmt::format("domain {} was destroyed by another while it was made ({})", id, e.what()), ESRCH};
-    }
+    });
     return domain;
+}
+
+void start(Toolstack& tools, DomainId id)
+{
+    unless_destroyed(tools.hypervisor, id, [&] { tools.hypervisor.unpause(id); });
 }
 
 bool destroy_domain(Toolstack& tools, DomainId domain)

@@ -76,6 +76,9 @@ private:
 /// Builds the domain and leaves it paused. The caller holds a SignalGuard until it has kept the domain.
 std::unique_ptr<NewDomain> create_domain(Toolstack& tools, const DomainConfig& config, Steps& steps);
 
+/// Lets a domain that was just built run.
+void start(Toolstack& tools, DomainId domain);
+
 /// Ends the domain and waits (a few seconds) until the hypervisor has forgotten it.
 /// False when it is still dying then, because someone holds its memory.
 bool destroy_domain(Toolstack& tools, DomainId domain);

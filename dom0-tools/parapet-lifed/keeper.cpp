@@ -212,7 +212,7 @@ void Keeper::start_again(DomainRecord& record)
         const auto domain = parapet::create_domain(*tools_, config, steps);
         record.rings = domain->rings;
         record.started = parapet::boot_seconds();
-        tools_->hypervisor.unpause(domain->id());
+        parapet::start(*tools_, domain->id());
         domain->keep();
     } catch (const parapet::Error& e) {
         (void)tools_->store.exists("/"); // throws if it is xenstore that is gone

@@ -37,7 +37,7 @@ parapet::DomainId start(parapet::Toolstack& tools, const parapet::DomainConfig& 
     const auto domain = parapet::create_domain(tools, config, steps);
     write_record(*domain, config, source, a);
     try {
-        if (!a.paused) tools.hypervisor.unpause(domain->id());
+        if (!a.paused) parapet::start(tools, domain->id());
     } catch (const parapet::Error&) {
         parapet::Records{}.remove(config.uuid);
         throw;

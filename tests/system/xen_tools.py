@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """An initramfs for dom0 with more of Debian's Xen tools than every test needs: xentop and the test programs of
-xen-utils, the hotplug scripts of xen-utils-common with the shell they ask for, and the modules of split drivers."""
+xen-utils, and the hotplug scripts of xen-utils-common with the shell they ask for."""
 import pathlib, stat, subprocess, sys
 from harness import BUILD, TOP
 
@@ -12,19 +12,11 @@ PACKAGES = "xen-utils-4.17 xen-utils-common libncurses6 libtinfo6 bash util-linu
 PROGRAMS = {"xen-utils-4.17": "xentop test-resource test-xenstore test-tsx xenpm xen-ucode flask-getenforce".split(),
             "bash": ["bin/bash"], "mount": ["sbin/losetup"], "util-linux": ["usr/bin/flock"],
             "bsdutils": ["usr/bin/script"]}
-BACKENDS = "llc stp bridge loop xen-blkback xen-netback".split()
-FRONTENDS = "xen-blkfront xen-netfront".split()
-
-
-def modules(cpio, kernel, names):
-    for name in names:
-        found = next((kernel / "lib/modules").rglob(f"{name}.ko"))
-        cpio.file(f"lib/modules/{name}.ko", found, 0o644)
 
 
 def initrd(path, files=()):
     """Writes dom0's usual initramfs with the tools behind it; (name, contents) of more files."""
-    cpio, done, kernel = image.Cpio(), set(), pkgcache.fetch_kernel()
+    cpio, done = image.Cpio(), set()
     roots = {name: pkgcache.fetch(name) for name in image.XEN_PACKAGES + PACKAGES}
     for package, programs in PROGRAMS.items():
         for program in programs:
@@ -35,10 +27,6 @@ def initrd(path, files=()):
     scripts = roots["xen-utils-common"] / "etc/xen/scripts"
     for script in sorted(scripts.iterdir()):
         cpio.file(f"etc/xen/scripts/{script.name}", script)
-    modules(cpio, kernel, BACKENDS)
-    inner = image.Cpio()
-    modules(inner, kernel, FRONTENDS)
-    cpio.entry("guest/frontends", stat.S_IFREG | 0o644, inner.bytes())
     for name, contents in files:
         cpio.entry(name, stat.S_IFREG | 0o755, contents)
     pathlib.Path(path).write_bytes((BUILD / "image/dom0.cpio").read_bytes() + cpio.bytes())

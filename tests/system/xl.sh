@@ -17,12 +17,10 @@ guest() { # a command in the guest's shell, and what it must answer
 }
 # what udev would do
 ln -s /proc/self/fd /dev/fd; ln -s fd/0 /dev/stdin
-for m in llc stp bridge loop xen-blkback xen-netback; do insmod /lib/modules/$m.ko || fail insmod $m; done
 mkdir -p /var/lib/xen /var/log/xen /var/lock /tmp/d
 brctl addbr br0; ip addr add 10.0.0.1/24 dev br0; ip link set br0 up
 head -c 4194304 /dev/zero > /tmp/d/a.img; cp /tmp/d/a.img /tmp/d/b.img
-cat /guest/initrd /guest/frontends > /guest/both
-sed 's,initrd",both",; s/hvc0"/hvc0 xen.fifo_events=0"/' /guest/domU.cfg > /tmp/a.cfg # as on Parapet, which has none
+sed 's/hvc0"/hvc0 xen.fifo_events=0"/' /guest/domU.cfg > /tmp/a.cfg # as on Parapet, which has none
 cat >> /tmp/a.cfg << END
 disk = ["format=raw,vdev=xvda,access=rw,target=/tmp/d/a.img"]
 vif = ["mac=00:16:3e:01:02:03,bridge=br0"]
@@ -68,7 +66,6 @@ mkfifo /tmp/keys; exec 8<> /tmp/keys
 script -qfc "xl console first" /tmp/console < /tmp/keys > /dev/null 2>&1 & # on a terminal of its own
 console=$!
 guest 'echo answer-$((6 * 7))' answer-42
-guest 'insmod /lib/modules/xen-blkfront.ko; insmod /lib/modules/xen-netfront.ko; echo in-$((1 + 1))' in-2
 guest 'until [ -b /dev/xvda ]; do usleep 100000; done; echo disk-$((1 + 1))' disk-2
 guest 'echo written-by-guest | dd of=/dev/xvda conv=sync 2>/dev/null; sync; echo written-$((1 + 1))' written-2
 guest 'ip addr add 10.0.0.2/24 dev eth0; ip link set eth0 up; echo up-$((1 + 1))' up-2

@@ -5,15 +5,16 @@
 The disk (make debian-dom0) has GRUB's menu as Debian's own scripts write it. By BIOS its default entry is Parapet;
 dom0 there reboots, and from the same menu plain Debian is chosen. By UEFI it boots Parapet again.
 """
-import os, pathlib, re, subprocess, sys, tempfile, time
-from harness import BUILD, PATIENCE, TOP, expect, passed, skip_on_xen, skipped
+import os, pathlib, re, subprocess, tempfile, time
+from harness import BUILD, PATIENCE, expect, passed, skip_on_xen, skipped
+from debian_disk import machine, make, pkgcache, show_silent, told
 
-sys.path[:0] = [str(TOP / "tools"), str(TOP / "tools/image")]
-import machine, pkgcache  # noqa: E402
-
-FILES = {"./boot/xen-4.17-parapet.gz": "-rw-r--r--", "./usr/sbin/vmctl": "-rwxr-xr-x",
-         "./usr/sbin/parapet-consoled": "-rwxr-xr-x", "./lib/systemd/system/parapet-consoled.service": "-rw-r--r--",
-         "./usr/share/man/man8/vmctl.8.gz": "-rw-r--r--", "./usr/share/man/man8/parapet-consoled.8.gz": "-rw-r--r--",
+UNITS = "parapet-consoled parapet-lifed parapet-autostart"
+TOOLS = ("vmctl", "parapet-consoled", "parapet-lifed")
+FILES = {"./boot/xen-4.17-parapet.gz": "-rw-r--r--", "./etc/parapet/auto/": "drwxr-xr-x",
+         **{f"./usr/sbin/{tool}": "-rwxr-xr-x" for tool in TOOLS},
+         **{f"./usr/share/man/man8/{tool}.8.gz": "-rw-r--r--" for tool in TOOLS},
+         **{f"./lib/systemd/system/{unit}.service": "-rw-r--r--" for unit in UNITS.split()},
          "./usr/share/bash-completion/completions/vmctl": "-rw-r--r--",
          "./usr/share/doc/parapet/README.md": "-rw-r--r--",
          "./usr/share/doc/parapet/copyright": "-rw-r--r--", "./usr/share/doc/parapet/changelog.gz": "-rw-r--r--"}
@@ -21,12 +22,6 @@ ENTRY = [r"multiboot2\s+/boot/xen-4\.17-parapet\.gz placeholder .*\$\{xen_rm_opt
          r"module2\s+/boot/vmlinuz-\S+ placeholder root=UUID=\S+ ro .*console=hvc0",
          r"module2\s+--nounzip\s+/boot/initrd\.img-\S+"]
 UP = "\x10"  # ^P, which GRUB takes for the key
-
-
-def make(*words):
-    done = subprocess.run(["make", "--no-print-directory", f"BUILD={BUILD}", *words], cwd=TOP, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    expect(done.returncode == 0, f"make {words[0]} failed: {done.stdout[-600:]}")
 
 
 def check_package(deb):
@@ -47,12 +42,6 @@ def check_package(deb):
     return re.search(r"Version: (\S+)", known)[1]
 
 
-def told(c, command, seconds=120):
-    status, text = c.run(command, seconds * PATIENCE)
-    expect(status == 0, f"`{command}` exits with {status}: {text[-400:]}")
-    return text
-
-
 def check_dom0(c, firmware, version):
     """Logged in on dom0's console: the target is reached, the tools answer, nothing failed."""
     c.wait(r"\(parapet\) Parapet, a paravirtualizing hypervisor; loaded by GRUB", 150 * PATIENCE)
@@ -63,7 +52,8 @@ def check_dom0(c, firmware, version):
     told(c, "timeout 300 systemctl is-system-running --wait; systemctl is-active multi-user.target", 100)
     failed = told(c, "systemctl --failed --no-legend --plain")
     expect(not failed.strip(), f"failed units: {failed}")
-    told(c, "systemctl is-active parapet-consoled.service && ! pidof xenconsoled && pidof xenstored oxenstored")
+    told(c, f"systemctl is-active {UNITS} && ! pidof xenconsoled && pidof parapet-lifed && "
+            "pidof xenstored oxenstored")
     info = told(c, "vmctl info")
     expect(re.search(r"version +4\.17\.0-parapet", info) and re.search(r"domains +1\b", info), f"vmctl info: {info}")
     expect("Domain-0" in told(c, "vmctl list"), "vmctl list has no Domain-0")
@@ -89,7 +79,7 @@ def by_bios(disk, log, version):
             time.sleep(0.3)
         c.login(200 * PATIENCE)
         expect("BOOT_IMAGE=/boot/vmlinuz" in told(c, "cat /proc/cmdline"), "not booted by GRUB's linux command")
-        told(c, "! test -e /sys/hypervisor/type && ! systemctl is-active parapet-consoled.service")
+        told(c, f"! test -e /sys/hypervisor/type && ! systemctl is-active {UNITS}")
         failed = told(c, "systemctl --failed --no-legend --plain")
         expect(not failed.strip(), f"failed units on plain Debian: {failed}")
         c.send("poweroff\n")
@@ -122,8 +112,7 @@ def main():
             bios = by_bios(disk, BUILD / "log/installed-bios.log", version)
             uefi = by_uefi(disk, BUILD / "log/installed-uefi.log", version, pathlib.Path(tmp))
     except machine.Silent as e:
-        print("\n".join(f"    | {line}" for line in str(e).splitlines()[1:]))
-        expect(False, str(e).splitlines()[0])
+        show_silent(e)
     passed(f"parapet {version}; dom0 checked after {bios[0]:.0f} s by BIOS, {uefi[0]:.0f} s by UEFI; plain Debian from "
            f"the same menu, all off after {bios[1]:.0f} and {uefi[1]:.0f} s")
 

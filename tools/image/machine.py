@@ -8,6 +8,7 @@ import os, pathlib, re, secrets, select, shlex, subprocess, time
 QEMU = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-cpu", "qemu64", "-m", "2048", "-display", "none",
         "-monitor", "none", "-serial", "stdio", "-nic", "none"]
 ANSI = re.compile(r"\x1b(\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[=>])")
+LONGEST = 16  # characters of such a sequence
 HV_LINE = re.compile(r"^\((XEN|parapet)\)[^\n]*\n", re.M)
 PASSWORD = "parapet"
 
@@ -17,12 +18,15 @@ class Silent(Exception):
 
 
 class Console:
-    def __init__(self, args, disk, log):
+    """DISK is a virtio one, or with another INTERFACE what that says (`none,id=...` for a -device among ARGS)."""
+
+    def __init__(self, args, disk, log, interface="virtio"):
         with open(disk, "rb") as f:
             form = "qcow2" if f.read(4) == b"QFI\xfb" else "raw"
-        drive = f"file={disk},if=virtio,format={form},cache=unsafe"
+        drive = f"file={disk},if={interface},format={form},cache=unsafe"
         cmd = ["setpriv", "--pdeathsig", "KILL", *QEMU, "-drive", drive, *args]
         self.log, self.text, self.at, self.start = open(log, "wb"), "", 0, time.monotonic()
+        self.held = ""  # the beginning of an escape sequence, whose end is still to come
         self.proc = subprocess.Popen([str(c) for c in cmd], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                      stderr=self.log, bufsize=0)
 
@@ -46,7 +50,11 @@ class Console:
         data = os.read(self.proc.stdout.fileno(), 65536)
         self.log.write(data)
         self.log.flush()
-        self.text += ANSI.sub("", data.decode(errors="replace")).replace("\r", "")
+        new = self.held + data.decode(errors="replace")
+        start = new.rfind("\x1b")
+        whole = start < 0 or not data or ANSI.match(new, start) or len(new) - start > LONGEST
+        self.held = "" if whole else new[start:]
+        self.text += ANSI.sub("", new if whole else new[:start]).replace("\r", "")
         return bool(data)
 
     def wait(self, pattern, seconds):

@@ -6,6 +6,7 @@ DESTDIR ?=
 PREFIX ?= /usr/local
 BOOTDIR ?= /boot
 UNITDIR ?= $(if $(filter /usr,$(PREFIX)),/lib,$(PREFIX)/lib)/systemd/system
+AUTODIR := /etc/parapet/auto# as vmctl's manual and parapet-autostart.service have it
 HV_FILE := xen-4.17-parapet.gz
 INSTALL := install
 SBIN := $(DESTDIR)$(PREFIX)/sbin
@@ -19,7 +20,8 @@ BUILD_ID := --remove-section=.note.gnu.build-id # made of debugging data, which 
 .PHONY: install uninstall deb
 install: hypervisor tools ## Install below DESTDIR: the hypervisor into /boot, the tools into PREFIX (/usr/local)
 	$(call say,INST,$(DESTDIR)$(PREFIX))
-	$(Q)$(INSTALL) -d $(DESTDIR)$(BOOTDIR) $(SBIN) $(SHARE)/man/man8 $(SHARE)/bash-completion/completions $(DESTDIR)$(UNITDIR)
+	$(Q)$(INSTALL) -d $(DESTDIR)$(BOOTDIR) $(SBIN) $(SHARE)/man/man8 $(SHARE)/bash-completion/completions $(DESTDIR)$(UNITDIR) \
+	  $(DESTDIR)$(AUTODIR)
 	$(Q)gzip -9n < $(BUILD)/parapet > $(DESTDIR)$(BOOTDIR)/$(HV_FILE) && chmod 644 $(DESTDIR)$(BOOTDIR)/$(HV_FILE)
 	$(Q)for tool in $(TOOL_NAMES); do $(INSTALL) -m 755 $(BUILD)/$$tool $(SBIN)/ && \
 	  strip --strip-all --remove-section=.comment $(BUILD_ID) $(SBIN)/$$tool; done
@@ -32,9 +34,11 @@ install: hypervisor tools ## Install below DESTDIR: the hypervisor into /boot, t
 
 uninstall: ## Remove what `make install` with the same DESTDIR and PREFIX has put there
 	$(Q)rm -f $(DESTDIR)$(BOOTDIR)/$(HV_FILE) $(TOOL_NAMES:%=$(SBIN)/%) $(UNITS:%=$(DESTDIR)$(UNITDIR)/%) \
-	  $(patsubst dom0-tools/man/%,$(SHARE)/man/man8/%.gz,$(MAN_PAGES)) \
-	  $(patsubst dom0-tools/completion/%,$(SHARE)/bash-completion/completions/%,$(COMPLETIONS))
+	  $(patsubst %,$(SHARE)/man/man8/%.gz,$(notdir $(MAN_PAGES))) \
+	  $(addprefix $(SHARE)/bash-completion/completions/,$(notdir $(COMPLETIONS)))
 	$(Q)rm -rf $(SHARE)/doc/parapet
+	$(Q)for folder in $(AUTODIR) $(dir $(AUTODIR)); do \
+	  [ ! -d $(DESTDIR)$$folder ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$folder; done
 
 deb: hypervisor tools ## Build the Debian package, $(BUILD)/parapet_VERSION_amd64.deb
 	$(Q)rm -rf $(BUILD)/package
@@ -48,4 +52,8 @@ debian-domU: ## A Debian disk for a domU, $(BUILD)/debian-domU.img: disk = ["deb
 	$(call say,DISK,$(BUILD)/debian-domU.img)
 	@mkdir -p $(BUILD)
 	$(Q)$(PYTHON) tools/image/debian_domu.py --out $(BUILD)/debian-domU.img
-.PHONY: debian-dom0 debian-domU
+debian-xen: ## The same disk with Debian's Xen in Parapet's place, $(BUILD)/debian-xen.qcow2, to compare with
+	$(call say,DISK,$(BUILD)/debian-xen.qcow2)
+	@mkdir -p $(BUILD)
+	$(Q)$(PYTHON) tools/image/debian_dom0.py --xen --out $(BUILD)/debian-xen.qcow2
+.PHONY: debian-dom0 debian-domU debian-xen

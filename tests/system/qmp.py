@@ -13,14 +13,27 @@ class Monitor:
         self.socket.connect(str(path))
         self.stream = self.socket.makefile("r")
         self.stream.readline()  # the greeting
+        self.events = []
         self.execute("qmp_capabilities")
 
     def execute(self, command, **arguments):
         self.socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
         while True:
             answer = json.loads(self.stream.readline())
+            if "error" in answer:
+                raise RuntimeError(f"{command}: {answer['error']['desc']}")
             if "event" not in answer:
                 return answer["return"]
+            self.events.append(answer)
+
+    def rest(self):
+        """All events until the machine's end, with those before."""
+        try:
+            for line in self.stream:
+                self.events.append(json.loads(line))
+        except ConnectionResetError:  # a machine that ends leaves what it has not read of ours
+            pass
+        return self.events
 
     def ask(self, line, cpu=0):
         return self.execute("human-monitor-command", **{"command-line": line, "cpu-index": cpu})

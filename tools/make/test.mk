@@ -53,6 +53,9 @@ TESTS ?=
 soak: T = 1800
 soak: hypervisor image ## Two busy domUs on two CPUs, tormented for T seconds (half an hour)
 	@$(PYTHON) tests/system/soak.py $(T)
+drivers: ## The Debian disk on virtio-blk, AHCI and NVMe, NICs, USB; the same on Xen compared (ROOTS="nvme" for some)
+	@$(PYTHON) tests/system/drivers.py $(ROOTS)
+ROOTS ?=
 cycles: hypervisor image guest-kernels ## Create and destroy a mini domain N (1,000) times: nothing may be lost
 	@$(PYTHON) tests/system/create_cycles.py $(N)
 N ?= 1000
@@ -61,7 +64,7 @@ bench: hypervisor image ## Parapet, Xen and native side by side: counted instruc
 BENCH ?=
 debug-image: # $(BUILD)/debug/parapet
 	$(Q)$(MAKE) --no-print-directory DEBUG=1 BUILD=$(BUILD)/debug hypervisor
-.PHONY: test-system debug-image fuzz-bins bench cycles soak hammer
+.PHONY: test-system debug-image fuzz-bins bench cycles drivers soak hammer
 fuzz-bins: $(FUZZ_BINS)
 
 T ?= 60

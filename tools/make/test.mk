@@ -56,6 +56,9 @@ soak: hypervisor image ## Two busy domUs on two CPUs, tormented for T seconds (h
 drivers: ## The Debian disk on virtio-blk, AHCI and NVMe, NICs, USB; the same on Xen compared (ROOTS="nvme" for some)
 	@$(PYTHON) tests/system/drivers.py $(ROOTS)
 ROOTS ?=
+block-load: T = 600
+block-load: hypervisor image ## Stock fio in a domU, verified, for T seconds (ten minutes); then its domain and its disk go
+	@$(PYTHON) tests/system/block_load.py $(T)
 cycles: hypervisor image guest-kernels ## Create and destroy a mini domain N (1,000) times: nothing may be lost
 	@$(PYTHON) tests/system/create_cycles.py $(N)
 N ?= 1000
@@ -64,7 +67,7 @@ bench: hypervisor image ## Parapet, Xen and native side by side: counted instruc
 BENCH ?=
 debug-image: # $(BUILD)/debug/parapet
 	$(Q)$(MAKE) --no-print-directory DEBUG=1 BUILD=$(BUILD)/debug hypervisor
-.PHONY: test-system debug-image fuzz-bins bench cycles drivers soak hammer
+.PHONY: test-system debug-image fuzz-bins bench cycles drivers soak hammer block-load
 fuzz-bins: $(FUZZ_BINS)
 
 T ?= 60

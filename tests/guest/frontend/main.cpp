@@ -195,6 +195,13 @@ void wrong_requests(Device& disk, Ring<BlockEntry>& ring, u32 port)
     disk.console().say((Text{} << "frontend: refused " << u64{refused} << ", served " << u64{served} << "\n").text);
 }
 
+void sleep_ns(u64 length)
+{
+    pv_sched_poll nothing = {};
+    nothing.timeout = system_time() + length;
+    sched_op(PV_SCHEDOP_POLL, &nothing);
+}
+
 /// States that do not follow each other, and some that are none.
 void jump(Device& device)
 {
@@ -202,7 +209,7 @@ void jump(Device& device)
                                          "77", "-1", "abc", "",  "4294967299", "6", "1", "4"};
     for (const char* state : states) {
         device.write("state", state);
-        spin_ns(20'000'000); // or the backend would see only the last
+        sleep_ns(200'000'000); // or the backend would see only the last
     }
     device.say("jumped", device.backend_state());
 }

@@ -43,10 +43,10 @@ own_kernel() {
 	END
 }
 logins=0
-login() { # as root on the console, at the next boot of the guest
+login() { # as root on the console, at the next boot of the guest; looks seldom, the guest wants the CPU
     logins=$((logins + 1))
     tries=0
-    until [ "$(grep -c "login: " /var/log/parapet/first.log)" -ge $logins ]; do # seldom, the guest wants the CPU
+    until [ "$(cat /var/log/parapet/first.log 2> /dev/null | grep -c "domu login: ")" -ge $logins ]; do
         tries=$((tries + 1)); [ $tries -gt 600 ] && fail "no login prompt number $logins"
         sleep 1
     done

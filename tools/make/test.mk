@@ -59,6 +59,9 @@ ROOTS ?=
 block-load: T = 600
 block-load: hypervisor image ## Stock fio in a domU, verified, for T seconds (ten minutes); then its domain and its disk go
 	@$(PYTHON) tests/system/block_load.py $(T)
+domu-torment: N = 20
+domu-torment: hypervisor image ## N reboots and N hard kills (20) of the Debian domU while it writes: nothing may be lost
+	@$(PYTHON) tests/system/domu_torment.py $(N)
 cycles: hypervisor image guest-kernels ## Create and destroy a mini domain N (1,000) times: nothing may be lost
 	@$(PYTHON) tests/system/create_cycles.py $(N)
 N ?= 1000
@@ -67,7 +70,7 @@ bench: hypervisor image ## Parapet, Xen and native side by side: counted instruc
 BENCH ?=
 debug-image: # $(BUILD)/debug/parapet
 	$(Q)$(MAKE) --no-print-directory DEBUG=1 BUILD=$(BUILD)/debug hypervisor
-.PHONY: test-system debug-image fuzz-bins bench cycles drivers soak hammer block-load
+.PHONY: test-system debug-image fuzz-bins bench cycles drivers soak hammer block-load domu-torment
 fuzz-bins: $(FUZZ_BINS)
 
 T ?= 60

@@ -43,7 +43,7 @@ sqlite3 /root/db "CREATE TABLE t(k INTEGER PRIMARY KEY, v BLOB); CREATE INDEX i 
 cat > /root/writer.sh <<"WRITER"
 (while :; do rm -rf /root/copy; cp -r /etc /root/copy; done) &
 seq 1000000 | sed "s/.*/INSERT INTO t(v) VALUES(randomblob(900)); SELECT 'ACK-' || max(k) || '-' FROM t;/" |
-    sqlite3 -cmd ".timeout 60000" -cmd "PRAGMA synchronous=FULL" /root/db
+    sqlite3 -cmd ".timeout 60000" -cmd "PRAGMA synchronous=EXTRA" /root/db
 WRITER
 END
 )

@@ -8,7 +8,8 @@ goes on while the host runs something else. Both runs are printed, and the summa
 import concurrent.futures, os, pathlib, subprocess, sys, time
 
 HERE = pathlib.Path(__file__).resolve().parent
-OTHER = {"debian_disk.py", "driver_work.py", "guests.py", "harness.py", "ledger.py", "programs.py", "qmp.py", "run.py", "xen_tools.py"}
+OTHER = {"debian_disk.py", "driver_work.py", "guests.py", "harness.py", "ledger.py", "programs.py", "qmp.py", "run.py",
+         "xen_tools.py"}
 TARGETS = {"drivers.py"}  # too long for the suite: make targets of their own
 ALONE = {"create_time", "fairness"}
 FIRST = {"debian_domu", "domu_torment", "soak", "xl"}  # the longest, or the others wait for them at the end

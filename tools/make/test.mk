@@ -62,6 +62,9 @@ block-load: hypervisor image ## Stock fio in a domU, verified, for T seconds (te
 domu-torment: N = 20
 domu-torment: hypervisor image ## N reboots and N hard kills (20) of the Debian domU while it writes: nothing may be lost
 	@$(PYTHON) tests/system/domu_torment.py $(N)
+net-load: T = 300
+net-load: hypervisor image ## Stock iperf3 from a domU, 64 streams, T seconds (five minutes) each way
+	@$(PYTHON) tests/system/net_load.py $(T)
 cycles: hypervisor image guest-kernels ## Create and destroy a mini domain N (1,000) times: nothing may be lost
 	@$(PYTHON) tests/system/create_cycles.py $(N)
 N ?= 1000
@@ -70,7 +73,7 @@ bench: hypervisor image ## Parapet, Xen and native side by side: counted instruc
 BENCH ?=
 debug-image: # $(BUILD)/debug/parapet
 	$(Q)$(MAKE) --no-print-directory DEBUG=1 BUILD=$(BUILD)/debug hypervisor
-.PHONY: test-system debug-image fuzz-bins bench cycles drivers soak hammer block-load domu-torment
+.PHONY: test-system debug-image fuzz-bins bench cycles drivers soak hammer block-load domu-torment net-load
 fuzz-bins: $(FUZZ_BINS)
 
 T ?= 60

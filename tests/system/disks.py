@@ -3,15 +3,13 @@
 """Split disks, stock xen-blkback to stock xen-blkfront, set up by vmctl: a guest makes a file system that dom0 reads,
 cannot write what it may only read, gets and loses disks while it runs, keeps them over a reboot; bad images are refused
 and leave nothing; a domain destroyed in mid-write leaves no grant, port, frame, loop device or node."""
-import lzma, pathlib, re, shutil, subprocess, sys, tempfile
-from harness import BUILD, TOP, Run, expect, passed, skip_on_xen
-
-sys.path.insert(0, str(TOP / "tools/image"))
-import build as image  # noqa: E402
+import pathlib, re, shutil, subprocess, tempfile
+from harness import BUILD, HERE, Run, expect, passed, skip_on_xen
+import guests
+from guests import image
 
 skip_on_xen()
 NBD_SERVER = shutil.which("qemu-nbd")
-FS = ["crc16", "crc32c_generic", "mbcache", "jbd2", "ext4"]  # in the order they need each other
 VERDICTS = 46
 SCRIPT = r"""
 list() { vmctl disk-list first | awk -v disk="$1" '$2 == disk { print $4, $5 }'; }
@@ -80,7 +78,7 @@ refused odd 'odd.img has 1000 bytes, not a multiple of 512' vmctl disk-attach fi
 refused directory '/tmp is neither a file nor a block device' vmctl disk-attach first /tmp,raw,xvdc
 refused vhd '^disk "/tmp/a.img,vhd,xvdc":12: .*qemu-img convert' vmctl disk-attach first /tmp/a.img,vhd,xvdc
 refused no-module 'need the module nbd' vmctl disk-attach first /q.img,qcow2,xvdc
-insmod /nbd.ko nbds_max=2 max_part=0 || fail "insmod nbd"
+insmod /nbd/*.ko nbds_max=2 max_part=0 || fail "insmod nbd"
 refused no-qcow2 '/tmp/a.img is no qcow2 image' vmctl disk-attach first /tmp/a.img,qcow2,xvdc
 refused bad-qcow2 'qemu-nbd .* does not serve /tmp/bad.img: ' sh -c \
     '{ head -c 4 /q.img; yes; } | head -c 3000 > /tmp/bad.img; vmctl disk-attach first /tmp/bad.img,qcow2,xvdc'
@@ -113,18 +111,12 @@ exit 0
 
 
 
-def module(kernel, name, path):
-    found = next((kernel / "lib/modules").rglob(f"{name}.ko*"))
-    path.write_bytes(lzma.decompress(found.read_bytes()) if found.suffix == ".xz" else found.read_bytes())
-    return path
-
-
-def server_files(kernel, tmp):
+def server_files(tmp):
     """What serves qcow2 images in dom0, and one of 8 MiB."""
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", tmp / "q.img", "8M"], check=True)
     libraries = re.findall(r"(/\S+) \(0x", subprocess.run(["ldd", NBD_SERVER], capture_output=True, text=True).stdout)
     expect(libraries, f"{NBD_SERVER} needs no libraries")
-    there = {"nbd.ko": module(kernel, "nbd", tmp / "nbd.ko"), "q.img": tmp / "q.img", "usr/bin/qemu-nbd": NBD_SERVER}
+    there = {"q.img": tmp / "q.img", "usr/bin/qemu-nbd": NBD_SERVER}
     there |= {library.lstrip("/"): library for library in libraries}
     return [word for name, path in there.items() for word in ("--file", f"{name}={path}")]
 
@@ -132,14 +124,12 @@ def server_files(kernel, tmp):
 expect(NBD_SERVER, "qemu-utils is not installed (make deps)")
 with tempfile.TemporaryDirectory(prefix="parapet-disks-") as tmp:
     tmp = pathlib.Path(tmp)
-    kernel = (BUILD / "image/vmlinuz").resolve().parents[1]
-    more, files = image.Cpio(), server_files(kernel, tmp)
-    for order, name in enumerate(FS):
-        path = module(kernel, name, tmp / f"{order}-{name}.ko")
-        more.file(f"fs/{path.name}", path)
-        files += ["--file", f"fs/{path.name}={path}"]
+    more, both = image.Cpio(), guests.module_files(tmp, ["crc32c_generic", "ext4"], "fs")
+    for name, path in (word.split("=") for word in both[1::2]):
+        more.file(name, path)
     (tmp / "initrd").write_bytes((BUILD / "image/domu.cpio").read_bytes() + more.bytes())
-    script = (pathlib.Path(__file__).parent / "devices.sh").read_text() + SCRIPT
+    files = both + guests.module_files(tmp, ["nbd"], "nbd") + server_files(tmp)
+    script = (HERE / "devices.sh").read_text() + SCRIPT
     run = Run("--vmctl", "--file", f"guest/initrd={tmp / 'initrd'}", *files, script=script, timeout=400)
 lines = run.out.splitlines()
 bad = [line for line in lines if line.startswith(("BAD", "FAILED"))]

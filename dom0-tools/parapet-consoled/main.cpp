@@ -4,6 +4,7 @@
 // xenconsoled serves. One thread; a guest's misbehaviour ends at most the service of that guest.
 #include "libparapet/domain_nodes.hpp"
 #include "libparapet/hypervisor.hpp"
+#include "libparapet/stop_signals.hpp"
 #include "libparapet/xenstore_socket.hpp"
 #include "parapet-consoled/console.hpp"
 #include <algorithm>
@@ -31,8 +32,6 @@ using parapet::fail_errno;
 constexpr auto interval = std::chrono::milliseconds{100}; // the time a guest's credit of events is for
 constexpr auto patience = std::chrono::milliseconds{500}; // between attempts to reach xenstored
 
-volatile std::sig_atomic_t stop_wanted = 0;
-
 class Daemon {
 public:
     explicit Daemon(std::string log_directory)
@@ -45,7 +44,7 @@ public:
     /// @p sleeping is the signal mask while there is nothing to do; else the stop signals are blocked.
     void run(const sigset_t& sleeping)
     {
-        while (stop_wanted == 0)
+        while (!parapet::stop_wanted())
             try {
                 serve(sleeping);
             } catch (const parapet::Error& e) {
@@ -281,18 +280,7 @@ int main(int argc, char** argv)
     }
     if (optind != argc) return consoled::usage(2);
     try {
-        struct sigaction stop {};
-        stop.sa_handler = [](int) { consoled::stop_wanted = 1; };
-        ::sigaction(SIGTERM, &stop, nullptr);
-        ::sigaction(SIGINT, &stop, nullptr);
-        ::signal(SIGPIPE, SIG_IGN);
-        sigset_t stops, sleeping;
-        ::sigemptyset(&stops);
-        ::sigaddset(&stops, SIGTERM);
-        ::sigaddset(&stops, SIGINT);
-        ::sigprocmask(SIG_BLOCK, &stops, &sleeping); // before the library starts a thread
-        ::sigdelset(&sleeping, SIGTERM);
-        ::sigdelset(&sleeping, SIGINT);
+        const sigset_t sleeping = parapet::catch_stop_signals();
         const auto lock = consoled::take_lock();
         parapet::make_directories(log, 0755);
         consoled::Daemon{log}.run(sleeping);

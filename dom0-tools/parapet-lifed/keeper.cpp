@@ -5,6 +5,7 @@
 #include "libparapet/crash_card.hpp"
 #include "libparapet/domain_devices.hpp"
 #include "libparapet/domain_nodes.hpp"
+#include "libparapet/stop_signals.hpp"
 #include "libparapet/xenstore_socket.hpp"
 #include <algorithm>
 #include <poll.h>
@@ -57,9 +58,9 @@ parapet::DomainEvent event(const char* what, const DomainState& s) { return {wha
 
 } // namespace
 
-void Keeper::run(const volatile std::sig_atomic_t& stop, const sigset_t& sleeping)
+void Keeper::run(const sigset_t& sleeping)
 {
-    while (stop == 0)
+    while (!parapet::stop_wanted())
         try {
             if (!tools_) connect();
             look();

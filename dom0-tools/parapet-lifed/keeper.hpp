@@ -16,8 +16,8 @@ namespace lifed {
 class Keeper {
 public:
     explicit Keeper(Journal& journal) : journal_{journal} {}
-    /// Until @p stop is set. @p sleeping is the signal mask while there is nothing to do.
-    void run(const volatile std::sig_atomic_t& stop, const sigset_t& sleeping);
+    /// Until a stop signal comes. @p sleeping is the signal mask while there is nothing to do; else they are blocked.
+    void run(const sigset_t& sleeping);
 
 private:
     using Clock = std::chrono::steady_clock;

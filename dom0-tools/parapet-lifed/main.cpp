@@ -2,13 +2,12 @@
 //
 // parapet-lifed: does what a domain's configuration says of its end: on_poweroff, on_reboot, on_crash, on_watchdog.
 #include "libparapet/attendance.hpp"
+#include "libparapet/stop_signals.hpp"
 #include "parapet-lifed/keeper.hpp"
 #include <getopt.h>
 
 namespace lifed {
 namespace {
-
-volatile std::sig_atomic_t stop_wanted = 0;
 
 int usage(int status)
 {
@@ -16,24 +15,6 @@ int usage(int status)
                                               "created. Runs in the foreground, once a machine; see parapet-lifed(8)."
                                               "\n");
     return status;
-}
-
-/// The signals that end us come in only while we sleep: a restart is not left half-way.
-sigset_t catch_signals()
-{
-    struct sigaction stop {};
-    stop.sa_handler = [](int) { stop_wanted = 1; };
-    ::sigaction(SIGTERM, &stop, nullptr);
-    ::sigaction(SIGINT, &stop, nullptr);
-    ::signal(SIGPIPE, SIG_IGN);
-    sigset_t stops, sleeping;
-    ::sigemptyset(&stops);
-    ::sigaddset(&stops, SIGTERM);
-    ::sigaddset(&stops, SIGINT);
-    ::sigprocmask(SIG_BLOCK, &stops, &sleeping); // before the library starts a thread
-    ::sigdelset(&sleeping, SIGTERM);
-    ::sigdelset(&sleeping, SIGINT);
-    return sleeping;
 }
 
 } // namespace
@@ -46,10 +27,10 @@ int main(int argc, char** argv)
         return lifed::usage(c == 'h' ? 0 : 2);
     if (optind != argc) return lifed::usage(2);
     try {
-        const sigset_t sleeping = lifed::catch_signals();
+        const sigset_t sleeping = parapet::catch_stop_signals();
         const parapet::Attendance attendance;
         lifed::Journal journal;
-        lifed::Keeper{journal}.run(lifed::stop_wanted, sleeping);
+        lifed::Keeper{journal}.run(sleeping);
     } catch (const std::exception& e) {
         lifed::Journal::complain(e.what());
         return 1;

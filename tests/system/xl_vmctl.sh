@@ -13,6 +13,7 @@ traces() {
 }
 both() { "$@" list | awk '{ print $1, $3, $4 }' | tail -n 2 | tr "\n" " " | grep -q "first 128 1 theirs 128 1"; }
 
+parapet-lifed > /var/log/lifed.log 2>&1 & # who acts on the ends of vmctl's
 ok vmctl-creates 'vmctl create /guest/domU.cfg > /tmp/out 2>&1'
 ok xl-creates 'xl create -q /guest/domU.cfg name=\"theirs\"'
 ok xl-lists 'both xl'

@@ -11,7 +11,7 @@ namespace {
 
 constexpr unsigned large_order = 9;
 constexpr std::uint64_t large_pages = 1ULL << large_order;
-constexpr std::uint64_t large_batch = 128;
+constexpr std::uint64_t large_batch = 16; // 32 MiB: while one call lasts, domain 0 may not schedule
 constexpr std::uint64_t small_batch = 4096;
 constexpr std::uint64_t window_pages = 4096; // mapped at a time while a file is copied in
 

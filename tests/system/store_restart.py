@@ -41,7 +41,7 @@ timeout 60 vmctl disk-list second > /tmp/told 2>&1; good no-store [ $? != 0 ]
 good no-store-said grep -q 'is xenstored running' /tmp/told
 timeout 60 vmctl disk-attach second /tmp/other.img,raw,xvdb,w > /tmp/told 2>&1; good no-attach [ $? != 0 ]
 goes_on without-xenstored
-rm -f /run/xenstored.pid; xenstored --pid-file /run/xenstored.pid || fail "xenstored does not start again"
+rm -f /run/xenstored.pid; xenstored --pid-file /run/xenstored.pid 3>&- || fail "xenstored does not start again"
 within 20 "the domain is not known again" '[ "$(number)" = '"$old"' ]'
 goes_on with-a-new-xenstored
 sed "s/^name.*/name = 'other'/; s,second.img,other.img,; /^vif/d" /tmp/second.cfg > /tmp/other.cfg

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: MIT
 """Builds the dom0 initramfs (with the domU's kernel, initramfs and configuration inside) from Debian packages.
 
-  build.py --out DIR [--kernel 6.12] TOOL...    writes DIR/dom0.cpio, DIR/domu.cpio, DIR/vmlinuz (a link)
+  build.py --out DIR [--kernel 6.12] TOOL...    writes DIR/dom0.cpio, DIR/domu.cpio, DIR/vmlinuz (a link) and
+                                                DIR/vmlinux, the ELF file packed in it
   build.py --cpio OUT NAME=FILE...              a small archive to append to an initramfs
 
 Archives are uncompressed newc: the kernel unpacks them faster than anything compressed. A file is rewritten
 only when its contents change, so that nothing downstream is rebuilt or copied in vain.
 """
-import argparse, lzma, os, pathlib, re, stat, subprocess, sys, tempfile
+import argparse, lzma, os, pathlib, re, stat, struct, subprocess, sys, tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
@@ -127,6 +128,17 @@ def add_modules(cpio, kernel, names):
         cpio.entry(f"lib/modules/{name}.ko", stat.S_IFREG | 0o644, data)
 
 
+def unpacked(kernel):
+    """The ELF file in a kernel packed by xz or zstd (Linux's boot protocol: setup_sects, payload_offset, _length)."""
+    data = next((kernel / "boot").glob("vmlinuz-*")).read_bytes()
+    offset, length = struct.unpack_from("<II", data, 0x248)
+    offset += (data[0x1f1] + 1) * 512
+    payload = data[offset:offset + length - 4]  # behind it stands the unpacked size
+    if payload[:4] == b"\x28\xb5\x2f\xfd":
+        return subprocess.run(["zstd", "-dc"], input=payload, stdout=subprocess.PIPE, check=True).stdout
+    return lzma.decompress(payload)
+
+
 def domu_image(busybox, kernel):
     cpio = base(busybox)
     add_modules(cpio, kernel, DOMU_MODULES)
@@ -182,6 +194,9 @@ def main():
     if not link.is_symlink() or os.readlink(link) != str(target):
         link.unlink(missing_ok=True)
         link.symlink_to(target)
+        (a.out / "vmlinux").unlink(missing_ok=True)
+    if not (a.out / "vmlinux").exists():
+        write(a.out / "vmlinux", unpacked(kernel))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ done
 
 
 def seconds(*args):
-    run = Run(*ledger.MINI, *args, script=SCRIPT, timeout=100)
+    run = Run(*ledger.MINI, *args, script=SCRIPT, timeout=100, shipped=True)
     expect(run.status == 0, f"{' '.join(args)}: status {run.status}: {run.out.strip()[-300:]}", run)
     expect("ANSWER up 3" in run.out, f"{' '.join(args)}: the domain says nothing", run)
     times = [int(t) / 100 for t in re.findall(r"^CREATE \d+ (\d+)", run.out, re.M)]

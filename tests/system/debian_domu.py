@@ -4,7 +4,7 @@
 an address by DHCP, transfers over the bridge, a network behind dom0's NAT, packages installed from a local archive,
 SQLite under load, shutdown; then its file system has nothing for fsck to say."""
 import re
-from harness import HERE, Run, expect, passed, skip_on_xen
+from harness import HERE, Run, expect, passed, skip_on_xen, verdicts
 import guests
 
 skip_on_xen()
@@ -85,10 +85,6 @@ with guests.debian_disk() as (tmp, drive):
     net = "-nic 'user,model=virtio-net-pci,restrict=on,guestfwd=tcp:10.0.2.100:7000-cmd:echo beyond'"
     script = "".join((HERE / name).read_text() for name in ("devices.sh", "debian.sh")) + SCRIPT
     run = Run("--vmctl", "--qemu-args", f"{drive} {net}", *files, script=script, timeout=600)
-lines = run.out.splitlines()
-bad = [line for line in lines if line.startswith(("BAD", "FAILED"))]
-expect(run.status == 0 and not bad, f"status {run.status}: {'; '.join(bad)}", run)
-oks = [line for line in lines if line.startswith("OK")]
-expect(len(oks) == VERDICTS, f"{len(oks)} verdicts, not {VERDICTS}:\n{run.out}")
+oks = verdicts(run, VERDICTS)
 times = re.findall(r"^TIME (\w+) (\d+)", run.out, re.M)
 passed(f"{len(oks)} checks; {oks[-1].partition(' ')[2]}; seconds: {', '.join(' '.join(t) for t in times)}")

@@ -35,6 +35,22 @@ refused() { # LABEL PATTERN COMMAND...: status not 0, a message that matches, no
     grep -q -- "$pattern" /tmp/out || { echo "BAD $label: $(cat /tmp/out)"; return; }
     same /tmp/unrefused "$label" && echo "OK $label"
 }
+log() { echo "/var/log/parapet/$1.log"; }
+second_config() { # of programs.SECOND, with a disk of 1 MiB, and an interface if its words are given
+    head -c 1048576 /dev/zero > /tmp/second.img
+    sed "s/^name.*/name = 'second'/; s/^memory.*/memory = 96/; s,^ramdisk.*,ramdisk = '/guest/second'," /guest/domU.cfg \
+        > /tmp/second.cfg
+    echo "disk = [ '/tmp/second.img,raw,xvda,w' ]" >> /tmp/second.cfg
+    [ -z "$1" ] || echo "vif = [ '$1' ]" >> /tmp/second.cfg
+}
+rounds() { grep -c '^SECOND-ROUND' "$(log second)"; }
+start_second() {
+    rm -f "$(log second)"
+    vmctl create /tmp/second.cfg > /tmp/out 2>&1 || fail "create second: $(cat /tmp/out)"
+    within 60 "the second domain" '[ "$(rounds)" -gt 1 ]'
+    grep -q ^vif /tmp/second.cfg || return 0
+    within 20 "the second domain's network" ping -c 1 -W 2 10.9.0.9
+}
 turn=0
 number() { vmctl list | awk '/^first / { print $2 }'; }
 talk() { # with the shell on the guest's console in its boot number $1, as guest() does

@@ -30,7 +30,7 @@ with tempfile.TemporaryDirectory(prefix="parapet-vdso-") as tmp:
     more.file("init.shipped", TOP / "tools/image/domu-init", 0o755)
     more.file("vdso", tmp / "vdso", 0o755)
     (tmp / "initrd").write_bytes((BUILD / "image/domu.cpio").read_bytes() + more.bytes())
-    run = Run("--mode", "first", "--file", f"guest/initrd={tmp / 'initrd'}", packed=True)
+    run = Run("--mode", "first", "--file", f"guest/initrd={tmp / 'initrd'}", shipped=True)
 expect(run.status == 0, f"status {run.status}, stages {run.stages}", run)
 expect(run.off, "the machine did not power off", run)
 said = [line.partition("VDSO ")[2] for line in run.log.splitlines() if "domU| VDSO " in line]

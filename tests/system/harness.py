@@ -13,16 +13,16 @@ PATIENCE = 3  # a test's limits are several times what it takes on an idle machi
 class Run:
     """One boot: exit status of tools/run, what it printed, the serial log, stage times, whether power went off.
 
-    Kernels are Debian's, but unpacked beforehand, as that takes half of a start; `packed` leaves them as they are."""
+    It is a quick one (see tools/run), which halves its time, unless all shall be as it is shipped."""
 
-    def __init__(self, *args, script=None, timeout=150, packed=False):
+    def __init__(self, *args, script=None, timeout=150, shipped=False):
         timeout *= PATIENCE
         with tempfile.TemporaryDirectory(prefix="parapet-test-") as tmp:
             tmp = pathlib.Path(tmp)
             cmd = [sys.executable, TOP / "tools/run", "--json", tmp / "json", "--log", tmp / "log",
                    "--timeout", timeout]
-            if not packed:
-                cmd.append("--unpacked")
+            if not shipped:
+                cmd.append("--quick")
             if HV:
                 cmd += ["--hv", HV]
             if script is not None:
@@ -63,6 +63,16 @@ def expect(condition, why, run=None):
         print("\n".join(f"    | {line}" for line in (run.err.splitlines()[-5:] + run.tail().splitlines())))
     print(f"FAIL {NAME}: {why}")
     sys.exit(1)
+
+
+def verdicts(run, count):
+    """The OK lines of a script on devices.sh: so many, and none that says BAD or FAILED."""
+    lines = run.out.splitlines()
+    bad = [line for line in lines if line.startswith(("BAD", "FAILED"))]
+    expect(run.status == 0 and not bad, f"status {run.status}: {'; '.join(bad)}", run)
+    good = [line for line in lines if line.startswith("OK")]
+    expect(len(good) == count, f"{len(good)} verdicts, not {count}:\n{run.out}")
+    return good
 
 
 def passed(detail):

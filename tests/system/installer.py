@@ -25,7 +25,7 @@ cat > /tmp/installer.cfg <<END
 name = "installer"
 kernel = "/installer/linux"
 ramdisk = "/installer/initrd.gz"
-extra = "console=hvc0"
+extra = "console=hvc0 norandmaps"
 memory = 1200
 END
 read -r up _ < /proc/uptime; start=${up%.*}

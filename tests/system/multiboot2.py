@@ -13,12 +13,12 @@ dmesg | grep 'DMI: '
 echo irq-$(grep -c xen-pirq /proc/interrupts)
 """
 
-run = Run("--mode", "bare", "--iso", timeout=240, packed=True)
+run = Run("--mode", "bare", "--iso", timeout=240, shipped=True)
 expect(run.status == 0, f"status {run.status}", run)
 detail = f"dom0 user space after {run.stages['dom0-user']:.1f} s, GRUB included"
 if HV != "xen":  # whose own EFI image is another file
     run2 = Run("--uefi", "--hv-args", "placeholder no-real-mode edd=off", script=SCRIPT, timeout=300,
-               packed=True)
+               shipped=True)
     expect(run2.status == 0, f"by UEFI: status {run2.status}", run2)
     lines = run2.out.split("\n")
     expect("NO-EFI" not in lines and lines[0] == "1" and "DMI: QEMU" in run2.out and "irq-0" not in lines,

@@ -7,7 +7,7 @@ destroyed under that load leaves nothing (grants, frames, ports, nodes).
   net_load.py [SECONDS]        each way: 8 by default; make net-load takes five minutes each
 """
 import pathlib, re, sys, tempfile
-from harness import Run, expect, passed, skip_on_xen
+from harness import Run, expect, passed, skip_on_xen, verdicts
 import programs
 
 STREAMS = 64
@@ -30,7 +30,6 @@ echo "IPERF $label status $status streams $(grep receiver /tmp/iperf.out | grep 
 $(grep 'SUM.*receiver' /tmp/iperf.out) $(grep -i error /tmp/iperf.out)"
 """
 SCRIPT = r"""
-log() { echo "/var/log/parapet/$1.log"; }
 cd / && cpio -id < /iperf.cpio 2> /dev/null
 ip link add xenbr0 type bridge && ip addr add 10.9.0.1/24 dev xenbr0 && ip link set xenbr0 up || fail "bridge"
 iperf3 -s > /tmp/server.out 2>&1 &
@@ -90,13 +89,9 @@ def main():
         script = (pathlib.Path(__file__).parent / "devices.sh").read_text() + f"seconds={seconds}\n" + SCRIPT
         run = Run("--vmctl", "--file", f"guest/net={tmp / 'net'}", "--file", f"iperf.cpio={tmp / 'iperf'}",
                   script=script, timeout=300 + 2 * seconds)
-    lines = run.out.splitlines()
-    bad = [line for line in lines if line.startswith(("BAD", "FAILED"))]
-    expect(run.status == 0 and not bad, f"status {run.status}: {'; '.join(bad)}", run)
+    oks = verdicts(run, VERDICTS)
     ways = re.findall(r"^IPERF (\S+) status 0 streams (\d+) .* ([\d.]+) Mbits/sec +receiver *$", run.out, re.M)
     expect(len(ways) == 2 and all(int(n) == STREAMS for _, n, _ in ways), f"iperf3: {ways}\n{run.out}")
-    oks = [line for line in lines if line.startswith("OK")]
-    expect(len(oks) == VERDICTS, f"{len(oks)} verdicts, not {VERDICTS}:\n{run.out}")
     rates = ", ".join(f"{way} {rate} Mbit/s" for way, _, rate in ways)
     passed(f"{STREAMS} streams, {seconds} s each way: {rates}; no ping lost; {oks[-1].partition(' ')[2]}")
 

@@ -5,7 +5,7 @@ what is wrong while there is no xenstored; a new domain with a disk is refused a
 kernel hears of no new backend until the next boot); destroying the old one takes its backends from dom0's drivers, so
 that no grant, frame, port, loop device or interface stays behind."""
 import pathlib, tempfile
-from harness import Run, expect, passed, skip_on_xen
+from harness import Run, expect, passed, skip_on_xen, verdicts
 import programs
 
 VERDICTS = 13
@@ -13,8 +13,6 @@ SCRIPT = r"""
 uncounted=$grown
 # the kernel keeps the names of devices that lost their driver
 everything() { count | grep -vE '^(vbd|vif|console)-[0-9]'; }
-log=/var/log/parapet/second.log
-rounds() { grep -c '^SECOND-ROUND' $log; }
 goes_on() {
     before=$(rounds); within 60 "the domain stands still $1" '[ "$(rounds)" -gt $((before + 2)) ]'
     good "ping-$1" eval "ping -c 4 -i 0.25 10.9.0.9 | grep -q ' 0% packet loss'"
@@ -22,18 +20,10 @@ goes_on() {
 }
 number() { vmctl list | awk '$1 == "second" { print $2 }'; }
 ip link add xenbr0 type bridge && ip addr add 10.9.0.1/24 dev xenbr0 && ip link set xenbr0 up || fail "bridge"
-head -c 1048576 /dev/zero > /tmp/second.img
+second_config bridge=xenbr0,vifname=guest0
 head -c 1048576 /dev/zero > /tmp/other.img
-sed "s/^name.*/name = 'second'/; s/^memory.*/memory = 96/; s,^ramdisk.*,ramdisk = '/guest/second'," /guest/domU.cfg \
-    > /tmp/second.cfg
-echo "disk = [ '/tmp/second.img,raw,xvda,w' ]
-vif = [ 'bridge=xenbr0,vifname=guest0' ]" >> /tmp/second.cfg
-begin() {
-    rm -f $log; vmctl create /tmp/second.cfg > /tmp/out 2>&1 || fail "create: $(cat /tmp/out)"
-    within 60 "the domain" '[ "$(rounds)" -gt 1 ]'; within 20 "its network" ping -c 1 -W 2 10.9.0.9
-}
-begin; vmctl destroy second; sleep 1; uncounted=xenstore_nodes; everything > /tmp/start
-begin
+start_second; vmctl destroy second; sleep 1; uncounted=xenstore_nodes; everything > /tmp/start
+start_second
 old=$(number)
 goes_on before
 kill -9 $(pidof xenstored); within 5 "xenstored stays" '! pidof xenstored'
@@ -51,7 +41,7 @@ vmctl destroy second > /tmp/told 2>&1; good destroy [ $? = 0 ]
 good destroy-said grep -q "knows disk 51712 of domain $old no more" /tmp/told
 for try in $(seq 50); do everything > /tmp/now; cmp -s /tmp/start /tmp/now && break; usleep 200000; done
 cmp -s /tmp/start /tmp/now || echo "BAD left: $(diff /tmp/start /tmp/now | tr '\n' ' ')"
-grep -E 'SECOND-BROKEN|BUG:|Oops' $log && echo "BAD the domain complains"
+grep -E 'SECOND-BROKEN|BUG:|Oops' "$(log second)" && echo "BAD the domain complains"
 dmesg | grep -E 'BUG:|WARNING:|Oops|general protection' && echo "BAD dom0's kernel complains"
 exit 0
 """
@@ -64,11 +54,7 @@ def main():
         programs.initrd(second, {"init": programs.SECOND})
         script = (pathlib.Path(__file__).parent / "devices.sh").read_text() + SCRIPT
         run = Run("--vmctl", "--file", f"guest/second={second}", script=script, timeout=300)
-    lines = run.out.splitlines()
-    bad = [line for line in lines if line.startswith(("BAD", "FAILED"))]
-    expect(run.status == 0 and not bad, f"status {run.status}: {'; '.join(bad)}", run)
-    oks = [line for line in lines if line.startswith("OK")]
-    expect(len(oks) == VERDICTS, f"{len(oks)} verdicts, not {VERDICTS}:\n{run.out}")
+    oks = verdicts(run, VERDICTS)
     passed(f"{len(oks)} checks")
 
 

@@ -33,7 +33,7 @@ FILES = {
     "etc/default/grub": """GRUB_DEFAULT=0
 GRUB_TIMEOUT=5
 GRUB_DISTRIBUTOR=Debian
-GRUB_CMDLINE_LINUX_DEFAULT=""
+GRUB_CMDLINE_LINUX_DEFAULT="norandmaps"
 GRUB_CMDLINE_LINUX="console=ttyS0"
 GRUB_CMDLINE_XEN="console=com1 com1=115200,8n1 loglvl=all dom0_mem=768M"
 GRUB_CMDLINE_LINUX_XEN_REPLACE="console=hvc0 earlyprintk=xen"

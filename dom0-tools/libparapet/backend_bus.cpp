@@ -11,11 +11,6 @@
 namespace parapet {
 namespace {
 
-std::string bus_name(const Device& d)
-{
-    return fmt::format("{}-{}-{}", d.kind == DeviceKind::disk ? "vbd" : "vif", d.domain, d.number);
-}
-
 std::string unbind_path(const Device& d, const std::string& bus)
 {
     return fmt::format("{}/devices/{}/driver/unbind", bus, bus_name(d));

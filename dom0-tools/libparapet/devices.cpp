@@ -66,10 +66,9 @@ std::string backend_path(const Device& d)
     return fmt::format("{}/{}/{}/{}", backends, type(d.kind), d.domain, d.number);
 }
 
-std::string sysfs_path(const Device& d)
-{
-    return fmt::format("/sys/bus/xen-backend/devices/{}-{}-{}", type(d.kind), d.domain, d.number);
-}
+std::string bus_name(const Device& d) { return fmt::format("{}-{}-{}", type(d.kind), d.domain, d.number); }
+
+std::string sysfs_path(const Device& d) { return "/sys/bus/xen-backend/devices/" + bus_name(d); }
 
 std::vector<Device> devices_of(Store& store, unsigned domain, DeviceKind kind)
 {
@@ -155,8 +154,7 @@ void wait_for_backend(Store& store, const Device& d, const std::function<bool()>
         if (state >= BusState::closing) fail("the driver in domain 0 has closed the device ({})", name(state));
         if (Clock::now() > end)
             fail("no driver in domain 0 took the device up within {} s (is its kernel module {} loaded? If xenstored "
-                 "was "
-                 "started anew since domain 0 booted, the kernel does not hear of new devices until the next boot)",
+                 "was started anew since domain 0 booted, the kernel does not hear of new devices until the next boot)",
                  driver_patience.count(), module(d.kind));
         check_interrupt();
     }

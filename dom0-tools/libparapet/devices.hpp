@@ -41,6 +41,8 @@ struct DeviceNodes {
 
 std::string frontend_path(const Device& device);
 std::string backend_path(const Device& device);
+/// On the bus of domain 0's backends: vbd-3-51712.
+std::string bus_name(const Device& device);
 /// In domain 0's sysfs, once its kernel has seen the backend.
 std::string sysfs_path(const Device& device);
 

@@ -2,7 +2,6 @@
 //
 // See disk_backing.hpp.
 #include "libparapet/disk_backing.hpp"
-#include "libparapet/devices.hpp"
 #include "libparapet/domain_nodes.hpp"
 #include "libparapet/loop_device.hpp"
 #include "libparapet/nbd_device.hpp"
@@ -72,13 +71,16 @@ std::string disk_label(Store& store, const Device& d)
                        domain_name(store, d.domain));
 }
 
+bool writes(Store& store, const Device& d)
+{
+    return store.read(backend_path(d) + "/mode").value_or("w").find('w') != std::string::npos;
+}
+
 /// The guest's disk that a block device serves, if any.
 std::optional<OtherUse> guest_on(Store& store, dev_t device)
 {
     for (const Device& d : all_devices(store, DeviceKind::disk)) {
-        const auto nodes = store.read_all({backend_path(d) + "/physical-device", backend_path(d) + "/mode"});
-        if (!nodes[0] || device_number(*nodes[0]) != device) continue;
-        return OtherUse{disk_label(store, d), nodes[1].value_or("w").find('w') != std::string::npos};
+        if (physical_device(store, d) == device) return OtherUse{disk_label(store, d), writes(store, d)};
     }
     return std::nullopt;
 }
@@ -86,13 +88,13 @@ std::optional<OtherUse> guest_on(Store& store, dev_t device)
 /// The use that a disk makes of an image through a server.
 std::optional<OtherUse> served_from(Store& store, const Device& d, const Backing& image)
 {
-    const std::string back = backend_path(d);
-    const auto nodes = store.read_all({back + "/physical-device", back + "/mode", back + "/params"});
-    const auto device = nodes[0] ? device_number(*nodes[0]) : std::nullopt;
+    const auto device = physical_device(store, d);
+    if (!device || !nbd_number(*device)) return std::nullopt;
+    const auto file = store.read(backend_path(d) + "/params");
     struct stat status {};
-    if (!device || !nbd_number(*device) || !nodes[2] || ::stat(nodes[2]->c_str(), &status) != 0) return std::nullopt;
+    if (!file || ::stat(file->c_str(), &status) != 0) return std::nullopt;
     if (status.st_dev != image.device || status.st_ino != image.inode) return std::nullopt;
-    return OtherUse{disk_label(store, d), nodes[1].value_or("w").find('w') != std::string::npos};
+    return OtherUse{disk_label(store, d), writes(store, d)};
 }
 
 std::vector<OtherUse> others_on(Store& store, const Backing& b)
@@ -171,6 +173,12 @@ std::optional<dev_t> device_number(const std::string& text)
     char more = 0;
     if (std::sscanf(text.c_str(), "%x:%x%c", &high, &low, &more) != 2) return std::nullopt;
     return makedev(high, low);
+}
+
+std::optional<dev_t> physical_device(Store& store, const Device& disk)
+{
+    const auto text = store.read(backend_path(disk) + "/physical-device");
+    return text ? device_number(*text) : std::nullopt;
 }
 
 } // namespace parapet

@@ -3,6 +3,7 @@
 // What in domain 0 shall serve as a guest's disk: that it is there, may be used as asked, and is no one else's.
 // Nothing is changed by looking.
 #pragma once
+#include "libparapet/devices.hpp"
 #include "libparapet/disk_config.hpp"
 #include "libparapet/files.hpp"
 #include "libparapet/xenstore.hpp"
@@ -34,5 +35,7 @@ void check_disks(Store& store, const std::vector<DiskConfig>& disks);
 /// physical-device of a backend: two hexadecimal numbers.
 std::string device_text(dev_t device);
 std::optional<dev_t> device_number(const std::string& text);
+/// What serves a disk, as its backend has it.
+std::optional<dev_t> physical_device(Store& store, const Device& disk);
 
 } // namespace parapet

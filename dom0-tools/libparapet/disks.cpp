@@ -36,10 +36,8 @@ DeviceNodes nodes_of(const DiskConfig& disk, dev_t physical)
 static std::vector<dev_t> devices_in_use(Store& store)
 {
     std::vector<dev_t> used;
-    for (const Device& d : all_devices(store, DeviceKind::disk)) {
-        const auto physical = store.read(backend_path(d) + "/physical-device");
-        if (const auto device = physical ? device_number(*physical) : std::nullopt) used.push_back(*device);
-    }
+    for (const Device& d : all_devices(store, DeviceKind::disk))
+        if (const auto device = physical_device(store, d)) used.push_back(*device);
     return used;
 }
 
@@ -109,12 +107,13 @@ static bool is_bound(const Server& s)
 bool settle(const std::vector<Server>& servers)
 {
     using Clock = std::chrono::steady_clock;
-    for (const auto end = Clock::now() + server_patience; std::any_of(servers.begin(), servers.end(), is_bound);
-         ::usleep(2'000)) {
+    // what another toolstack made goes only when told; one in use goes with its last user
+    for (const Server& s : servers)
+        if (is_bound(s)) s.kind == Server::Kind::loop ? release_loop(s.number) : release_nbd(s.number);
+    const auto end = Clock::now() + server_patience;
+    while (std::any_of(servers.begin(), servers.end(), is_bound)) {
         if (Clock::now() > end) return false;
-        // what another toolstack made goes only when told; one in use goes with its last user
-        for (const Server& s : servers)
-            if (is_bound(s)) s.kind == Server::Kind::loop ? release_loop(s.number) : release_nbd(s.number);
+        ::usleep(2'000);
     }
     return true;
 }

@@ -5,14 +5,13 @@
 #include "libparapet/devices.hpp"
 #include "libparapet/disk_backing.hpp"
 #include "libparapet/networks.hpp"
+#include "tests/unit/dom0-tools/store_socket.hpp"
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <map>
 #include <mutex>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <thread>
 #include <unistd.h>
 extern "C" {
@@ -26,24 +25,8 @@ namespace {
 /// Keeps nodes and their rights for one client. kernel is told of each write, and may write itself.
 class FakeStore {
 public:
-    FakeStore()
-    {
-        char name[] = "/tmp/devices-test-XXXXXX";
-        directory_ = ::mkdtemp(name);
-        const std::string path = directory_ + "/socket";
-        sockaddr_un address{AF_UNIX, {}};
-        path.copy(address.sun_path, sizeof address.sun_path - 1);
-        listening_ = Descriptor{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-        EXPECT_EQ(::bind(listening_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-        EXPECT_EQ(::listen(listening_.get(), 1), 0);
-        ::setenv("XENSTORED_PATH", path.c_str(), 1);
-        thread_ = std::thread{[this] { serve(); }};
-    }
-    ~FakeStore() // after the client
-    {
-        thread_.join();
-        std::filesystem::remove_all(directory_);
-    }
+    FakeStore() : thread_{[this] { serve(); }} {}
+    ~FakeStore() { thread_.join(); } // after the client
     FakeStore(const FakeStore&) = delete;
     FakeStore& operator=(const FakeStore&) = delete;
 
@@ -74,10 +57,10 @@ public:
 private:
     void serve()
     {
-        const Descriptor client{::accept(listening_.get(), nullptr, nullptr)};
-        for (xsd_sockmsg head{}; take(client, &head, sizeof head);) {
+        const Descriptor client = socket_.accept();
+        for (xsd_sockmsg head{}; StoreSocket::take(client, &head, sizeof head);) {
             std::string body(head.len, 0);
-            if (!take(client, body.data(), body.size())) return;
+            if (!StoreSocket::take(client, body.data(), body.size())) return;
             const std::lock_guard lock{mutex_};
             std::string answer = act(head.type, body);
             const xsd_sockmsg back{answer == "ENOENT" ? std::uint32_t{XS_ERROR} : head.type, 0, 0,
@@ -86,16 +69,6 @@ private:
             answer.insert(0, reinterpret_cast<const char*>(&back), sizeof back);
             write_all(client.get(), answer);
         }
-    }
-    static bool take(const Descriptor& from, void* to, std::size_t bytes)
-    {
-        for (auto* at = static_cast<char*>(to); bytes != 0;) {
-            const ssize_t got = ::read(from.get(), at, bytes);
-            if (got <= 0) return false;
-            at += got;
-            bytes -= static_cast<std::size_t>(got);
-        }
-        return true;
     }
     std::string act(std::uint32_t type, const std::string& body)
     {
@@ -123,8 +96,7 @@ private:
         return std::string{"OK\0", 3};
     }
 
-    std::string directory_;
-    Descriptor listening_;
+    StoreSocket socket_;
     mutable std::mutex mutex_;
     std::map<std::string, std::string> nodes_, rights_;
     std::thread thread_;

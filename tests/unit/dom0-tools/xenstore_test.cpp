@@ -3,12 +3,9 @@
 // The store's client against a daemon that follows a script: what travels together, what a refusal does, where events
 // go.
 #include "libparapet/xenstore.hpp"
-#include <cstdlib>
-#include <filesystem>
+#include "tests/unit/dom0-tools/store_socket.hpp"
 #include <gtest/gtest.h>
 #include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <thread>
 #include <unistd.h>
 extern "C" {
@@ -27,22 +24,10 @@ struct Heard {
 /// Listens where XENSTORED_PATH says, for one connection; a test acts as the daemon from a thread of its own.
 class Daemon {
 public:
-    Daemon()
-    {
-        char name[] = "/tmp/xenstore-test-XXXXXX";
-        directory_ = ::mkdtemp(name);
-        const std::string path = directory_ + "/socket";
-        sockaddr_un address{AF_UNIX, {}};
-        path.copy(address.sun_path, sizeof address.sun_path - 1);
-        listening_ = Descriptor{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-        EXPECT_EQ(::bind(listening_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-        EXPECT_EQ(::listen(listening_.get(), 1), 0);
-        ::setenv("XENSTORED_PATH", path.c_str(), 1);
-    }
+    Daemon() = default;
     ~Daemon()
     {
         if (thread_.joinable()) thread_.join();
-        std::filesystem::remove_all(directory_);
     }
     Daemon(const Daemon&) = delete;
     Daemon& operator=(const Daemon&) = delete;
@@ -50,7 +35,7 @@ public:
     void act(std::function<void()> script)
     {
         thread_ = std::thread{[this, script] {
-            connection_ = Descriptor{::accept(listening_.get(), nullptr, nullptr)};
+            connection_ = socket_.accept();
             script();
             connection_ = Descriptor{};
         }};
@@ -58,9 +43,9 @@ public:
     Heard hear()
     {
         xsd_sockmsg head{};
-        take(&head, sizeof head);
+        StoreSocket::take(connection_, &head, sizeof head);
         Heard heard{head.type, head.tx_id, std::string(head.len, 0)};
-        take(heard.body.data(), head.len);
+        StoreSocket::take(connection_, heard.body.data(), head.len);
         return heard;
     }
     void say(std::uint32_t type, const std::string& body) { say_together({{type, body}}); }
@@ -84,18 +69,8 @@ public:
     }
 
 private:
-    void take(void* to, std::size_t bytes)
-    {
-        for (auto* at = static_cast<char*>(to); bytes != 0;) {
-            const ssize_t got = ::read(connection_.get(), at, bytes);
-            if (got <= 0) return;
-            at += got;
-            bytes -= static_cast<std::size_t>(got);
-        }
-    }
-
-    std::string directory_;
-    Descriptor listening_, connection_;
+    StoreSocket socket_;
+    Descriptor connection_;
     std::thread thread_;
 };
 

@@ -94,12 +94,13 @@ class Console:
         self.run("stty -echo; PS1=; dmesg -n 1; export PAGER=cat", 60)
 
     def run(self, command, seconds=120):
-        """(status, output) of a shell command."""
+        """(status, output) of a shell command. Its end is told twice: Xen's console loses a letter now and then."""
         word = secrets.token_hex(6)
-        self.send(f"echo begin-''{word}; {{ {command}\n}} 2>&1; echo end-''{word} $?\n")
+        self.send(f"echo begin-''{word}; {{ {command}\n}} 2>&1; s=$?; echo end-''{word} $s; echo end-''{word} $s\n")
         start = self.wait(rf"^begin-{word}\n", seconds).end()
-        end = self.wait(r"end-\w* (\d+)\n", seconds)  # Xen's console was seen to lose letters in a word
-        return int(end[1]), HV_LINE.sub("", self.text[start:end.start()])
+        end = self.wait(rf"end-{word} (\d+)\n", seconds)
+        said = re.sub(r"end[-\w]* \d+\n$", "", self.text[start:end.start()])
+        return int(end[1]), HV_LINE.sub("", said)
 
 
 def firmware(cache, vars_copy):

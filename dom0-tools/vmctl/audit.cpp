@@ -3,6 +3,7 @@
 // vmctl audit: has the hypervisor recount every reference to every frame, and shows what it logs about that. Fails
 // unless the log says that all is well.
 #include "vmctl/verbs.hpp"
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 namespace vmctl {
@@ -21,8 +22,8 @@ std::string news(const std::string& before, const std::string& after)
 
 void add_audit(CLI::App& app, Options& options)
 {
-    CLI::App* verb = add_verb(app, "audit", "Have the hypervisor check its own books");
-    verb->callback([&options] {
+    Verb verb{app, "audit", "Have the hypervisor check its own books"};
+    verb.action([&options] {
         parapet::Hypervisor hypervisor;
         const std::string before = hypervisor.console_log(false);
         hypervisor.debug_keys("A");

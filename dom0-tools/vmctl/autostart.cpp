@@ -6,6 +6,7 @@
 #include <deque>
 #include <fcntl.h>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -125,11 +126,11 @@ void autostart(const Options& options, const Arguments& a)
 
 void add_autostart(CLI::App& app, Options& options)
 {
-    CLI::App* verb = add_verb(app, "autostart", "Create the domains of all configurations in a directory");
+    Verb verb{app, "autostart", "Create the domains of all configurations in a directory"};
     auto a = std::make_shared<Arguments>();
-    verb->add_option("DIR", a->directory, "whose files *.cfg are taken, by name")->required();
-    verb->add_option("-j,--jobs", a->jobs, "how many to create at a time (1)")->check(CLI::Range(1U, 64U));
-    verb->callback([&options, a] { autostart(options, *a); });
+    verb.required("DIR", a->directory, "whose files *.cfg are taken, by name");
+    verb.option("-j,--jobs", a->jobs, "how many to create at a time (1)", 1U, 64U);
+    verb.action([&options, a] { autostart(options, *a); });
 }
 
 } // namespace vmctl

@@ -5,6 +5,7 @@
 #include "libparapet/layout.hpp"
 #include "vmctl/verbs.hpp"
 #include <fcntl.h>
+#include <nlohmann/json.hpp>
 
 namespace vmctl {
 namespace {
@@ -37,12 +38,12 @@ void check(const Options& options, const std::string& file, const std::vector<st
 
 void add_check(CLI::App& app, Options& options)
 {
-    CLI::App* verb = add_verb(app, "check", "Check a configuration without creating anything");
+    Verb verb{app, "check", "Check a configuration without creating anything"};
     auto file = std::make_shared<std::string>();
     auto overrides = std::make_shared<std::vector<std::string>>();
-    verb->add_option("FILE", *file, "the configuration")->required();
-    verb->add_option("SETTING", *overrides, "key=value, in place of what the file says");
-    verb->callback([&options, file, overrides] { check(options, *file, *overrides); });
+    verb.required("FILE", *file, "the configuration");
+    verb.option("SETTING", *overrides, "key=value, in place of what the file says");
+    verb.action([&options, file, overrides] { check(options, *file, *overrides); });
 }
 
 } // namespace vmctl

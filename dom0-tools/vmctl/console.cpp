@@ -139,10 +139,10 @@ void attach_console(parapet::Store& store, parapet::DomainId domain)
 
 void add_console(CLI::App& app, Options&)
 {
-    CLI::App* verb = add_verb(app, "console", "Attach to a domain's console (Ctrl-] leaves)");
+    Verb verb{app, "console", "Attach to a domain's console (Ctrl-] leaves)"};
     auto domain = std::make_shared<std::string>();
-    verb->add_option("DOMAIN", *domain, "its name, number or UUID")->required();
-    verb->callback([domain] {
+    verb.required("DOMAIN", *domain, "its name, number or UUID");
+    verb.action([domain] {
         parapet::Toolstack tools;
         const parapet::DomainId id = require_domain(tools, *domain);
         if (id == 0) parapet::fail("domain 0's console is the machine's own, its serial line or screen");

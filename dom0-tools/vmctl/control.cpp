@@ -24,10 +24,10 @@ using Act = void (*)(parapet::Toolstack&, parapet::DomainId);
 
 void add(CLI::App& app, const char* name, const char* help, Act act)
 {
-    CLI::App* verb = add_verb(app, name, help);
+    Verb verb{app, name, help};
     auto domain = std::make_shared<std::string>();
-    verb->add_option("DOMAIN", *domain, "its name, number or UUID")->required();
-    verb->callback([act, domain] {
+    verb.required("DOMAIN", *domain, "its name, number or UUID");
+    verb.action([act, domain] {
         parapet::Toolstack tools;
         act(tools, require_domain(tools, *domain));
     });

@@ -5,6 +5,7 @@
 #include "libparapet/domain_record.hpp"
 #include "libparapet/interrupt.hpp"
 #include "vmctl/verbs.hpp"
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 namespace vmctl {
@@ -99,14 +100,14 @@ void create(const Options& options, const Arguments& a)
 
 void add_create(CLI::App& app, Options& options)
 {
-    CLI::App* verb = add_verb(app, "create", "Create a domain from an xl.cfg file");
+    Verb verb{app, "create", "Create a domain from an xl.cfg file"};
     auto a = std::make_shared<Arguments>();
-    verb->add_option("FILE", a->file, "the configuration")->required();
-    verb->add_option("SETTING", a->overrides, "key=value, in place of what the file says");
-    verb->add_flag("-c,--console", a->console, "attach to its console");
-    verb->add_flag("-p,--paused", a->paused, "leave it paused");
-    verb->add_flag("--no-monitor", a->no_monitor, "have parapet-lifed leave its end alone (on_poweroff, ...)");
-    verb->callback([&options, a] { create(options, *a); });
+    verb.required("FILE", a->file, "the configuration");
+    verb.option("SETTING", a->overrides, "key=value, in place of what the file says");
+    verb.flag("-c,--console", a->console, "attach to its console");
+    verb.flag("-p,--paused", a->paused, "leave it paused");
+    verb.flag("--no-monitor", a->no_monitor, "have parapet-lifed leave its end alone (on_poweroff, ...)");
+    verb.action([&options, a] { create(options, *a); });
 }
 
 } // namespace vmctl

@@ -7,10 +7,10 @@ namespace vmctl {
 
 void add_destroy(CLI::App& app, Options&)
 {
-    CLI::App* verb = add_verb(app, "destroy", "End a domain at once");
+    Verb verb{app, "destroy", "End a domain at once"};
     auto domain = std::make_shared<std::string>();
-    verb->add_option("DOMAIN", *domain, "its name, number or UUID")->required();
-    verb->callback([domain] {
+    verb.required("DOMAIN", *domain, "its name, number or UUID");
+    verb.action([domain] {
         parapet::Toolstack tools;
         destroy_for_good(tools, require_domain(tools, *domain));
     });

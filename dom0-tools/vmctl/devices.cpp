@@ -4,6 +4,7 @@
 #include "vmctl/devices.hpp"
 #include "libparapet/interrupt.hpp"
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace vmctl {
 
@@ -22,12 +23,12 @@ parapet::ConfigValue device_words(const char* what, const std::vector<std::strin
     return {{fmt::format("{} \"{}\"", what, text), 0, 0}, text};
 }
 
-void add_detach_options(CLI::App& verb, DetachArguments& a, const char* device, const char* help)
+void add_detach_options(Verb& verb, DetachArguments& a, const char* device, const char* help)
 {
-    verb.add_option("DOMAIN", a.domain, "its name, number or UUID")->required();
-    verb.add_option(device, a.device, help)->required();
-    verb.add_flag("-f,--force", a.force, "take it away, whatever the guest does with it");
-    verb.add_option("--timeout", a.timeout, "how many seconds the guest has to let it go (30)");
+    verb.required("DOMAIN", a.domain, "its name, number or UUID");
+    verb.required(device, a.device, help);
+    verb.flag("-f,--force", a.force, "take it away, whatever the guest does with it");
+    verb.option("--timeout", a.timeout, "how many seconds the guest has to let it go (30)");
 }
 
 void detach(parapet::Toolstack& tools, const parapet::Device& device, const DetachArguments& a)

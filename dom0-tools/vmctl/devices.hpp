@@ -19,7 +19,7 @@ struct DetachArguments {
     unsigned timeout{30};
 };
 /// The options that both detaching verbs have.
-void add_detach_options(CLI::App& verb, DetachArguments& arguments, const char* device, const char* help);
+void add_detach_options(Verb& verb, DetachArguments& arguments, const char* device, const char* help);
 void detach(parapet::Toolstack& tools, const parapet::Device& device, const DetachArguments& arguments);
 
 } // namespace vmctl

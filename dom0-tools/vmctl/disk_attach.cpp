@@ -4,6 +4,7 @@
 #include "libparapet/interrupt.hpp"
 #include "vmctl/devices.hpp"
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 namespace vmctl {
 namespace {
@@ -24,12 +25,12 @@ void attach(const Options& options, const std::string& name, const std::vector<s
 
 void add_disk_attach(CLI::App& app, Options& options)
 {
-    CLI::App* verb = add_verb(app, "disk-attach", "Give a domain another disk");
+    Verb verb{app, "disk-attach", "Give a domain another disk"};
     auto name = std::make_shared<std::string>();
     auto words = std::make_shared<std::vector<std::string>>();
-    verb->add_option("DOMAIN", *name, "its name, number or UUID")->required();
-    verb->add_option("SPEC", *words, "as in disk = [...]: FILE,raw,xvdb,w or target=FILE vdev=xvdb")->required();
-    verb->callback([&options, name, words] { attach(options, *name, *words); });
+    verb.required("DOMAIN", *name, "its name, number or UUID");
+    verb.required("SPEC", *words, "as in disk = [...]: FILE,raw,xvdb,w or target=FILE vdev=xvdb");
+    verb.action([&options, name, words] { attach(options, *name, *words); });
 }
 
 } // namespace vmctl

@@ -2,6 +2,7 @@
 //
 // vmctl disk-detach DOMAIN DISK [--force]: takes a disk from a running domain.
 #include "vmctl/devices.hpp"
+#include <fmt/format.h>
 
 namespace vmctl {
 namespace {
@@ -24,10 +25,10 @@ void detach_disk(const DetachArguments& a)
 
 void add_disk_detach(CLI::App& app, Options&)
 {
-    CLI::App* verb = add_verb(app, "disk-detach", "Take a disk from a domain");
+    Verb verb{app, "disk-detach", "Take a disk from a domain"};
     auto a = std::make_shared<DetachArguments>();
-    add_detach_options(*verb, *a, "DISK", "its name (xvdb) or number");
-    verb->callback([a] { detach_disk(*a); });
+    add_detach_options(verb, *a, "DISK", "its name (xvdb) or number");
+    verb.action([a] { detach_disk(*a); });
 }
 
 } // namespace vmctl

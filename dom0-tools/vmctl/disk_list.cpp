@@ -2,6 +2,7 @@
 //
 // vmctl disk-list [DOMAIN]: what disks domains have, and how far both ends are with them.
 #include "vmctl/devices.hpp"
+#include <nlohmann/json.hpp>
 
 namespace vmctl {
 namespace {
@@ -36,10 +37,10 @@ void list(const Options& options, const std::string& name)
 
 void add_disk_list(CLI::App& app, Options& options)
 {
-    CLI::App* verb = add_verb(app, "disk-list", "List the disks of all domains, or of one");
+    Verb verb{app, "disk-list", "List the disks of all domains, or of one"};
     auto name = std::make_shared<std::string>();
-    verb->add_option("DOMAIN", *name, "its name, number or UUID");
-    verb->callback([&options, name] { list(options, *name); });
+    verb.option("DOMAIN", *name, "its name, number or UUID");
+    verb.action([&options, name] { list(options, *name); });
 }
 
 } // namespace vmctl

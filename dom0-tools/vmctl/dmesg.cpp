@@ -2,16 +2,17 @@
 //
 // vmctl dmesg [-c]: the hypervisor's log.
 #include "vmctl/verbs.hpp"
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 namespace vmctl {
 
 void add_dmesg(CLI::App& app, Options& options)
 {
-    CLI::App* verb = add_verb(app, "dmesg", "Print the hypervisor's log");
+    Verb verb{app, "dmesg", "Print the hypervisor's log"};
     auto clear = std::make_shared<bool>(false);
-    verb->add_flag("-c,--clear", *clear, "and empty it");
-    verb->callback([&options, clear] {
+    verb.flag("-c,--clear", *clear, "and empty it");
+    verb.action([&options, clear] {
         parapet::Hypervisor hypervisor;
         const std::string log = hypervisor.console_log(*clear);
         if (!options.json) {

@@ -6,6 +6,7 @@
 #include "libparapet/interrupt.hpp"
 #include "vmctl/life_verbs.hpp"
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <poll.h>
 
 namespace vmctl {
@@ -54,10 +55,10 @@ void follow(const Options& options)
 
 void add_events(CLI::App& app, Options& options)
 {
-    CLI::App* verb = add_verb(app, "events", "Show what happened to domains");
+    Verb verb{app, "events", "Show what happened to domains"};
     auto go_on = std::make_shared<bool>(false);
-    verb->add_flag("-f,--follow", *go_on, "what happens from now on, as it does");
-    verb->callback([&options, go_on] {
+    verb.flag("-f,--follow", *go_on, "what happens from now on, as it does");
+    verb.action([&options, go_on] {
         if (*go_on) return follow(options);
         const bool older = show_file(options, fmt::format("{}.1", journal)), newer = show_file(options, journal);
         if (!older && !newer)

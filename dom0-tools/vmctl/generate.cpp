@@ -3,6 +3,8 @@
 // See manual.hpp: the man page's section of verbs and the completion's cases, from the parser.
 #include "libparapet/error.hpp"
 #include "vmctl/manual.hpp"
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 namespace vmctl {
 namespace {

@@ -2,6 +2,7 @@
 //
 // vmctl info: the machine and the hypervisor, with the counters that must be level before and after a domain's life.
 #include "vmctl/verbs.hpp"
+#include <nlohmann/json.hpp>
 
 namespace vmctl {
 namespace {
@@ -45,8 +46,8 @@ Json gather()
 
 void add_info(CLI::App& app, Options& options)
 {
-    CLI::App* verb = add_verb(app, "info", "Show the machine, the hypervisor and its counters");
-    verb->callback([&options] {
+    Verb verb{app, "info", "Show the machine, the hypervisor and its counters"};
+    verb.action([&options] {
         const Json info = gather();
         if (options.json) return print_json(info);
         for (const auto& [key, value] : info.items())

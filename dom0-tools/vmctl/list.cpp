@@ -4,6 +4,7 @@
 #include "libparapet/domain_nodes.hpp"
 #include "libparapet/end_policy.hpp"
 #include "vmctl/verbs.hpp"
+#include <nlohmann/json.hpp>
 
 namespace vmctl {
 namespace {
@@ -21,8 +22,8 @@ std::string state_of(std::uint32_t flags)
 
 void add_list(CLI::App& app, Options& options)
 {
-    CLI::App* verb = add_verb(app, "list", "List the domains");
-    verb->callback([&options] {
+    Verb verb{app, "list", "List the domains"};
+    verb.action([&options] {
         parapet::Toolstack tools;
         Json all = Json::array();
         if (!options.json)

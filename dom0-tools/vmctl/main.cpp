@@ -5,19 +5,12 @@
 #include "libparapet/domain_nodes.hpp"
 #include "vmctl/life_verbs.hpp"
 #include "vmctl/manual.hpp"
+#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <iterator>
 
 namespace vmctl {
-
-CLI::App* add_verb(CLI::App& app, const char* name, const char* help)
-{
-    CLI::App* verb = app.add_subcommand(name, help);
-    verb->fallthrough();
-    return verb;
-}
-
-void print_json(const Json& value) { fmt::print("{}\n", value.dump(2, ' ', false, Json::error_handler_t::replace)); }
 
 parapet::DomainId require_domain(parapet::Toolstack& tools, const std::string& name)
 {
@@ -33,11 +26,11 @@ parapet::DomainId require_domain(parapet::Toolstack& tools, const std::string& n
 
 namespace {
 
-struct Verb {
+struct Entry {
     const char* name;
     void (*add)(CLI::App&, Options&);
 };
-constexpr Verb verbs[] = {
+constexpr Entry verbs[] = {
     {"create", add_create},
     {"check", add_check},
     {"list", add_list},
@@ -78,7 +71,7 @@ void add_verbs(CLI::App& app, Options& options, std::span<char*> words)
     const auto word = std::find_if(words.begin(), words.end(), [](const char* w) { return w[0] != '-'; });
     const std::string wanted = word == words.end() ? "" : *word;
     std::vector<std::string> names;
-    for (const Verb& verb : verbs) {
+    for (const Entry& verb : verbs) {
         names.emplace_back(verb.name);
         if (word != words.begin() || wanted == verb.name) verb.add(app, options);
     }
@@ -97,7 +90,7 @@ void add_verbs(CLI::App& app, Options& options, std::span<char*> words)
 
 int make_document(CLI::App& app, Options& options, const std::string& kind)
 {
-    for (const Verb& verb : verbs)
+    for (const Entry& verb : verbs)
         verb.add(app, options);
     const std::string pattern{std::istreambuf_iterator<char>{std::cin}, {}};
     fmt::print("{}", generate(app, kind, pattern));
@@ -132,7 +125,7 @@ int main(int argc, char** argv)
         app.parse(argc, argv);
         if (std::fflush(stdout) != 0) parapet::fail_errno("cannot write");
     } catch (const CLI::ParseError& e) {
-        return app.exit(e) == 0 ? 0 : static_cast<int>(vmctl::exit_status(e));
+        return app.exit(e) == 0 ? 0 : static_cast<int>(vmctl::Exit::usage);
     } catch (const parapet::ConfigError& e) {
         fmt::print(stderr, "{}\n", e.what()); // starts with file:line:column
         return static_cast<int>(vmctl::exit_status(e));

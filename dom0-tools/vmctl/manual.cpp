@@ -87,7 +87,6 @@ std::string explanation(const std::string& verb)
 
 Exit exit_status(const std::exception& error)
 {
-    if (dynamic_cast<const CLI::Error*>(&error) != nullptr) return Exit::usage;
     const auto* const ours = dynamic_cast<const parapet::Error*>(&error);
     if (ours == nullptr) return Exit::failed;
     switch (ours->code()) {

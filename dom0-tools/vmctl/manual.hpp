@@ -3,8 +3,12 @@
 // What the help says beyond a line for each option, and what is made of all that at build time: the man page and the
 // completion. Verbs and options come from the parser itself, so that neither can say anything else.
 #pragma once
-#include <CLI/CLI.hpp>
+#include <exception>
 #include <string>
+
+namespace CLI {
+class App;
+}
 
 namespace vmctl {
 
@@ -12,7 +16,7 @@ namespace vmctl {
 std::string explanation(const std::string& verb);
 
 enum class Exit : int { done, failed, usage, refused, not_found, timeout };
-/// What ended in this way, as an exit status.
+/// What ended in this way, as an exit status; not for CLI11's own errors.
 Exit exit_status(const std::exception& error);
 
 /// Fills the @...@ lines of a template from what the parser knows: `man` or `completion`.

@@ -6,6 +6,7 @@
 #include "libparapet/domain_nodes.hpp"
 #include "libparapet/memory_size.hpp"
 #include "vmctl/life_verbs.hpp"
+#include <nlohmann/json.hpp>
 
 namespace vmctl {
 namespace {
@@ -94,11 +95,11 @@ void set_most(Options& options, const Arguments& a)
     if (options.json) print_json({{"domain", m.domain}, {"max_kib", wanted}});
 }
 
-CLI::App* add(CLI::App& app, const char* name, const char* help, const std::shared_ptr<Arguments>& a)
+Verb add(CLI::App& app, const char* name, const char* help, const std::shared_ptr<Arguments>& a)
 {
-    CLI::App* verb = add_verb(app, name, help);
-    verb->add_option("DOMAIN", a->domain, "its name, number or UUID")->required();
-    verb->add_option("MEMORY", a->amount, "MiB, or with k, m, g or t behind it")->required();
+    Verb verb{app, name, help};
+    verb.required("DOMAIN", a->domain, "its name, number or UUID");
+    verb.required("MEMORY", a->amount, "MiB, or with k, m, g or t behind it");
     return verb;
 }
 
@@ -107,17 +108,17 @@ CLI::App* add(CLI::App& app, const char* name, const char* help, const std::shar
 void add_mem_set(CLI::App& app, Options& options)
 {
     auto a = std::make_shared<Arguments>();
-    CLI::App* verb = add(app, "mem-set", "Say how much memory a domain shall have", a);
-    verb->add_flag("-w,--wait", a->wait, "return once it has it");
-    verb->add_option("--timeout", a->timeout, "how many seconds to wait (60)");
-    verb->callback([&options, a] { set(options, *a); });
+    Verb verb = add(app, "mem-set", "Say how much memory a domain shall have", a);
+    verb.flag("-w,--wait", a->wait, "return once it has it");
+    verb.option("--timeout", a->timeout, "how many seconds to wait (60)");
+    verb.action([&options, a] { set(options, *a); });
 }
 
 void add_mem_max(CLI::App& app, Options& options)
 {
     auto a = std::make_shared<Arguments>();
-    CLI::App* verb = add(app, "mem-max", "Say how much memory a domain may have at most", a);
-    verb->callback([&options, a] { set_most(options, *a); });
+    Verb verb = add(app, "mem-max", "Say how much memory a domain may have at most", a);
+    verb.action([&options, a] { set_most(options, *a); });
 }
 
 } // namespace vmctl

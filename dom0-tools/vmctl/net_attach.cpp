@@ -3,6 +3,7 @@
 // vmctl net-attach DOMAIN [KEY=VALUE...]: gives a running domain another network interface.
 #include "libparapet/interrupt.hpp"
 #include "vmctl/devices.hpp"
+#include <nlohmann/json.hpp>
 
 namespace vmctl {
 namespace {
@@ -25,12 +26,12 @@ void attach(const Options& options, const std::string& name, const std::vector<s
 
 void add_net_attach(CLI::App& app, Options& options)
 {
-    CLI::App* verb = add_verb(app, "net-attach", "Give a domain another network interface");
+    Verb verb{app, "net-attach", "Give a domain another network interface"};
     auto name = std::make_shared<std::string>();
     auto words = std::make_shared<std::vector<std::string>>();
-    verb->add_option("DOMAIN", *name, "its name, number or UUID")->required();
-    verb->add_option("KEY=VALUE", *words, "as in vif = [...]: bridge=xenbr0 mac=00:16:3e:01:02:03");
-    verb->callback([&options, name, words] { attach(options, *name, *words); });
+    verb.required("DOMAIN", *name, "its name, number or UUID");
+    verb.option("KEY=VALUE", *words, "as in vif = [...]: bridge=xenbr0 mac=00:16:3e:01:02:03");
+    verb.action([&options, name, words] { attach(options, *name, *words); });
 }
 
 } // namespace vmctl

@@ -2,6 +2,7 @@
 //
 // vmctl net-detach DOMAIN INTERFACE [--force]: takes a network interface from a running domain.
 #include "vmctl/devices.hpp"
+#include <fmt/format.h>
 
 namespace vmctl {
 namespace {
@@ -24,10 +25,10 @@ void detach_network(const DetachArguments& a)
 
 void add_net_detach(CLI::App& app, Options&)
 {
-    CLI::App* verb = add_verb(app, "net-detach", "Take a network interface from a domain");
+    Verb verb{app, "net-detach", "Take a network interface from a domain"};
     auto a = std::make_shared<DetachArguments>();
-    add_detach_options(*verb, *a, "INTERFACE", "its number, MAC address or name in domain 0");
-    verb->callback([a] { detach_network(*a); });
+    add_detach_options(verb, *a, "INTERFACE", "its number, MAC address or name in domain 0");
+    verb.action([a] { detach_network(*a); });
 }
 
 } // namespace vmctl

@@ -2,6 +2,7 @@
 //
 // vmctl net-list [DOMAIN]: what network interfaces domains have, and how far both ends are with them.
 #include "vmctl/devices.hpp"
+#include <nlohmann/json.hpp>
 
 namespace vmctl {
 namespace {
@@ -36,10 +37,10 @@ void list(const Options& options, const std::string& name)
 
 void add_net_list(CLI::App& app, Options& options)
 {
-    CLI::App* verb = add_verb(app, "net-list", "List the network interfaces of all domains, or of one");
+    Verb verb{app, "net-list", "List the network interfaces of all domains, or of one"};
     auto name = std::make_shared<std::string>();
-    verb->add_option("DOMAIN", *name, "its name, number or UUID");
-    verb->callback([&options, name] { list(options, *name); });
+    verb.option("DOMAIN", *name, "its name, number or UUID");
+    verb.action([&options, name] { list(options, *name); });
 }
 
 } // namespace vmctl

@@ -4,6 +4,7 @@
 #include "libparapet/attendance.hpp"
 #include "libparapet/domain_nodes.hpp"
 #include "vmctl/life_verbs.hpp"
+#include <nlohmann/json.hpp>
 
 namespace vmctl {
 namespace {
@@ -71,12 +72,12 @@ void reboot(Options& options, const Arguments& a)
 
 void add_reboot(CLI::App& app, Options& options)
 {
-    CLI::App* verb = add_verb(app, "reboot", "Ask a domain to reboot");
+    Verb verb{app, "reboot", "Ask a domain to reboot"};
     auto a = std::make_shared<Arguments>();
-    verb->add_option("DOMAIN", a->domain, "its name, number or UUID")->required();
-    verb->add_flag("-w,--wait", a->wait, "return once it was started again");
-    verb->add_option("--timeout", a->timeout, "how many seconds to wait (120)");
-    verb->callback([&options, a] { reboot(options, *a); });
+    verb.required("DOMAIN", a->domain, "its name, number or UUID");
+    verb.flag("-w,--wait", a->wait, "return once it was started again");
+    verb.option("--timeout", a->timeout, "how many seconds to wait (120)");
+    verb.action([&options, a] { reboot(options, *a); });
 }
 
 } // namespace vmctl

@@ -30,11 +30,11 @@ void rename(const std::string& which, const std::string& name)
 
 void add_rename(CLI::App& app, Options&)
 {
-    CLI::App* verb = add_verb(app, "rename", "Give a domain another name");
+    Verb verb{app, "rename", "Give a domain another name"};
     auto domain = std::make_shared<std::string>(), name = std::make_shared<std::string>();
-    verb->add_option("DOMAIN", *domain, "its name, number or UUID")->required();
-    verb->add_option("NAME", *name, "letters, digits and _-.+:")->required();
-    verb->callback([domain, name] { rename(*domain, *name); });
+    verb.required("DOMAIN", *domain, "its name, number or UUID");
+    verb.required("NAME", *name, "letters, digits and _-.+:");
+    verb.action([domain, name] { rename(*domain, *name); });
 }
 
 } // namespace vmctl

@@ -3,6 +3,7 @@
 // vmctl sched and locks: what part of the CPUs domains get, and what the hypervisor's locks cost.
 #include "libparapet/domain_nodes.hpp"
 #include "vmctl/verbs.hpp"
+#include <nlohmann/json.hpp>
 
 namespace vmctl {
 namespace {
@@ -81,12 +82,12 @@ void show_locks(Options& options)
 
 void add_sched(CLI::App& app, Options& options)
 {
-    CLI::App* verb = add_verb(app, "sched", "Show or change domains' parts of the CPUs");
+    Verb verb{app, "sched", "Show or change domains' parts of the CPUs"};
     auto w = std::make_shared<Wanted>();
-    verb->add_option("DOMAIN", w->domain, "only this one");
-    verb->add_option("--weight", w->weight, "its part beside others': 1 to 65535, 256 by default");
-    verb->add_option("--cap", w->cap, "most it gets, in percent of one CPU; 0: no cap");
-    verb->callback([&options, w] {
+    verb.option("DOMAIN", w->domain, "only this one");
+    verb.option("--weight", w->weight, "its part beside others': 1 to 65535, 256 by default");
+    verb.option("--cap", w->cap, "most it gets, in percent of one CPU; 0: no cap");
+    verb.action([&options, w] {
         parapet::Toolstack tools;
         if ((w->weight || w->cap) && w->domain.empty()) parapet::fail("--weight and --cap need a domain");
         if (w->weight || w->cap) return change(tools, *w);
@@ -96,9 +97,8 @@ void add_sched(CLI::App& app, Options& options)
 
 void add_locks(CLI::App& app, Options& options)
 {
-    add_verb(app, "locks", "Show how often the hypervisor's locks were waited for")->callback([&options] {
-        show_locks(options);
-    });
+    Verb verb{app, "locks", "Show how often the hypervisor's locks were waited for"};
+    verb.action([&options] { show_locks(options); });
 }
 
 } // namespace vmctl

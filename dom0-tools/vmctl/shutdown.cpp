@@ -16,7 +16,7 @@ struct Arguments {
 
 std::vector<parapet::DomainId> meant(parapet::Toolstack& tools, const Arguments& a)
 {
-    if (a.all != a.domain.empty()) throw CLI::ValidationError{"shutdown needs either DOMAIN or --all"};
+    if (a.all != a.domain.empty()) misused("shutdown needs either DOMAIN or --all");
     if (!a.all) return {require_domain(tools, a.domain)};
     std::vector<parapet::DomainId> domains;
     for (const auto& info : tools.hypervisor.domains())
@@ -78,15 +78,15 @@ void shutdown(const Arguments& a)
 
 void add_shutdown(CLI::App& app, Options&)
 {
-    CLI::App* verb = add_verb(app, "shutdown", "Ask a domain to power off");
+    Verb verb{app, "shutdown", "Ask a domain to power off"};
     auto a = std::make_shared<Arguments>();
-    verb->add_option("DOMAIN", a->domain, "its name, number or UUID");
-    verb->add_flag("-a,--all", a->all, "all domains but domain 0");
-    verb->add_flag("-r,--reboot", a->reboot, "to reboot instead");
-    verb->add_flag("-w,--wait", a->wait, "return once it is down");
-    verb->add_option("--timeout", a->timeout, "how many seconds to wait (120)");
-    verb->add_flag("--force", a->force, "wait, and destroy what is still up then");
-    verb->callback([a] { shutdown(*a); });
+    verb.option("DOMAIN", a->domain, "its name, number or UUID");
+    verb.flag("-a,--all", a->all, "all domains but domain 0");
+    verb.flag("-r,--reboot", a->reboot, "to reboot instead");
+    verb.flag("-w,--wait", a->wait, "return once it is down");
+    verb.option("--timeout", a->timeout, "how many seconds to wait (120)");
+    verb.flag("--force", a->force, "wait, and destroy what is still up then");
+    verb.action([a] { shutdown(*a); });
 }
 
 } // namespace vmctl

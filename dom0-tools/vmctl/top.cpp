@@ -5,6 +5,7 @@
 #include "libparapet/domain_nodes.hpp"
 #include "vmctl/verbs.hpp"
 #include <map>
+#include <nlohmann/json.hpp>
 #include <thread>
 #include <unistd.h>
 
@@ -107,11 +108,11 @@ void run(const Options& options, const Wanted& w)
 
 void add_top(CLI::App& app, Options& options)
 {
-    CLI::App* verb = add_verb(app, "top", "Show what every virtual CPU does");
+    Verb verb{app, "top", "Show what every virtual CPU does"};
     auto w = std::make_shared<Wanted>();
-    verb->add_option("--interval", w->interval, "seconds between two looks")->check(CLI::Range(0.1, 3600.0));
-    verb->add_flag("--once", w->once, "one interval, then end");
-    verb->callback([&options, w] { run(options, *w); });
+    verb.option("--interval", w->interval, "seconds between two looks", 0.1, 3600.0);
+    verb.flag("--once", w->once, "one interval, then end");
+    verb.action([&options, w] { run(options, *w); });
 }
 
 } // namespace vmctl

@@ -3,6 +3,7 @@
 // vmctl vcpu-context: a vCPU's registers, as they were at one moment. The hypervisor stops the vCPU to read them.
 #include "libparapet/registers.hpp"
 #include "vmctl/verbs.hpp"
+#include <nlohmann/json.hpp>
 
 namespace vmctl {
 namespace {
@@ -30,12 +31,12 @@ void show(Options& options, const std::string& name, std::uint32_t vcpu)
 
 void add_vcpu_context(CLI::App& app, Options& options)
 {
-    CLI::App* verb = add_verb(app, "vcpu-context", "Show a virtual CPU's registers");
+    Verb verb{app, "vcpu-context", "Show a virtual CPU's registers"};
     auto domain = std::make_shared<std::string>();
     auto vcpu = std::make_shared<std::uint32_t>();
-    verb->add_option("DOMAIN", *domain, "its name, number or UUID")->required();
-    verb->add_option("VCPU", *vcpu, "its number")->required();
-    verb->callback([&options, domain, vcpu] { show(options, *domain, *vcpu); });
+    verb.required("DOMAIN", *domain, "its name, number or UUID");
+    verb.required("VCPU", *vcpu, "its number");
+    verb.action([&options, domain, vcpu] { show(options, *domain, *vcpu); });
 }
 
 } // namespace vmctl

@@ -4,6 +4,7 @@
 #include "libparapet/domain_nodes.hpp"
 #include "vmctl/verbs.hpp"
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 namespace vmctl {
@@ -82,12 +83,12 @@ void set(Options& options, const Arguments& a)
 
 void add_vcpu_set(CLI::App& app, Options& options)
 {
-    CLI::App* verb = add_verb(app, "vcpu-set", "Say how many of its virtual CPUs a domain uses");
+    Verb verb{app, "vcpu-set", "Say how many of its virtual CPUs a domain uses"};
     auto a = std::make_shared<Arguments>();
-    verb->add_option("DOMAIN", a->domain, "its name, number or UUID")->required();
-    verb->add_option("COUNT", a->count, "1 to its maxvcpus")->required();
-    verb->add_option("--timeout", a->timeout, "how many seconds to wait for the guest to follow (30)");
-    verb->callback([&options, a] { set(options, *a); });
+    verb.required("DOMAIN", a->domain, "its name, number or UUID");
+    verb.required("COUNT", a->count, "1 to its maxvcpus");
+    verb.option("--timeout", a->timeout, "how many seconds to wait for the guest to follow (30)");
+    verb.action([&options, a] { set(options, *a); });
 }
 
 } // namespace vmctl

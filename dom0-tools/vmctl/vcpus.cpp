@@ -3,6 +3,7 @@
 // vmctl vcpu-list and vcpu-pin: where vCPUs are, and where they may be.
 #include "libparapet/domain_nodes.hpp"
 #include "vmctl/verbs.hpp"
+#include <nlohmann/json.hpp>
 
 namespace vmctl {
 namespace {
@@ -80,21 +81,21 @@ void pin(const Pin& p)
 
 void add_vcpu_list(CLI::App& app, Options& options)
 {
-    CLI::App* verb = add_verb(app, "vcpu-list", "List virtual CPUs and where they run");
+    Verb verb{app, "vcpu-list", "List virtual CPUs and where they run"};
     auto domain = std::make_shared<std::string>();
-    verb->add_option("DOMAIN", *domain, "only this one's");
-    verb->callback([&options, domain] { list(options, *domain); });
+    verb.option("DOMAIN", *domain, "only this one's");
+    verb.action([&options, domain] { list(options, *domain); });
 }
 
 void add_vcpu_pin(CLI::App& app, Options&)
 {
-    CLI::App* verb = add_verb(app, "vcpu-pin", "Say where virtual CPUs may run");
+    Verb verb{app, "vcpu-pin", "Say where virtual CPUs may run"};
     auto p = std::make_shared<Pin>();
-    verb->add_option("DOMAIN", p->domain, "its name, number or UUID")->required();
-    verb->add_option("VCPU", p->vcpu, "a number, or all")->required();
-    verb->add_option("CPUS", p->hard, "where it may run: for example 0,2-3, or all")->required();
-    verb->add_option("SOFT", p->soft, "where it should run, if it can");
-    verb->callback([p] { pin(*p); });
+    verb.required("DOMAIN", p->domain, "its name, number or UUID");
+    verb.required("VCPU", p->vcpu, "a number, or all");
+    verb.required("CPUS", p->hard, "where it may run: for example 0,2-3, or all");
+    verb.option("SOFT", p->soft, "where it should run, if it can");
+    verb.action([p] { pin(*p); });
 }
 
 } // namespace vmctl

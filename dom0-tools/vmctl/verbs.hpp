@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// The verbs of vmctl, one file each. Every one adds its subcommand and acts from the subcommand's callback; failures
-// are Errors that main() prints.
+// The verbs of vmctl, one file each. Every one says what it takes, and acts from its action; failures are Errors that
+// main() prints.
 #pragma once
 #include "libparapet/lifecycle.hpp"
-#include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
+#include "vmctl/verb.hpp"
+#include <nlohmann/json_fwd.hpp>
 
 namespace vmctl {
 
@@ -40,8 +40,6 @@ void add_net_attach(CLI::App& app, Options& options);
 void add_net_detach(CLI::App& app, Options& options);
 void add_net_list(CLI::App& app, Options& options);
 
-/// A subcommand that also takes --json behind its own name.
-CLI::App* add_verb(CLI::App& app, const char* name, const char* help);
 void print_json(const Json& value);
 
 /// The number of a domain that exists, or an Error with a did-you-mean.

@@ -6,7 +6,9 @@
 #include "libparapet/domain_events.hpp"
 #include "libparapet/end_policy.hpp"
 #include "vmctl/life_verbs.hpp"
+#include <fmt/format.h>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 namespace vmctl {
 namespace {
@@ -103,10 +105,10 @@ void why(const Options& options, const std::string& name)
 
 void add_why(CLI::App& app, Options& options)
 {
-    CLI::App* verb = add_verb(app, "why", "Show how a domain ended: the crash card");
+    Verb verb{app, "why", "Show how a domain ended: the crash card"};
     auto name = std::make_shared<std::string>();
-    verb->add_option("DOMAIN", *name, "its name, also when it is gone")->required();
-    verb->callback([&options, name] { why(options, *name); });
+    verb.required("DOMAIN", *name, "its name, also when it is gone");
+    verb.action([&options, name] { why(options, *name); });
 }
 
 } // namespace vmctl

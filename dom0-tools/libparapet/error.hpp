@@ -5,7 +5,7 @@
 #pragma once
 #include <cerrno>
 #include <cstring>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <stdexcept>
 
 namespace parapet {

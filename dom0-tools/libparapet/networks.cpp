@@ -5,6 +5,7 @@
 #include "libparapet/bridge.hpp"
 #include "libparapet/domain_nodes.hpp"
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace parapet {
 namespace {

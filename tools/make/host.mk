@@ -18,7 +18,7 @@ HOST_OPT = $(if $(filter $(BUILD)/asan/tests/unit/%,$@),-O0)
 HOST_CXX_asan := $(CXX)
 HOST_CXX_tsan := $(CXX)
 HOST_CXX_fuzz := $(FUZZ_CXX)
-TOOL_LIBS := -lxencall -lxenforeignmemory -lxenevtchn -lxengnttab -lxenstore -lxentoolcore -lxentoollog -lfmt -llzma -lzstd -llz4 -lz
+TOOL_LIBS := -lxencall -lxenforeignmemory -lxenevtchn -lxengnttab -lxenstore -lxentoolcore -lxentoollog -llzma -lzstd -llz4 -lz
 GTEST_LIBS := -lgmock -lgtest -lgtest_main -pthread
 
 # a test folder's name: tests/unit/mm/frame_test.cpp -> unit_mm; tests/model/x_test.cpp -> model

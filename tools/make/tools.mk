@@ -4,12 +4,11 @@ TOOL_NAMES := $(sort $(patsubst dom0-tools/%/main.cpp,%,$(wildcard dom0-tools/*/
 # the kernel-file parsers are the hypervisor's own, in base/image
 TOOL_LIB_SRC := $(call rfind,dom0-tools/libparapet hypervisor/base/image,-name '*.cpp')
 TOOL_CXXFLAGS := -std=c++20 -O2 -g1 -Wall -Wextra -Werror -Idom0-tools -Ihypervisor -I. -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
-  -fpie -ffunction-sections -fdata-sections -DFMT_HEADER_ONLY
+  -fpie -ffunction-sections -fdata-sections
 # Static: of a create, binding a dozen libraries would cost more than building the domain. Still loaded at a random address.
 TOOL_LDFLAGS := -static-pie -Wl,--gc-sections -Wl,-z,relro,-z,now
-TOOL_STATIC_LIBS := $(filter-out -lfmt,$(TOOL_LIBS))
 $(eval $(call flagfile,tools,$(CXX) $(TOOL_CXXFLAGS)))
-$(eval $(call flagfile,tools-link,$(TOOL_LDFLAGS) $(TOOL_STATIC_LIBS)))
+$(eval $(call flagfile,tools-link,$(TOOL_LDFLAGS) $(TOOL_LIBS)))
 
 $(BUILD)/tools/%.o: %.cpp $(BUILD)/.flags/tools
 	$(call say,CXX,$<)
@@ -22,7 +21,7 @@ $(BUILD)/tools/libparapet.a: $(TOOL_LIB_SRC:%.cpp=$(BUILD)/tools/%.o)
 define tool_binary
 $$(BUILD)/$(1): $$(patsubst %.cpp,$$(BUILD)/tools/%.o,$$(call rfind,dom0-tools/$(1),-name '*.cpp')) $$(BUILD)/tools/libparapet.a $(BUILD)/.flags/tools-link
 	$$(call say,LINK,$$@)
-	$$(Q)$$(CXX) $$(TOOL_LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) -Wl,--start-group $$(TOOL_STATIC_LIBS) -Wl,--end-group -pthread
+	$$(Q)$$(CXX) $$(TOOL_LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) -Wl,--start-group $$(TOOL_LIBS) -Wl,--end-group -pthread
 -include $$(patsubst %.cpp,$$(BUILD)/tools/%.d,$$(call rfind,dom0-tools/$(1),-name '*.cpp'))
 endef
 $(foreach t,$(TOOL_NAMES),$(eval $(call tool_binary,$(t))))

@@ -6,6 +6,7 @@
 #include "libparapet/registers.hpp"
 #include <algorithm>
 #include <fcntl.h>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <unistd.h>
 

@@ -4,7 +4,7 @@
 // made while the dead domain is still there, and kept in a file until the next domain of this name crashes.
 #pragma once
 #include "libparapet/hypervisor.hpp"
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 

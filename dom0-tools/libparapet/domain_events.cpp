@@ -6,6 +6,7 @@
 #include "libparapet/end_policy.hpp"
 #include <algorithm>
 #include <ctime>
+#include <nlohmann/json.hpp>
 
 namespace parapet {
 namespace {

@@ -5,7 +5,7 @@
 // others, and a domain that is set aside changes its UUID.
 #pragma once
 #include "libparapet/lifecycle.hpp"
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 

@@ -6,6 +6,7 @@
 #include "libparapet/domain_events.hpp"
 #include "libparapet/log_file.hpp"
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 namespace lifed {
 

@@ -4,6 +4,7 @@
 #include "libparapet/domain_events.hpp"
 #include "libparapet/memory_size.hpp"
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 using namespace parapet;
 

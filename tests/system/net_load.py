@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Stock iperf3 with 64 parallel streams over split interfaces on a bridge: a domU to dom0 and to
 another domU; every stream moves data, none fails, and pings from dom0 to both all get through meanwhile. A domain
-destroyed under that load leaves nothing (grants, frames, ports, nodes).
+destroyed under that load leaves nothing (grants, frames, ports, nodes). Not `iperf3 -R`: with so many streams Debian's
+client stops reading its sockets, on Xen as well.
 
   net_load.py [SECONDS]        each way: 8 by default; make net-load takes five minutes each
 """

@@ -38,8 +38,8 @@ refused() { # LABEL PATTERN COMMAND...: status not 0, a message that matches, no
 log() { echo "/var/log/parapet/$1.log"; }
 second_config() { # of programs.SECOND, with a disk of 1 MiB, and an interface if its words are given
     head -c 1048576 /dev/zero > /tmp/second.img
-    sed "s/^name.*/name = 'second'/; s/^memory.*/memory = 96/; s,^ramdisk.*,ramdisk = '/guest/second'," /guest/domU.cfg \
-        > /tmp/second.cfg
+    sed "s/^name.*/name = 'second'/; s/^memory.*/memory = 96/; s,^ramdisk.*,ramdisk = '/guest/second'," \
+        /guest/domU.cfg > /tmp/second.cfg
     echo "disk = [ '/tmp/second.img,raw,xvda,w' ]" >> /tmp/second.cfg
     [ -z "$1" ] || echo "vif = [ '$1' ]" >> /tmp/second.cfg
 }

@@ -137,7 +137,8 @@ def main():
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 0
     with tempfile.TemporaryDirectory(prefix="parapet-block-") as tmp:
         script = (pathlib.Path(__file__).parent / "devices.sh").read_text() + f"seconds={seconds}\n" + SCRIPT
-        run = Run("--vmctl", *images(pathlib.Path(tmp)), script=script, timeout=400 + seconds)
+        run = Run("--vmctl", "--hv-args", "dom0_mem=768M", *images(pathlib.Path(tmp)), script=script,
+                  timeout=400 + seconds)  # half of what the initrd leaves of it is for files
     oks = verdicts(run, VERDICTS)
     done = re.search(r"^FIO-ROUNDS (\d+) status 0 clean (\d+)$", run.out, re.M)
     expect(done and int(done[2]) == int(done[1]) * JOB_COUNT, f"not all of fio's jobs were without error:\n{run.out}")

@@ -48,6 +48,12 @@ start() {
     talk 1
     for n in 2 3; do within 30 "no ping to 10.9.0.$n" ping -c 1 -W 1 10.9.0.$n; done
 }
+lossless() { # what ping wrote: says what was lost, by number, and who dropped anything
+    grep ' packets ' "$1"
+    sed -n 's/.* seq=\([0-9]*\) .*/\1/p' "$1" | awk '{ while (n < $1) print "lost " n++; n = $1 + 1 }' | tr '\n' ' '
+    grep -H . /sys/class/net/*/statistics/*drop* | grep -v ':0$' | tr '\n' ' '
+    grep -q ' 0% packet loss' "$1"
+}
 load() { # label, iperf3's words: with pings to both meanwhile
     guest "{ sh /load $* & }"
     for n in 2 3; do ping -c $((seconds * 4)) -i 0.25 -W 10 10.9.0.$n > /tmp/ping.$n & pings="$pings $!"; done
@@ -55,8 +61,7 @@ load() { # label, iperf3's words: with pings to both meanwhile
     wait $pings; pings=
     grep "^IPERF $1 " "$(log first)" | tr -d '\r'
     for n in 2 3; do
-        good "ping-$n-during-$1 $(sed -n 's/.*= //p' /tmp/ping.$n | tail -n 1)" grep -q ' 0% packet loss' /tmp/ping.$n
-        grep -q ' 0% packet loss' /tmp/ping.$n || tail -n 3 /tmp/ping.$n
+        good "ping-$n-during-$1 $(sed -n 's/.*= //p' /tmp/ping.$n | tail -n 1)" lossless /tmp/ping.$n
     done
 }
 start

@@ -50,7 +50,7 @@ private:
     T value_{};
 };
 
-/// Atomic access to a word that lives in memory shared with a guest (never a C++ object of ours).
+/// Atomic access to a word in memory shared with a guest, or one of ours that assembly and its own CPU use plainly.
 namespace shared {
 template <typename T> using As = std::type_identity_t<T>; // the word alone decides the type
 template <typename T> T load(const T* p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }

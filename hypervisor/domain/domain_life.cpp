@@ -103,7 +103,7 @@ Result<> Domain::controller_unpause()
     if (!is_dying() && paused()) {
         publish_wallclock();
         for (std::uint32_t i = 0; i < vcpu_count(); ++i)
-            publish_time(vcpus_[i]->hot.info->time);
+            publish_time(shared::load(&vcpus_[i]->hot.info)->time);
     }
     unpause();
     return Ok{};

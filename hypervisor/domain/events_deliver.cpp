@@ -19,7 +19,7 @@ struct Bit {
 [[gnu::always_inline]] inline bool select(Vcpu& v, const Bit& b)
 {
     const std::uint64_t selector = 1ULL << b.word;
-    pv_vcpu_info& info = *v.hot.info;
+    pv_vcpu_info& info = *shared::load(&v.hot.info);
     return (shared::fetch_or(&info.evtchn_pending_sel, selector) & selector) == 0 &&
            shared::exchange<std::uint8_t>(&info.evtchn_upcall_pending, 1) == 0;
 }

@@ -16,7 +16,7 @@ static void ignore_fault(const Result<>&) {}
 
 void Vcpu::use_info(pv_vcpu_info* place)
 {
-    hot.info = place;
+    shared::store(&hot.info, place); // who raises an event on another CPU reads it
     publish_time(place->time);
 }
 

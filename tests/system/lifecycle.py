@@ -100,7 +100,7 @@ within 60 "no user space after the reboot" '[ "$(ready other)" = 1 ]'
 vmctl shutdown other --reboot
 within 30 "no restart is under way" '
     said other action "\"reason\":\"reboot\",\"detail\":\"restart\"" && [ "$(number other)" != $second ]'
-kill -9 $(pidof parapet-lifed); lifed
+stop_lifed KILL; lifed
 within 60 "lost in a restart that was killed" '[ "$(state other)" ] && [ "$(number other)" != $second ]'
 within 60 "no user space after the second reboot" '[ "$(ready other)" -ge 2 ]'
 echo "OK reboots"

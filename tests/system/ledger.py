@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What domains cost and must give back, counted in dom0: `ledger WORD` of SHELL prints one line with everything, and
-`read` makes dictionaries of them. What is exact must be equal afterwards; a daemon's resident memory may grow a bit."""
+`read` makes dictionaries of them. What is exact must be equal afterwards; a daemon's own memory may grow a bit."""
 import json, re
 from harness import BUILD, HV, expect
 
@@ -15,7 +15,8 @@ within() { # seconds, what, command: until it succeeds
     tries=$(($1 * 5)); what=$2; shift 2
     until eval "$*"; do tries=$((tries - 1)); [ $tries -lt 0 ] && fail "$what"; usleep 200000; done
 }
-rss() { awk '/^Rss/ { print $2 }' /proc/$1/smaps_rollup; } # status counts late, by 64 page faults
+# its own memory, not its file's pages, which come with the first exception; status counts late, by 64 page faults
+memory() { awk '/^Anonymous/ { print $2 }' /proc/$1/smaps_rollup; }
 threads() { awk '/^Threads/ { print $2 }' /proc/$1/status; }
 daemons() { # name and number of each that serves domains
     for d in xenstored parapet-consoled parapet-lifed; do
@@ -32,7 +33,7 @@ ledger() { # word
       echo ", \"xenstored blocks\": $(sed -n '1s/.* in *\([0-9]*\) blocks.*/\1/p' /tmp/store-memory)"
       daemons | while read -r name pid; do
           echo ", \"$name files\": $(ls /proc/$pid/fd | wc -l), \"$name threads\": $(threads $pid)"
-          echo ", \"$name KiB\": $(rss $pid)"
+          echo ", \"$name KiB\": $(memory $pid)"
       done
       echo '}'; } | tr -d '\n' | sed "s/^/LEDGER $1 /"
     echo

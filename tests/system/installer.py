@@ -43,7 +43,7 @@ exit 0
 folder = pkgcache.fetch("debian-installer-12-netboot-amd64")
 there = folder / "usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64"
 files = [word for name in ("linux", "initrd.gz") for word in ("--file", f"installer/{name}={there / name}")]
-run = Run("--vmctl", *files, script=SCRIPT, timeout=300)
+run = Run("--vmctl", *files, script=SCRIPT, timeout=300, shipped=True)  # no room for more files
 expect(run.status == 0, f"status {run.status}: {' / '.join(run.out.splitlines())[-600:]}", run)
 shown = re.findall(r"^OK (\d+) (.*)", run.out, re.M)
 expect(len(shown) == 3, f"{len(shown)} screens: {run.out[-300:]}", run)

@@ -68,11 +68,12 @@ Return update_mapping(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t fl
                                     std::uint32_t foreign)
 {
     const guest::InOut<std::uint32_t> done{done_at};
+    const std::uint32_t before = (count & resumed) != 0 && !done.null() ? TRY(done.read()) : 0;
+    if (!done.null()) (void)done.store(before + n).ok(); // Linux goes by it also when @p foreign has gone meanwhile
     const Subject frames = TRY(Subject::resolve_foreign(DomainId{static_cast<std::uint16_t>(foreign)}, v));
     const auto table_id = static_cast<std::uint16_t>(foreign >> 16);
     const Subject tables = TRY(Subject::resolve(
         table_id == 0 ? DomainId{PV_DOMID_SELF} : DomainId{static_cast<std::uint16_t>(table_id - 1)}, v));
-    const std::uint32_t before = (count & resumed) != 0 && !done.null() ? TRY(done.read()) : 0;
     count &= ~resumed;
     const Result<> status = apply_all({*tables, *frames}, Requests{requests}, count, n);
     v.count_updates(n);

@@ -64,6 +64,9 @@ void check_lists()
     expect_eq(page[3], 4, "the fourth was not reached");
     expect_rc(update(list, 0, &done), 0, "an empty list");
     expect_eq(done, 0, "nothing done");
+    done = 77;
+    expect_rc(update(list, 4, &done, 77), -3, "an absent domain's frames");
+    expect_eq(done, 0, "nothing done"); // Linux adds the word up, past the end of its list if it is left alone
     expect_rc(hypercall(PV_HYPERCALL_MMU_UPDATE, 0x1000, 1, 0, PV_DOMID_SELF), -14, "an unreadable list");
     expect_rc(hypercall(PV_HYPERCALL_MMU_UPDATE, 0xffff830000000000, 1, 0, PV_DOMID_SELF), -14, "the hypervisor's");
     expect_rc(hypercall(PV_HYPERCALL_MMU_UPDATE, 0x8000000000000000, 1, 0, PV_DOMID_SELF), -14, "non-canonical");

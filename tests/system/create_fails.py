@@ -85,6 +85,6 @@ grep -q 'already there' /tmp/out || fail "a duplicate name is refused for anothe
 vmctl destroy piped; same "destroy"
 """
 
-run = Run("--vmctl", script=SCRIPT, timeout=300, shipped=True)
+run = Run("--vmctl", script=SCRIPT, timeout=300, shipped=True)  # the cache of unpacked kernels is under test, too
 expect(run.status == 0, f"status {run.status}: {' / '.join(run.out.splitlines())[-400:]}", run)
 passed("refused or killed in any step: nothing left")

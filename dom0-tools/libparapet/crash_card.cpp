@@ -126,6 +126,13 @@ std::string hypercall_name(unsigned number)
         {PV_HYPERCALL_PHYSDEV_OP, "physdev_op"},
         {PV_HYPERCALL_SYSCTL, "sysctl"},
         {PV_HYPERCALL_DOMCTL, "domctl"},
+        // which kernels try, and are refused (xen.h)
+        {27, "xsm_op"},
+        {28, "nmi_op"},
+        {31, "xenoprof_op"},
+        {34, "hvm_op"},
+        {37, "kexec_op"},
+        {40, "xenpmu_op"},
     };
     const auto* const found =
         std::find_if(std::begin(names), std::end(names), [&](auto n) { return n.first == number; });

@@ -27,7 +27,8 @@ struct CpuInfo {
     cpu::PerCpu* percpu;       ///< Begins with a byte that is 0 while upcall_before_guest() has no work of its own.
     std::uint32_t cpu;         ///< CpuId.
     std::uint32_t spec_ctrl;   ///< Machine-private, as is the rest: 0 unless entries must isolate.
-    std::uint64_t full_root, isolated_root, reserved;
+    std::uint64_t full_root, isolated_root;
+    pv_vcpu_info* guest_info; ///< VcpuHot::info of the current vCPU.
 };
 [[gnu::const]] CpuInfo& cpu_info(); ///< The same object for as long as a function runs: code never migrates.
 /// Upcall: where CPU number @p cpu keeps its per-CPU data; the machine stores it in cpu_info() when the CPU comes up.

@@ -33,9 +33,10 @@ struct VcpuHot {
     std::uint8_t call_limit;    ///< Hypercalls with lower numbers are: fast_calls in guest kernel mode, else 0.
     std::uint8_t zero[7];
     std::uint8_t fast_calls;
-    std::uint64_t recent_calls = ~0ULL; ///< Numbers of the last eight hypercalls, the last in the high byte.
-    pv_trap_info* traps;                ///< 256 entries, index = vector; address 0 = no handler.
+    pv_trap_info* traps;          ///< 256 entries, index = vector; address 0 = no handler.
     Atomic<std::uint64_t> events; ///< Delivered so far. Only its own CPU writes it: no locked instruction is needed.
+    std::uint8_t last_call;       ///< Index of the last hypercall in calls.
+    std::array<std::uint8_t, 256> calls; ///< Numbers of the last hypercalls, a ring: an index wraps by itself.
 };
 
 /// State that moves between memory and hardware at a vCPU switch.

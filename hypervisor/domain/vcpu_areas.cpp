@@ -17,6 +17,7 @@ static void ignore_fault(const Result<>&) {}
 void Vcpu::use_info(pv_vcpu_info* place)
 {
     shared::store(&hot.info, place); // who raises an event on another CPU reads it
+    if (loaded()) arch::cpu_info().guest_info = place;
     publish_time(place->time);
 }
 

@@ -23,8 +23,7 @@ void print_crash_report(VcpuState& v, const char* why)
         if (!In<std::uint64_t>{GuestVa{r.rsp}}.read_array(w, i).ok()) break;
         log::error("  stack +{x}: {x} {x} {x} {x}", i * 8, w[0], w[1], w[2], w[3]);
     }
-    constexpr std::uint8_t no_call = 255;
-    for (unsigned i = 0; i < 8 && v.recent_call(i) != no_call; ++i)
+    for (unsigned i = 0; i < 20 && v.recent_call(i) != VcpuState::no_call; ++i)
         log::error("  hypercall {} calls ago: {}", i + 1, v.recent_call(i));
 }
 

@@ -30,6 +30,7 @@ Result<> VcpuState::allocate()
 {
     memory_ = TRY(mm::make_box<VcpuMemory>());
     hot.traps = memory_->traps.data();
+    hot.calls.fill(no_call);
     set_mode(1);
     cpu.fpu = memory_->fpu;
     arch::init_fpu_area(cpu.fpu);
@@ -49,6 +50,7 @@ void VcpuState::load(const VcpuState* before)
     if (before == nullptr || &before->owner_ != &owner_) owner_.cpus.add(CpuId{info.cpu}, Order::seq_cst);
     info.regs = saved_regs_;
     info.current = this;
+    info.guest_info = hot.info;
     if (policy_.vm_assist.load(Order::relaxed) != assists_) choose_fast_paths(); // another vCPU changed it
     reload_root();
     cpu.kernel_mode_gs = hot.kernel_mode;

@@ -129,15 +129,12 @@ public:
         return {continuation_.data(), std::exchange(continuation_count_, 0)};
     }
 
-    /// For crash reports: the last eight calls (255 before the first).
-    void note_hypercall(std::uint64_t number)
-    {
-        hot.recent_calls = std::rotr(hot.recent_calls, 8);
-        reinterpret_cast<std::uint8_t*>(&hot.recent_calls)[7] = static_cast<std::uint8_t>(number);
-    }
+    /// For crash reports: the last calls (no_call before the first), a number of more than a byte by its low one.
+    void note_hypercall(std::uint64_t number) { hot.calls[++hot.last_call] = static_cast<std::uint8_t>(number); }
+    static constexpr std::uint8_t no_call = 255;
     [[nodiscard]] std::uint8_t recent_call(unsigned ago) const
     {
-        return static_cast<std::uint8_t>(hot.recent_calls >> (56 - 8 * ago));
+        return hot.calls[static_cast<std::uint8_t>(hot.last_call - ago)];
     }
     /// A hypercall that reads or writes other registers than its arguments asks first: during a fast one regs() holds
     /// no more. It is then run again.

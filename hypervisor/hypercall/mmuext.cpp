@@ -103,9 +103,8 @@ Result<> run(const Call& c)
 [[gnu::noinline]] Return run_list(Vcpu& v, GuestVa ops, std::uint32_t count, GuestVa done_at, std::uint64_t foreign)
 {
     const guest::InOut<std::uint32_t> done{done_at};
-    const bool again = (count & resumed) != 0;
+    const std::uint32_t before = (count & resumed) != 0 && !done.null() ? TRY(done.read()) : 0;
     count &= ~resumed;
-    const std::uint32_t before = again && !done.null() ? TRY(done.read()) : 0;
     const Subject target = TRY(Subject::resolve_foreign(DomainId{static_cast<std::uint16_t>(foreign)}, v));
     mm::Work work;
     mm::TlbDebt debt; // paid once, after the last operation

@@ -15,9 +15,10 @@ using List = guest::InOut<pv_multicall_entry>;
 constexpr std::uint32_t entries_per_run = 128;
 constexpr std::uint32_t runs_per_ms = 20;
 
+/// Its number is one of the table's.
 Return run(Vcpu& v, const pv_multicall_entry& e)
 {
-    return dispatch(v, e.op, {e.args[0], e.args[1], e.args[2], e.args[3], e.args[4]});
+    return hypercall_table[e.op](e.args[0], e.args[1], e.args[2], v, e.args[4], e.args[3]);
 }
 
 GuestVa entry_at(List list, std::uint32_t index)
@@ -63,7 +64,10 @@ Return multicall(Vcpu& v, GuestVa address, std::uint32_t count)
                 if (!arch::store_word(guest_va(&e->result), result.take())) return Error::efault;
             }
             if (e == end) break;
-            const Return result = e->op == PV_HYPERCALL_MULTICALL ? Return{Error::einval} : run(v, *e);
+            v.note_hypercall(e->op); // not the quick ones, which would crowd out all others
+            const Return result = e->op >= arch::hypercall_numbers  ? Error::enosys
+                                  : e->op == PV_HYPERCALL_MULTICALL ? Error::einval
+                                                                    : run(v, *e);
             if (result.error() == Error::restart) [[unlikely]] {
                 TRY(guest::Out<std::uint64_t>{guest_va(&e->args)}.write_array(v.take_continuation()));
                 return preempt(v, list, done(e), count);

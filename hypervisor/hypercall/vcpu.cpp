@@ -44,6 +44,8 @@ Result<> register_info(Vcpu& caller, Vcpu& target, GuestVa arg)
     const auto op = TRY(guest::In<pv_vcpu_register_vcpu_info>{arg}.read());
     const cpu::Guard guard{target.domain().lock()};
     if (&target != &caller && target.online()) return Error::einval;
+    const bool leaving = &target != &caller && target.loaded_on.load(Order::acquire) != Vcpu::no_cpu;
+    if (leaving) return Error::restart; // the CPU it is about to leave goes by the old place
     return target.register_info(Mfn{op.mfn}, op.offset);
 }
 

@@ -80,10 +80,7 @@ bool is_flushed(FlushStamp stamp, const MemoryOwner& owner)
 void flush_for(FlushStamp stamp, MemoryOwner& owner)
 {
     if (is_flushed(stamp, owner)) return;
-    if ((stamp & foreign_mark) != 0)
-        flush_everybody();
-    else
-        flush_counted(owner);
+    (stamp & foreign_mark) != 0 ? flush_everybody() : flush_counted(owner);
 }
 
 void flush_owner(MemoryOwner& owner) { count_alone(owner) ? arch::flush_tlb_local() : flush_counted(owner); }

@@ -49,6 +49,7 @@ echo "OK late: destroy, preserve"
 vmctl why kept > /tmp/out || fail "why kept"
 for words in 'kept (domain' 'reports its own crash' 'vCPU 0 (kernel mode)' 'rip .*0xffffffff8' '^stack: 0x' 'sched_op' \
     '^console:' 'Kernel panic'; do grep -q "$words" /tmp/out || fail "the card of kept has no '$words'"; done
+[ "$(sed -n 's/^hypercalls, the last one first: //p' /tmp/out | wc -w)" = 20 ] || fail "not the last 20 hypercalls"
 vmctl --json why kept | grep -q '"hypercalls"' || fail "no card as JSON"
 status 3 'is down already (crash)' vmctl shutdown kept
 status 3 'is down' vmctl mem-set kept 64

@@ -102,12 +102,9 @@ void entry_from_guest()
 {
     GuestRegs& regs = cpu_info().regs;
     const unsigned vector = regs.entry_vector;
-    if (vector >= 32 && vector != guest_syscall_vector)
-        handle_interrupt(vector);
-    else if (is_own(vector))
-        handle_own(regs, vector);
-    else
-        upcall_guest_trap(regs, vector == page_fault ? read_cr2() : 0);
+    if (vector >= 32 && vector != guest_syscall_vector) return handle_interrupt(vector);
+    if (is_own(vector)) return handle_own(regs, vector);
+    upcall_guest_trap(regs, vector == page_fault ? read_cr2() : 0);
 }
 
 void entry_from_hypervisor(GuestRegs* regs)
@@ -133,19 +130,15 @@ void entry_preempted() { upcall_hypercall_preempted(cpu_info().regs); }
 
 void entry_call(GuestRegs* regs)
 {
-    if (regs->entry_vector == HV_VECTOR_SYSCALL)
-        upcall_syscall(*regs);
-    else
-        upcall_compat_syscall(*regs, regs->entry_vector == HV_VECTOR_SYSENTER ? CompatEntry::sysenter
-                                                                              : CompatEntry::syscall32);
+    if (regs->entry_vector == HV_VECTOR_SYSCALL) return upcall_syscall(*regs);
+    const bool sysenter = regs->entry_vector == HV_VECTOR_SYSENTER;
+    upcall_compat_syscall(*regs, sysenter ? CompatEntry::sysenter : CompatEntry::syscall32);
 }
 
 void entry_isolated(GuestRegs* regs)
 {
-    if (regs->entry_vector >= HV_VECTOR_SYSCALL)
-        entry_call(regs);
-    else
-        entry_from_guest();
+    if (regs->entry_vector >= HV_VECTOR_SYSCALL) return entry_call(regs);
+    entry_from_guest();
 }
 }
 

@@ -65,7 +65,9 @@ syscall_entry:
     .endm
 
     movq $HV_SEL_GUEST_DS, T_SS(%rsp)
-    shrd $8, %rax, HOT_RECENT_CALLS(%rcx)
+    incb HOT_LAST_CALL(%rcx)
+    movzbl HOT_LAST_CALL(%rcx), %r11d
+    mov %al, HOT_CALLS(%rcx, %r11)
     sub $(8+REGS_RIP), %rsp // C++ wants rsp 16-aligned at a call
     .irp name, rdi, rsi, rdx, r8, r9, r10
     mov %\name, 8+regs_\name(%rsp)
@@ -74,8 +76,7 @@ syscall_entry:
     mov %r10, %r9
     call *(%r11, %rax, 8)
     mov 8+INFO_PERCPU(%rsp), %rcx
-    mov 8+INFO_CURRENT(%rsp), %r9
-    mov HOT_INFO(%r9), %r8
+    mov 8+INFO_GUEST_INFO(%rsp), %r8
     or (%rcx), %dl
     or VCPU_INFO_PENDING(%r8), %dl
     jnz hypercall_more // the low byte of an error is not 0, and its highest bit is 1 still
@@ -88,7 +89,8 @@ hypercall_restore:
     .endr
     add $(8+REGS_RIP), %rsp
     guarded 9b, iretq
-hypercall_more: // rax value or error, r9 vCPU, r8 its vcpu_info, rcx per-CPU data
+hypercall_more: // rax value or error, r8 vcpu_info, rcx per-CPU data
+    mov 8+INFO_CURRENT(%rsp), %r9
     test %edx, %edx
     js hypercall_failed
     cmpl $0, (%rcx)
@@ -127,7 +129,8 @@ hypercall_leave:
 hypercall_failed:
     cmp $ERROR_RESTART, %rax
     jne hypercall_leave
-    movzbl HOT_RECENT_CALLS+7(%r9), %eax // the number
+    movzbl HOT_LAST_CALL(%r9), %eax
+    movzbl HOT_CALLS(%r9, %rax), %eax // the number
     complete_call
     call entry_preempted
     jmp leave_guest

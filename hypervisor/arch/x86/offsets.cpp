@@ -26,6 +26,7 @@ void emit_offsets()
     EMIT(INFO_SPEC_CTRL, offsetof(CpuInfo, spec_ctrl));
     EMIT(INFO_FULL_ROOT, offsetof(CpuInfo, full_root));
     EMIT(INFO_ISOLATED_ROOT, offsetof(CpuInfo, isolated_root));
+    EMIT(INFO_GUEST_INFO, offsetof(CpuInfo, guest_info));
     EMIT(HOT_KERNEL_ROOT, offsetof(VcpuHot, kernel_root));
     EMIT(HOT_USER_ROOT, offsetof(VcpuHot, user_root));
     EMIT(HOT_FRAME_TOP, offsetof(VcpuHot, frame_top));
@@ -35,7 +36,8 @@ void emit_offsets()
     EMIT(KERNEL_MODE, 1 | hypercall_numbers << 16); // in kernel_mode and call_limit
     EMIT(HOT_CALL_LIMIT, offsetof(VcpuHot, call_limit));
     EMIT(HOT_FAST_FAULTS, offsetof(VcpuHot, fast_faults));
-    EMIT(HOT_RECENT_CALLS, offsetof(VcpuHot, recent_calls));
+    EMIT(HOT_LAST_CALL, offsetof(VcpuHot, last_call));
+    EMIT(HOT_CALLS, offsetof(VcpuHot, calls));
     EMIT(HOT_EVENT_ENTRY, offsetof(VcpuHot, event_entry));
     EMIT(HOT_EVENTS, offsetof(VcpuHot, events));
     EMIT(HOT_FAULT_ENTRY, offsetof(VcpuHot, fault_entry));

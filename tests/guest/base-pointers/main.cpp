@@ -86,6 +86,9 @@ void check_pair()
     expect_rc(hypercall(PV_HYPERCALL_MMUEXT_OP, addr(ops), 3, addr(&done), PV_DOMID_SELF), -38, "a bad one");
     expect_eq(done, 1, "ends the list, with the count");
     expect_rc(hypercall(PV_HYPERCALL_MMUEXT_OP, 0x1000, 1, 0, PV_DOMID_SELF), -14, "an unreadable list");
+    done = 99;
+    expect_rc(hypercall(PV_HYPERCALL_MMUEXT_OP, addr(ops), 2, addr(&done), 77), -3, "an absent domain");
+    expect_eq(done, 99, "is found before the count is written, unlike in mmu_update");
     expect_rc(hypercall(PV_HYPERCALL_MMUEXT_OP, addr(ops), 0, addr(&done), PV_DOMID_SELF), 0, "an empty list");
 }
 

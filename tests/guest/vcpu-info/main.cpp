@@ -30,6 +30,39 @@ void check_refused(u64 mfn)
     expect_rc(register_at(mfn_of(reinterpret_cast<void*>(start_info->pt_base)), 0), -22, "a page table");
 }
 
+volatile pv_vcpu_info* info;
+unsigned upcalls;
+
+bool on_event(TrapFrame& frame)
+{
+    if (frame.vector != kEvent) {
+        return false;
+    }
+    ++upcalls;
+    info->evtchn_upcall_pending = 0;
+    info->evtchn_pending_sel = 0;
+    return true;
+}
+
+void check_upcalls()
+{
+    set_handler(on_event);
+    info->evtchn_upcall_mask = 0;
+    xen_version(PV_XENVER_VERSION); // what is pending
+    expect_eq(upcalls, 1, "unmasked there, a hypercall brings it");
+    info->evtchn_upcall_mask = 1;
+    vcpu_info().evtchn_upcall_mask = 0;
+    info->evtchn_upcall_pending = 1;
+    xen_version(PV_XENVER_VERSION);
+    expect_eq(upcalls, 1, "the old place's mask counts no more");
+    info->evtchn_upcall_pending = 0;
+    info->evtchn_upcall_mask = 0;
+    vcpu_info().evtchn_upcall_pending = 1;
+    xen_version(PV_XENVER_VERSION);
+    expect_eq(upcalls, 1, "nor its pending byte");
+    info->evtchn_upcall_mask = 1;
+}
+
 /// Xen says so only with clocksource=tsc: there nothing is claimed of the flag but that tsc=unstable clears it.
 void check_stable(u8 flags)
 {
@@ -54,7 +87,7 @@ void test_main()
     check_refused(mfn);
     expect(vcpu_info().time.version != 0, "the old place is still in use");
     step("registered");
-    auto* info = reinterpret_cast<volatile pv_vcpu_info*>(page + 0x200);
+    info = reinterpret_cast<volatile pv_vcpu_info*>(page + 0x200);
     vcpu_info().arch.cr2 = 0x1234567;
     expect_rc(register_at(mfn, 0x200), 0, "register");
     expect_eq(info->evtchn_upcall_pending, 1, "an upcall is pending");
@@ -74,6 +107,8 @@ void test_main()
     GUARDED("movb (%0), %%al", ::"r"(0x5000ul) : "rax");
     expect_eq(info->arch.cr2, 0x5000, "cr2 too");
     expect_eq(last_trap.saved_mask(), 1, "the mask is read from the new place");
+    step("upcalls");
+    check_upcalls();
     step("not twice");
     expect_rc(register_at(mfn, 0x300), -22, "a second registration");
     expect_rc(register_at(mfn_of(alloc_page()), 0), -22, "elsewhere");

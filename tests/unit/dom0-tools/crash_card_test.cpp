@@ -47,6 +47,13 @@ TEST(CrashCard, BelievesNothingThatAGuestHasWritten)
     EXPECT_EQ(odd.lines.size(), 3U);
 }
 
+TEST(CrashCard, NamesHypercalls)
+{
+    EXPECT_EQ(hypercall_name(0), "set_trap_table");
+    EXPECT_EQ(hypercall_name(40), "xenpmu_op");
+    EXPECT_EQ(hypercall_name(63), "number 63");
+}
+
 TEST(CrashCard, ShowsTheConsolesEnd)
 {
     EXPECT_TRUE(last_lines("", 2).empty());

@@ -62,6 +62,17 @@ TEST_F(Dispatch, OtherRegistersSurvive)
     EXPECT_EQ(r.rip, syscall_rip);
 }
 
+TEST_F(Dispatch, TheLastCallsAreRemembered)
+{
+    for (std::uint64_t n = 0; n < 1000; ++n)
+        call(64 + n % 100);
+    for (unsigned ago = 0; ago < 20; ++ago)
+        EXPECT_EQ(v().recent_call(ago), 64 + 99 - ago);
+    call(PV_HYPERCALL_STACK_SWITCH);
+    EXPECT_EQ(v().recent_call(0), PV_HYPERCALL_STACK_SWITCH);
+    EXPECT_EQ(v().recent_call(1), 64 + 99);
+}
+
 TEST_F(Dispatch, GuestUserModeNeverReachesAHypercall)
 {
     v().hot.user_root = v().hot.kernel_root;

@@ -54,14 +54,32 @@ DomainRecord from_json(const Json& j)
     return r;
 }
 
+constexpr std::size_t most_bytes = 4 << 20;
+
 DomainRecord read_record(const std::string& path)
 {
-    const std::string bytes = read_text(path, 4 << 20);
+    const std::string bytes = read_text(path, most_bytes);
     try {
         return from_json(Json::from_cbor(bytes));
     } catch (const Json::exception& e) {
         fail("{}: it is no record of a domain ({})", path, e.what());
     }
+}
+
+/// What @p read returns, or nothing if the file is not there.
+template <typename Read> auto if_there(Read read) -> std::optional<decltype(read())>
+{
+    try {
+        return read();
+    } catch (const Error& e) {
+        if (e.code() == ENOENT) return std::nullopt;
+        throw;
+    }
+}
+
+void remove_file(const std::string& path)
+{
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) fail_errno("{}", path);
 }
 
 } // namespace
@@ -75,15 +93,16 @@ double boot_seconds()
 
 std::string Records::path(const std::array<std::uint8_t, 16>& uuid) const { return directory_ + "/" + uuid_text(uuid); }
 
-void Records::write(const DomainRecord& record) const
+std::string Records::devices_path(const std::array<std::uint8_t, 16>& uuid) const { return path(uuid) + ".devices"; }
+
+void Records::replace(const std::string& target, std::span<const std::uint8_t> bytes) const
 {
     make_directories(directory_, 0700);
-    const std::string target = path(record.uuid), fresh = fmt::format("{}.{}", target, ::getpid());
+    const std::string fresh = fmt::format("{}.{}", target, ::getpid());
     {
         const auto file = Descriptor::open(fresh, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        const std::vector<std::uint8_t> bytes = Json::to_cbor(to_json(record));
         try {
-            write_all(file.get(), std::as_bytes(std::span{bytes}));
+            write_all(file.get(), std::as_bytes(bytes));
         } catch (const Error& e) {
             ::unlink(fresh.c_str());
             throw Error{fmt::format("{}: {}", target, e.what()), e.code()};
@@ -92,14 +111,22 @@ void Records::write(const DomainRecord& record) const
     if (::rename(fresh.c_str(), target.c_str()) != 0) fail_errno("{}", target);
 }
 
+void Records::write(const DomainRecord& record) const { replace(path(record.uuid), Json::to_cbor(to_json(record))); }
+
 std::optional<DomainRecord> Records::find(const std::array<std::uint8_t, 16>& uuid) const
 {
-    try {
-        return read_record(path(uuid));
-    } catch (const Error& e) {
-        if (e.code() == ENOENT) return std::nullopt;
-        throw;
-    }
+    return if_there([&] { return read_record(path(uuid)); });
+}
+
+void Records::write_devices(const std::array<std::uint8_t, 16>& uuid, const DeviceLists& devices) const
+{
+    replace(devices_path(uuid), to_cbor(devices));
+}
+
+std::optional<DeviceLists> Records::find_devices(const std::array<std::uint8_t, 16>& uuid) const
+{
+    const std::string file = devices_path(uuid);
+    return if_there([&] { return device_lists(read_text(file, most_bytes), file); });
 }
 
 std::vector<DomainRecord> Records::all(const std::function<void(const std::string&)>& complain) const
@@ -107,7 +134,7 @@ std::vector<DomainRecord> Records::all(const std::function<void(const std::strin
     std::vector<DomainRecord> records;
     std::error_code none; // nobody has created a domain yet
     for (const auto& entry : std::filesystem::directory_iterator{directory_, none}) {
-        if (entry.path().has_extension()) continue; // one that is being written
+        if (entry.path().has_extension()) continue; // devices, or one that is being written
         try {
             records.push_back(read_record(entry.path()));
         } catch (const Error& e) {
@@ -119,7 +146,8 @@ std::vector<DomainRecord> Records::all(const std::function<void(const std::strin
 
 void Records::remove(const std::array<std::uint8_t, 16>& uuid) const
 {
-    if (::unlink(path(uuid).c_str()) != 0 && errno != ENOENT) fail_errno("{}", path(uuid));
+    remove_file(devices_path(uuid)); // first: a later domain of this UUID must not find it
+    remove_file(path(uuid));
 }
 
 } // namespace parapet

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
 // What is kept of a domain beside the hypervisor and xenstore, for the time it lives and until domain 0 is booted
-// again: its configuration, and what parapet-lifed must know to start it again. One file a domain, named by its UUID;
-// it is replaced as a whole, so that a reader, or who comes after one that was killed, finds the old one or the new.
+// again: its configuration, and what parapet-lifed must know to start it again. One file a domain, named by its UUID,
+// and another beside it once its devices are others than its configuration says. Both are replaced as a whole, so that
+// a reader, or who comes after one that was killed, finds the old one or the new.
 #pragma once
+#include "libparapet/device_lists.hpp"
 #include "libparapet/domain_config.hpp"
 #include "libparapet/domain_nodes.hpp"
 #include <functional>
@@ -40,10 +42,18 @@ public:
     [[nodiscard]] std::optional<DomainRecord> find(const std::array<std::uint8_t, 16>& uuid) const;
     /// Those that cannot be read are complained of, and left out.
     [[nodiscard]] std::vector<DomainRecord> all(const std::function<void(const std::string&)>& complain) const;
+    /// The devices as well.
     void remove(const std::array<std::uint8_t, 16>& uuid) const;
+
+    /// Written under the lock of create: by who attaches or detaches, while parapet-lifed writes the record itself.
+    void write_devices(const std::array<std::uint8_t, 16>& uuid, const DeviceLists& devices) const;
+    /// Nothing: it has what its configuration says.
+    [[nodiscard]] std::optional<DeviceLists> find_devices(const std::array<std::uint8_t, 16>& uuid) const;
 
 private:
     [[nodiscard]] std::string path(const std::array<std::uint8_t, 16>& uuid) const;
+    [[nodiscard]] std::string devices_path(const std::array<std::uint8_t, 16>& uuid) const;
+    void replace(const std::string& target, std::span<const std::uint8_t> bytes) const;
 
     std::string directory_;
 };

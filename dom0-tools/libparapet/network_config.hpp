@@ -25,6 +25,7 @@ struct NetworkConfig {
     std::string ip;
     std::string device; ///< Its name in domain 0; empty: vifDOMAIN.NUMBER.
     std::optional<NetworkRate> rate;
+    std::optional<unsigned> number; ///< Of the interface; if none is given, the first that is free.
     Position at;
     std::vector<std::pair<Position, std::string>> warnings; ///< Of what has no effect here.
 };

@@ -86,7 +86,8 @@ Device attach_network(Store& store, unsigned domain, const NetworkConfig& networ
 {
     const std::string bridge = bridge_of(network);
     refuse_taken(store, network);
-    const Device device{DeviceKind::network, domain, free_number(store, domain)};
+    const unsigned number = network.number ? *network.number : free_number(store, domain);
+    const Device device{DeviceKind::network, domain, number};
     NewDevice made{store, device, nodes_of(network, bridge, device.number)};
     std::string name = device_name(device);
     wait_for_backend(store, device,

@@ -44,13 +44,17 @@ std::uint64_t mib_node(parapet::Store& store, parapet::DomainId domain, const ch
     return text ? std::strtoull(text->c_str(), nullptr, 10) >> 10 : 0;
 }
 
-parapet::DomainConfig config_of(const DomainRecord& record)
+parapet::DomainConfig config_of(const DomainRecord& record, std::optional<parapet::DeviceLists> devices)
 {
     parapet::DomainConfig c = parapet::interpret(record.source, parapet::FileCheck::readable);
     parapet::assign_uuid(c, record.uuid);
     c.name = record.name;
     if (record.memory_mib != 0) c.memory_mib = record.memory_mib;
     c.max_memory_mib = std::max({c.memory_mib, record.max_memory_mib});
+    if (devices) {
+        c.disks = std::move(devices->disks);
+        c.networks = std::move(devices->networks);
+    }
     return c;
 }
 
@@ -208,7 +212,7 @@ void Keeper::start_again(DomainRecord& record)
         return;
     }
     try {
-        const parapet::DomainConfig config = config_of(record);
+        const parapet::DomainConfig config = config_of(record, records_.find_devices(record.uuid));
         parapet::Steps steps{[](const parapet::Step&) {}};
         const auto domain = parapet::create_domain(*tools_, config, steps);
         record.rings = domain->rings;

@@ -2,7 +2,9 @@
 //
 // See devices.hpp.
 #include "vmctl/devices.hpp"
+#include "libparapet/domain_record.hpp"
 #include "libparapet/interrupt.hpp"
+#include "vmctl/life_verbs.hpp"
 #include <algorithm>
 #include <fmt/format.h>
 
@@ -23,6 +25,25 @@ parapet::ConfigValue device_words(const char* what, const std::vector<std::strin
     return {{fmt::format("{} \"{}\"", what, text), 0, 0}, text};
 }
 
+void keep_for_restart(parapet::Toolstack& tools, parapet::DomainId domain,
+                      const std::function<void(parapet::DeviceLists&)>& change)
+{
+    const auto info = tools.hypervisor.find(domain);
+    const parapet::Records records;
+    const auto record = info ? records.find(uuid_of(*info)) : std::nullopt;
+    if (!record) return; // it was not created by vmctl, or has gone meanwhile: nobody starts it again
+    auto lists = records.find_devices(record->uuid);
+    if (!lists) {
+        parapet::DomainConfig config = parapet::interpret(record->source, parapet::FileCheck::none);
+        parapet::assign_uuid(config, record->uuid);
+        for (unsigned n = 0; n < config.networks.size(); ++n)
+            config.networks[n].number = n;
+        lists = {std::move(config.disks), std::move(config.networks)};
+    }
+    change(*lists);
+    records.write_devices(record->uuid, *lists);
+}
+
 void add_detach_options(Verb& verb, DetachArguments& a, const char* device, const char* help)
 {
     verb.required("DOMAIN", a.domain, "its name, number or UUID");
@@ -39,6 +60,13 @@ void detach(parapet::Toolstack& tools, const parapet::Device& device, const Deta
         parapet::fail("'{}' does not run, and cannot let go of it: --force takes it away", a.domain);
     parapet::remove_device(tools.store, device, a.force ? parapet::Detach::force : parapet::Detach::ask,
                            std::chrono::seconds{a.timeout});
+    const parapet::FileLock lock = parapet::lock_creation();
+    keep_for_restart(tools, static_cast<parapet::DomainId>(device.domain), [&](parapet::DeviceLists& lists) {
+        if (device.kind == parapet::DeviceKind::disk)
+            std::erase_if(lists.disks, [&](const auto& disk) { return disk.number == device.number; });
+        else
+            std::erase_if(lists.networks, [&](const auto& network) { return network.number == device.number; });
+    });
 }
 
 } // namespace vmctl

@@ -2,6 +2,7 @@
 //
 // What the verbs for disks and network interfaces share.
 #pragma once
+#include "libparapet/device_lists.hpp"
 #include "libparapet/domain_devices.hpp"
 #include "vmctl/verbs.hpp"
 
@@ -12,6 +13,10 @@ parapet::DomainId require_guest(parapet::Toolstack& tools, const std::string& na
 
 /// The words of a command line that describe one device, as a configuration's entry.
 parapet::ConfigValue device_words(const char* what, const std::vector<std::string>& words);
+
+/// Applies @p change to the devices that the domain has when it is started again. The caller holds the lock of create.
+void keep_for_restart(parapet::Toolstack& tools, parapet::DomainId domain,
+                      const std::function<void(parapet::DeviceLists&)>& change);
 
 struct DetachArguments {
     std::string domain, device;

@@ -18,6 +18,7 @@ void attach(const Options& options, const std::string& name, const std::vector<s
     const parapet::SignalGuard guard;
     const parapet::FileLock lock = parapet::lock_creation();
     parapet::attach_disk(tools.store, domain, disk);
+    keep_for_restart(tools, domain, [&](parapet::DeviceLists& lists) { lists.disks.push_back(disk); });
     if (options.json) print_json({{"domain", domain}, {"disk", disk.device}, {"number", disk.number}});
 }
 

@@ -57,7 +57,7 @@ const std::map<std::string, const char*> texts{
     {"locks", "How often the hypervisor's locks were waited for."},
     {"disk-attach",
      "Gives the domain disks: TARGET,FORMAT,DISK,ACCESS, or key=value, or both, as in /srv/a.img,raw,xvdb,w or "
-     "\"access=r vdev=xvdb target=/dev/vg/a\". They stay until the domain ends: one that is started again has what its "
+     "\"access=r vdev=xvdb target=/dev/vg/a\". A domain that reboots keeps them; one that is created anew has what its "
      "configuration says. The target is a raw image, which gets a loop device for as long as it is attached, a qcow2 "
      "image (format qcow2), which qemu-nbd of qemu-utils serves then (modprobe nbd max_part=0), or a block device. "
      "The disk is xvda to xvdzz..., sda to sdp or hda to hdd, or a partition of such a "

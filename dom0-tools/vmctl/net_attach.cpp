@@ -19,6 +19,8 @@ void attach(const Options& options, const std::string& name, const std::vector<s
     const parapet::SignalGuard guard;
     const parapet::FileLock lock = parapet::lock_creation();
     const parapet::Device device = parapet::attach_network(tools.store, domain, network);
+    network.number = device.number;
+    keep_for_restart(tools, domain, [&](parapet::DeviceLists& lists) { lists.networks.push_back(network); });
     if (options.json) print_json({{"domain", domain}, {"number", device.number}, {"mac", network.mac}});
 }
 

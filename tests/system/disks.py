@@ -10,7 +10,7 @@ from guests import image
 
 skip_on_xen()
 NBD_SERVER = shutil.which("qemu-nbd")
-VERDICTS = 46
+VERDICTS = 48
 SCRIPT = r"""
 list() { vmctl disk-list first | awk -v disk="$1" '$2 == disk { print $4, $5 }'; }
 sum() { sha256sum "$1" | cut -d ' ' -f 1; }
@@ -92,13 +92,16 @@ good qcow2-written eval 'vmctl disk-attach first /q.img,qcow2,xvdc,r && attached
 good qcow2-gone eval 'vmctl disk-detach first xvdc && ! pidof qemu-nbd && ! ls /sys/block/nbd*/pid'
 refused create-missing "^/tmp/bad.cfg:[0-9]*:10: 'disk': /tmp/none: No such file" sh -c \
     'sed "s,a.img,/tmp/none,; s/^name.*/name = \"other\"/" /tmp/disks.cfg > /tmp/bad.cfg; vmctl create /tmp/bad.cfg'
+good attach-to-keep vmctl disk-attach first target=hot.img vdev=xvdf access=r
 old=$(number)
 vmctl shutdown -r first
 within 60 "no restart" '[ "$(number)" ] && [ "$(number)" != '$old' ]'
 exec 5>&-; : > /tmp/guest.out
 talk 2
+attached xvdb; attached xvdf
+good reboot guest '[ -b /dev/xvdb ] && [ "$(cat /sys/block/xvdf/ro)" = 1 ] && ! [ -b /dev/xvda ]'
+good attach-last vmctl disk-attach first a.img,raw,xvda,w
 attached xvda
-good reboot guest '[ -b /dev/xvda ]'
 echo "DURING $(count | grep grant_mappings)"
 guest '{ (while :; do dd if=/dev/zero of=/dev/xvda bs=64k; done) > /dev/null 2>&1 & }'
 sleep 1

@@ -3,7 +3,8 @@
 """The Debian package on a whole Debian disk: what it holds, and that the disk boots Parapet by BIOS and by UEFI.
 
 The disk (make debian-dom0) has GRUB's menu as Debian's own scripts write it. By BIOS its default entry is Parapet;
-dom0 there reboots, and from the same menu plain Debian is chosen. By UEFI it boots Parapet again.
+dom0 there reboots, and from the same menu plain Debian is chosen, where the package is removed and purged. By UEFI
+the disk as it was boots Parapet again.
 """
 import os, pathlib, re, subprocess, tempfile, time
 from harness import BUILD, PATIENCE, expect, passed, skip_on_xen, skipped
@@ -63,6 +64,14 @@ def check_dom0(c, firmware, version):
     told(c, "dmesg | grep -q 'ACPI: Interpreter enabled' && grep -q 'xen-pirq.*virtio' /proc/interrupts")
 
 
+def take_it_off(c):
+    """Removed, the menu has it no more; purged, nothing is left of it."""
+    told(c, "dpkg -r parapet && ! grep -q parapet /boot/grub/grub.cfg && grep -q vmlinuz /boot/grub/grub.cfg && "
+            "! ls -d /usr/sbin/vmctl /boot/xen-4.17-parapet.gz && ls -d /var/log/parapet", 150)
+    told(c, "dpkg -P parapet && ! dpkg -s parapet && ! find / -xdev -path /var/lib/dpkg -prune -o -path /var/cache "
+            "-prune -o -iname '*parapet*' -print | grep .", 100)
+
+
 def by_bios(disk, log, version):
     with machine.Console(["-snapshot"], disk, log) as c:
         check_dom0(c, "BIOS", version)
@@ -82,6 +91,7 @@ def by_bios(disk, log, version):
         told(c, f"! test -e /sys/hypervisor/type && ! systemctl is-active {UNITS}")
         failed = told(c, "systemctl --failed --no-legend --plain")
         expect(not failed.strip(), f"failed units on plain Debian: {failed}")
+        take_it_off(c)
         c.send("poweroff\n")
         c.ended(120 * PATIENCE)
         return first, c.age()

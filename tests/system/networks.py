@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Split network interfaces, stock xen-netback to stock xen-netfront, set up by vmctl: two interfaces on two bridges,
 with a MAC given and one made up, a rate and a name; pings and bulk transfers both ways with checksums; hot attach and
-detach; what cannot be is refused and leaves nothing, nor does a domain destroyed in the middle of a transfer."""
+detach, which a reboot keeps; what cannot be is refused and leaves nothing, nor does a domain destroyed in the middle of
+a transfer."""
 import pathlib
 from harness import Run, expect, passed, skip_on_xen, verdicts
 
 skip_on_xen()
-VERDICTS = 35
+VERDICTS = 38
 SCRIPT = r"""
 list() { vmctl net-list first | awk -v n="$1" '$2 == n { print $4, $5 }'; }
 connected() { within 30 "interface $1 in the guest" '[ "$(list '$1')" = "connected connected" ]'; }
@@ -19,7 +20,8 @@ done
 ip link set xenbr1 mtu 1400
 vmctl create /guest/domU.cfg > /tmp/out 2>&1 || fail "create: $(cat /tmp/out)"; vmctl destroy first; sleep 2
 uncounted=$grown; count > /tmp/start; uncounted=
-sed '$ a vif = [ "mac=00:16:3E:0a:0b:0C,vifname=guest0", "bridge=xenbr1,rate=100Mb/s@20ms,ip=10.9.1.2,model=e1000" ]' \
+sed 's/^on_reboot.*/on_reboot = "restart"/
+    $ a vif = [ "mac=00:16:3E:0a:0b:0C,vifname=guest0", "bridge=xenbr1,rate=100Mb/s@20ms,ip=10.9.1.2,model=e1000" ]' \
     /guest/domU.cfg > /tmp/nets.cfg
 good create vmctl create /tmp/nets.cfg
 good rate [ "$(key 1/rate)" = 250000,20000 ]
@@ -74,6 +76,15 @@ refused unknown-device 'has no network interface 9 (it has 0 00:16:3e:0a:0b:0c)'
 refused create-no-bridge "^/tmp/bad.cfg:[0-9]*:9: 'vif': there is no bridge xenbr7" sh -c \
     'sed "s/^name.*/name = \"other\"/; s/vif = .*/vif = [ \"bridge=xenbr7\" ]/" /tmp/nets.cfg > /tmp/bad.cfg
     vmctl create /tmp/bad.cfg'
+good attach-to-keep vmctl net-attach first bridge=xenbr1 mac=00:16:3e:00:00:78
+old=$(number)
+vmctl shutdown -r first
+within 60 "no restart" '[ "$(number)" ] && [ "$(number)" != '$old' ]'
+exec 5>&-; : > /tmp/guest.out
+talk 2
+connected 0; connected 1
+good reboot [ "$(key 0/mac) $(key 1/mac)" = "00:16:3e:0a:0b:0c 00:16:3e:00:00:78" ]
+good address guest 'ip addr add 10.9.0.2/24 dev eth0 && ip link set eth0 up'
 nc -l -p 5200 -e sh -c 'cat > /dev/null' & server=$!
 usleep 300000
 guest "{ nc 10.9.0.1 5200 < /dev/zero > /dev/null 2>&1 & }"

@@ -93,6 +93,60 @@ TEST_F(DomainRecords, AnUnfinishedOneIsNoneAndADamagedOneIsNamed)
     EXPECT_THROW((void)records.find(whole.uuid), Error);
 }
 
+TEST_F(DomainRecords, DevicesComeBackAsTheyWereAndGoWithTheRecord)
+{
+    const Records records{directory_};
+    const DomainRecord record = sample();
+    records.write(record);
+    EXPECT_FALSE(records.find_devices(record.uuid));
+    DiskConfig disk;
+    disk.target = "/caf\xe9"; // a path need not be UTF-8
+    disk.format = "qcow2";
+    disk.device = "xvdb";
+    disk.writable = disk.discard = false;
+    disk.forced = disk.direct_io = true;
+    disk.number = 51728;
+    disk.at = {"a.cfg", 3, 9};
+    NetworkConfig plain, limited;
+    plain.mac = limited.mac = "00:16:3e:00:00:01";
+    plain.ip = "10.0.0.1";
+    limited.bridge = "xenbr1";
+    limited.device = "guest0";
+    limited.rate = NetworkRate{250000, 20000};
+    limited.number = 7;
+    records.write_devices(record.uuid, {{disk}, {plain, limited}});
+    EXPECT_EQ(all(records).size(), 1U); // it is no record of its own
+    const auto after = records.find_devices(record.uuid);
+    ASSERT_TRUE(after && after->disks.size() == 1 && after->networks.size() == 2);
+    const DiskConfig& d = after->disks[0];
+    EXPECT_EQ(d.target, disk.target);
+    EXPECT_EQ(d.format, "qcow2");
+    EXPECT_EQ(d.device, "xvdb");
+    EXPECT_TRUE(!d.writable && !d.discard && d.forced && d.direct_io);
+    EXPECT_EQ(d.number, 51728U);
+    EXPECT_TRUE(d.at.file == "a.cfg" && d.at.line == 3 && d.at.column == 9);
+    EXPECT_EQ(after->networks[0].ip, "10.0.0.1");
+    EXPECT_FALSE(after->networks[0].rate || after->networks[0].number);
+    const NetworkConfig& n = after->networks[1];
+    EXPECT_EQ(n.mac, limited.mac);
+    EXPECT_EQ(n.bridge, "xenbr1");
+    EXPECT_EQ(n.device, "guest0");
+    ASSERT_TRUE(n.rate);
+    EXPECT_TRUE(n.rate->bytes == 250000 && n.rate->interval_us == 20000);
+    EXPECT_EQ(n.number, 7U);
+
+    const std::string path = directory_ / (uuid_text(record.uuid) + ".devices");
+    std::ofstream{path} << "x";
+    try {
+        (void)records.find_devices(record.uuid);
+        FAIL() << "a damaged one is taken";
+    } catch (const Error& e) {
+        EXPECT_TRUE(std::string{e.what()}.starts_with(path + ": it is no record of a domain's devices")) << e.what();
+    }
+    records.remove(record.uuid);
+    EXPECT_TRUE(fs::is_empty(directory_));
+}
+
 TEST_F(DomainRecords, AConfigurationMeansWhatItMeantWhereItWasRead)
 {
     std::ofstream{directory_ / "k"} << "kernel";

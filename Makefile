@@ -17,6 +17,11 @@ tool = $(if $(filter undefined default,$(origin $(1))),$(eval $(1) := $(2)))
 $(call tool,CXX,g++)$(call tool,AR,ar)$(call tool,OBJCOPY,objcopy)
 FUZZ_CXX ?= $(firstword $(wildcard /usr/bin/clang++-14 /usr/bin/clang++) clang++)
 CCACHE ?= $(firstword $(wildcard /usr/bin/ccache))
+# One clone's objects serve another. Not with an absolute BUILD: ccache names an object otherwise in its .d file then.
+ifeq ($(filter /%,$(BUILD)),)
+export CCACHE_BASEDIR := $(CURDIR)
+endif
+SAME_ANYWHERE := -ffile-prefix-map=$(CURDIR)=.
 PYTHON ?= /usr/bin/python3
 V ?= 0
 Q := $(if $(filter 0,$(V)),@,)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// platform_op: firmware facts, wall clock, power states and processors, for the hardware domain.
+// platform_op: firmware facts, wall clock, power states and processors, for the hardware domain; mca: machine checks.
 #pragma once
 #include "pv-abi/types.h"
 
@@ -13,6 +13,11 @@
 
 #define PV_FW_EFI_INFO 4
 #define PV_FW_EFI_CONFIG_TABLE 1
+
+#define PV_MCA_INTERFACE_VERSION 0x01ecc003
+#define PV_MC_FETCH 1
+#define PV_MC_PHYSCPUINFO 3
+#define PV_MC_NODATA 0x2
 
 #define PV_PCPU_FLAGS_ONLINE 0x1
 #define PV_PCPU_FLAGS_INVALID 0x2
@@ -66,5 +71,13 @@ struct pv_platform_op {
     } u;
 };
 PV_CHECK_SIZE(pv_platform_op, 136);
+
+/* The beginning of mca's record, which is longer. */
+struct pv_mc {
+    uint32_t cmd;
+    uint32_t interface_version;
+    uint32_t value; /* fetch: in what is asked for, out PV_MC_NODATA; physcpuinfo: number of CPUs */
+};
+PV_CHECK_SIZE(pv_mc, 12);
 
 #endif

@@ -126,6 +126,7 @@ std::string hypercall_name(unsigned number)
         {PV_HYPERCALL_PHYSDEV_OP, "physdev_op"},
         {PV_HYPERCALL_SYSCTL, "sysctl"},
         {PV_HYPERCALL_DOMCTL, "domctl"},
+        {PV_HYPERCALL_MCA, "mca"},
         // which kernels try, and are refused (xen.h)
         {27, "xsm_op"},
         {28, "nmi_op"},

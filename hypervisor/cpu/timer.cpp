@@ -3,7 +3,6 @@
 // See cpu/timer.hpp for who may call.
 #include "cpu/timer.hpp"
 #include "arch/arch.hpp"
-#include "base/assert.hpp"
 #include "cpu/percpu.hpp"
 
 namespace hv::cpu {

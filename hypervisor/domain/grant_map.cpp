@@ -5,7 +5,6 @@
 #include "domain/grant_map.hpp"
 #include "mm/pte.hpp"
 #include "mm/update.hpp"
-#include "mm/window.hpp"
 
 namespace hv::domain {
 namespace {

@@ -59,9 +59,7 @@ Result<> setup_gsi(unsigned gsi, arch::Trigger trigger, arch::Polarity polarity)
     if (l.configured && l.trigger == trigger && l.polarity == polarity) return Error::eexist;
     if (l.port != EventPort{}) return Error::ebusy;
     TRY(arch::gsi_configure(gsi, trigger, polarity));
-    l.configured = true;
-    l.trigger = trigger;
-    l.polarity = polarity;
+    l = {l.owner, l.port, true, trigger, polarity};
     return Ok{};
 }
 

@@ -61,14 +61,14 @@ void Vcpu::publish_runstate()
     pv_vcpu_runstate_info info = runstate_at_last_change(*this);
     const guest::Out<pv_vcpu_runstate_info> area{runstate_area_};
     const guest::Out<std::uint64_t> entry_time{runstate_area_ + offsetof(pv_vcpu_runstate_info, state_entry_time)};
-    if (!policy().assists(PV_VMASST_TYPE_RUNSTATE_UPDATE_FLAG)) return ignore_fault(area.write(info));
+    if (!policy().assists(PV_VMASST_TYPE_RUNSTATE_UPDATE_FLAG)) return ignore_fault(area.store(info));
     const std::uint64_t settled = info.state_entry_time;
     info.state_entry_time |= PV_RUNSTATE_UPDATE;
-    if (!entry_time.write(info.state_entry_time).ok()) return;
+    if (!entry_time.store(info.state_entry_time).ok()) return;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (!area.write(info).ok()) return;
+    if (!area.store(info).ok()) return;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    ignore_fault(entry_time.write(settled));
+    ignore_fault(entry_time.store(settled));
 }
 
 // ---- timers: they live on the queue of the CPU that starts them and raise VIRQ_TIMER ----

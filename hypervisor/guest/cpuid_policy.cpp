@@ -20,7 +20,7 @@ consteval std::uint32_t bits(std::initializer_list<unsigned> numbers)
     return mask;
 }
 
-// Leaf 1. Not: MONITOR DTES64 VMX SMX EST TM2 CNXT-ID xTPR PDCM PCID DCA x2APIC TSC-deadline; VME PSE PGE MCE MCA
+// Leaf 1. Not: MONITOR DTES64 VMX SMX EST TM2 CNXT-ID xTPR PDCM PCID DCA x2APIC TSC-deadline; VME PSE PGE
 // PSE36 PSN DS TM HTT IA64 PBE.
 constexpr std::uint32_t sse3 = 0, pclmul = 1, ssse3 = 9, fma = 12, cx16 = 13, sse41 = 19, sse42 = 20, movbe = 22,
                         popcnt = 23, aes = 25, xsave = 26, osxsave = 27, avx = 28, f16c = 29, rdrand = 30,
@@ -28,7 +28,7 @@ constexpr std::uint32_t sse3 = 0, pclmul = 1, ssse3 = 9, fma = 12, cx16 = 13, ss
 constexpr std::uint32_t leaf1_ecx =
     bits({sse3, pclmul, ssse3, fma, cx16, sse41, sse42, movbe, popcnt, aes, xsave, avx, f16c, rdrand});
 constexpr std::uint32_t sep = 11, acpi = 22;
-constexpr std::uint32_t leaf1_edx = bits({0, 2, 4, 5, 6, 8, 9, sep, 12, 15, 16, 19, acpi, 23, 24, 25, 26, 27});
+constexpr std::uint32_t leaf1_edx = bits({0, 2, 4, 5, 6, 7, 8, 9, sep, 12, 14, 15, 16, 19, acpi, 23, 24, 25, 26, 27});
 // Leaf 7. Not: FSGSBASE TSC_ADJUST SGX SMEP INVPCID MPX AVX512 PT; PKU UMIP LA57 RDPID CET; anything that needs an MSR.
 constexpr std::uint32_t avx2 = 5;
 constexpr std::uint32_t leaf7_ebx =
@@ -36,10 +36,10 @@ constexpr std::uint32_t leaf7_ebx =
 constexpr std::uint32_t gfni = 8, vaes = 9, vpclmul = 10;
 constexpr std::uint32_t leaf7_ecx = bits({gfni, vaes, vpclmul, 27, 28}); // .. MOVDIRI MOVDIR64B
 constexpr std::uint32_t leaf7_edx = bits({4, 10, 14});                   // FSRM MD_CLEAR SERIALIZE
-// Leaf 80000001. Not: SVM EXTAPIC CR8 SKINIT IBS OSVW WDT LWP TOPOEXT perf; PSE PGE MCE MCA PSE36 FFXSR 1G RDTSCP.
+// Leaf 80000001. Not: SVM EXTAPIC CR8 SKINIT IBS OSVW WDT LWP TOPOEXT perf; PSE PGE PSE36 FFXSR 1G RDTSCP.
 constexpr std::uint32_t xop = 11, fma4 = 16;
 constexpr std::uint32_t ext1_ecx = bits({0, 5, 6, 7, 8, xop, fma4, 21}); // LAHF ABM SSE4A MISALIGN PREFETCHW .. TBM
-constexpr std::uint32_t ext1_edx = bits({0, 2, 4, 5, 6, 8, 9, 11, 12, 15, 16, 20, 22, 23, 24, 29, 30, 31});
+constexpr std::uint32_t ext1_edx = bits({0, 2, 4, 5, 6, 7, 8, 9, 11, 12, 14, 15, 16, 20, 22, 23, 24, 29, 30, 31});
 
 constexpr std::uint32_t avx_ecx = bits({fma, avx, f16c});
 

@@ -5,7 +5,6 @@
 #include "base/log.hpp"
 #include "guest/cpuid_policy.hpp"
 #include "guest/emulate.hpp"
-#include "guest/flags.hpp"
 #include "guest/guest_ptr.hpp"
 
 namespace hv::guest {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// domctl (36), sysctl (35) and platform_op (7): what the hardware domain asks of domains, of the hypervisor and of the
-// machine. Of firmware facts it knows EFI's configuration tables; nothing was asked of the BIOS at boot.
+// domctl (36), sysctl (35), platform_op (7) and mca (48): what the hardware domain asks of domains, of the hypervisor
+// and of the machine. Of firmware facts it knows EFI's configuration tables; nothing was asked of the BIOS at boot.
 #include "domain/control.hpp"
 #include "domain/time.hpp"
 #include "guest/guest_ptr.hpp"
@@ -73,6 +73,14 @@ Result<> platform(pv_platform_op& op)
     }
 }
 
+/// The domain sees no banks, on no CPU.
+Result<> machine_check(pv_mc& op)
+{
+    if (op.cmd != PV_MC_FETCH && op.cmd != PV_MC_PHYSCPUINFO) return Error::enosys;
+    op.value = op.cmd == PV_MC_FETCH ? PV_MC_NODATA : 0;
+    return Ok{};
+}
+
 } // namespace
 
 Result<> domctl(Vcpu& v, GuestVa arg)
@@ -95,5 +103,7 @@ Result<> platform_op(Vcpu& v, GuestVa arg)
 {
     return control<pv_platform_op>(v, arg, PV_XENPF_INTERFACE_VERSION, &platform);
 }
+
+Result<> mca(Vcpu& v, GuestVa arg) { return control<pv_mc>(v, arg, PV_MCA_INTERFACE_VERSION, &machine_check); }
 
 } // namespace hv::hypercall

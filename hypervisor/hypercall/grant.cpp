@@ -113,10 +113,8 @@ template <typename T, typename F> Return on_table(Vcpu& v, GuestVa arg, std::uin
     const guest::InOut<T> ptr{arg};
     T op = TRY(ptr.read());
     Result<Subject> target = Subject::resolve(DomainId{op.dom}, v);
-    if (target.ok())
-        op.status = raw(run(std::move(target).take()->grants(), op));
-    else
-        op.status = raw(target.error() == Error::esrch ? GrantStatus::bad_domain : GrantStatus::permission_denied);
+    const auto denied = target.error() == Error::esrch ? GrantStatus::bad_domain : GrantStatus::permission_denied;
+    op.status = raw(target.ok() ? run(std::move(target).take()->grants(), op) : denied);
     return in_rax(ptr.write(op));
 }
 

@@ -55,6 +55,7 @@ Return console_io(Vcpu& v, std::uint32_t cmd, std::uint32_t count, GuestVa buffe
 Result<> physdev_op(Vcpu& v, std::uint32_t cmd, GuestVa arg);
 inline pv_xenpf_efi_config efi_config; ///< What boot found, or all zero; constant when guests run.
 Result<> platform_op(Vcpu& v, GuestVa op);
+Result<> mca(Vcpu& v, GuestVa op);
 Result<> domctl(Vcpu& v, GuestVa op);
 Result<> sysctl(Vcpu& v, GuestVa op);
 

@@ -44,6 +44,7 @@ static consteval Table make_table()
     BIND(PHYSDEV_OP, physdev_op);
     BIND(SYSCTL, sysctl);
     BIND(DOMCTL, domctl);
+    BIND(MCA, mca);
     return t;
 }
 #undef BIND

@@ -56,10 +56,7 @@ Return update_mapping(Vcpu& v, GuestVa va, std::uint64_t entry, std::uint64_t fl
     if (kind != PV_UVMF_TLB_FLUSH && kind != PV_UVMF_INVLPG) return 0;
     mm::TlbDebt debt;
     const CpuSet cpus = TRY(cpus_to_flush(v, flags));
-    if (kind == PV_UVMF_TLB_FLUSH)
-        debt.owe_everything(cpus);
-    else
-        debt.owe_page(va, cpus);
+    kind == PV_UVMF_TLB_FLUSH ? debt.owe_everything(cpus) : debt.owe_page(va, cpus);
     debt.settle(v.domain());
     return 0;
 }

@@ -22,7 +22,6 @@ INTERRUPTS = {"virtio": r"-msi-x virtio\d+-req", "ahci": r"-msi ahci", "nvme": r
 # Normalised complaints and interrupts that may differ, and why.
 EXPECTED = [(re.compile(pattern), why) for pattern, why in [
     (r"Long readout interval|clocksource: .*skew|hrtimer: interrupt took|rcu.*stall", "the host was busy"),
-    (r"^xen_mcelog: Failed to get CPU numbers|^mce: Unable to init MCE device|-virq mce", "no machine-check banks"),
     (r"xen-percpu -virq debug\d", "bound by kernels without FIFO event channels, which Xen has"),
 ]]
 

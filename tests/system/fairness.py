@@ -7,7 +7,7 @@ long that waits is bounded loosely, and closely by flood_test.cpp: a busy host d
 
 The guests are the stock domU with a shell loop for its init. What they got is the hypervisor's account (vcpu-list and
 top), so that a busy host, which only stretches time, changes no ratio. The sleeper's wait is the time it was ready to
-run in 0.2 s, divided by the wakeups (events) in it; the median is that of a hundred such readings.
+run in 0.2 s, divided by the wakeups (events) in it; the median is that of sixty such readings.
 """
 import json, re, statistics
 from harness import BUILD, Run, expect, passed, skip_on_xen
@@ -34,7 +34,7 @@ watch_sleeper() { # seconds, word
 SCRIPT = COMMON + r"""
 hogs() { for n in a b c; do "$@" $n || fail "$* $n"; done; }
 measure() { # word
-    echo "$1 $(vmctl --json vcpu-list | tr -d '\n')"; sleep 20; echo "$1 $(vmctl --json vcpu-list | tr -d '\n')"
+    echo "$1 $(vmctl --json vcpu-list | tr -d '\n')"; sleep 12; echo "$1 $(vmctl --json vcpu-list | tr -d '\n')"
 }
 stolen() { echo "STAT $(grep '^cpu ' /var/log/parapet/a.log | tail -n 1)"; }
 for n in a b c; do
@@ -53,7 +53,7 @@ vmctl sched c --weight 256 --cap 0 && vmctl sched b --weight 256 || fail "equal 
 hogs vmctl pause
 start_sleeper
 hogs vmctl unpause; sleep 1
-watch_sleeper 20 SLEEPER
+watch_sleeper 12 SLEEPER
 vmctl audit 2>&1 | grep -q 'audit: clean' || fail "audit"
 """
 FLOOD = COMMON + r"""

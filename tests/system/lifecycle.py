@@ -181,7 +181,8 @@ exit 0
 
 run = Run("--file", f"guest/reboot={BUILD / 'guest/reboot'}", script=SCRIPT, timeout=500)
 lines = run.out.splitlines()
-expect(run.status == 0, f"status {run.status}: {' / '.join(lines)[-600:]}", run)
+failed = [line for line in lines if line.startswith("FAILED ")]
+expect(run.status == 0, f"status {run.status}: {' '.join(failed)}: {' / '.join(lines)[-600:]}", run)
 good = [line[3:] for line in lines if line.startswith("OK ")]
 expect(len(good) == 11, f"{len(good)} parts, not 11: {good}", run)
 passed("; ".join(good))

@@ -4,7 +4,7 @@
 and adds some (one to three), and makes and unmakes a third domain: nothing crashes or hangs, both guests go on, in the
 end on all three vCPUs, the auditor is content.
 
-  soak.py [SECONDS]      120 by default, or $SOAK; make soak takes half an hour
+  soak.py [SECONDS]      60 by default, or $SOAK; make soak takes half an hour
 """
 import os, re, sys, tempfile
 from harness import Run, expect, passed, skip_on_xen
@@ -98,7 +98,7 @@ sleep 1; clean "afterwards"
 """
 
 skip_on_xen()
-length = int(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("SOAK", 120))
+length = int(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("SOAK", 60))
 with tempfile.NamedTemporaryFile("w", prefix="parapet-soak-") as guest:
     guest.write(GUEST)
     guest.flush()

@@ -9,7 +9,7 @@ ST_SRC := $(filter-out $(MT_SRC),$(UNIT_SRC))
 HELP_SRC := $(filter-out $(UNIT_SRC),$(call rfind,tests/unit tests/model,-name '*.cpp'))
 FUZZ_SRC := $(call rfind,tests/fuzz,-name '*_fuzz.cpp')
 
-HOST_COMMON := -std=c++20 -g -Ihypervisor -I. -Idom0-tools -Wall -Wextra -Werror -fno-omit-frame-pointer
+HOST_COMMON := -std=c++20 -g $(SAME_ANYWHERE) -Ihypervisor -I. -Idom0-tools -Wall -Wextra -Werror -fno-omit-frame-pointer
 HOST_FLAGS_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
 HOST_FLAGS_tsan := -O1 -fsanitize=thread -Wno-tsan # of fences, which it ignores
 HOST_FLAGS_fuzz := -O1 -fsanitize=fuzzer-no-link,address

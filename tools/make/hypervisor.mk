@@ -22,7 +22,7 @@ HV_COLD_OBJ = $(filter $(HV_COLD:%=$(BUILD)/hv/%),$(HV_OBJ))
 HV_IN_ORDER = $(filter-out $(HV_COLD_OBJ),$(HV_OBJ)) $(HV_COLD_OBJ)
 # For size, GCC copies bytewise (rep movsb): dom0_tables.cpp, which copies dom0's kernel and initrd, is not.
 HV_OPT = $(if $(filter-out %/dom0_tables.o,$(filter $(HV_COLD:%=$(BUILD)/hv/%),$@)),-Os,-O2)
-HV_COMMON := -m64 -g -ffreestanding $(HV_NOFPU) -mno-red-zone -mcmodel=small -fpie -fvisibility=hidden \
+HV_COMMON := -m64 -g $(SAME_ANYWHERE) -ffreestanding $(HV_NOFPU) -mno-red-zone -mcmodel=small -fpie -fvisibility=hidden \
   -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fomit-frame-pointer \
   -Ihypervisor -I. -I$(BUILD)/gen $(HV_EXTRA)
 HV_CXXFLAGS = $(HV_COMMON) -std=c++20 $(HV_OPT) -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-strict-aliasing $(if $(HV_CLANG),,-falign-jumps=1 -falign-loops=1) \

@@ -3,7 +3,7 @@
 TOOL_NAMES := $(sort $(patsubst dom0-tools/%/main.cpp,%,$(wildcard dom0-tools/*/main.cpp)))
 # the kernel-file parsers are the hypervisor's own, in base/image
 TOOL_LIB_SRC := $(call rfind,dom0-tools/libparapet hypervisor/base/image,-name '*.cpp')
-TOOL_CXXFLAGS := -std=c++20 -O2 -g1 -Wall -Wextra -Werror -Idom0-tools -Ihypervisor -I. -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
+TOOL_CXXFLAGS := -std=c++20 -O2 -g1 $(SAME_ANYWHERE) -Wall -Wextra -Werror -Idom0-tools -Ihypervisor -I. -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
   -fpie -ffunction-sections -fdata-sections
 # Static: of a create, binding a dozen libraries would cost more than building the domain. Still loaded at a random address.
 TOOL_LDFLAGS := -static-pie -Wl,--gc-sections -Wl,-z,relro,-z,now

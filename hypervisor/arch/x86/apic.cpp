@@ -25,10 +25,8 @@ std::uint32_t read(unsigned r)
 }
 void write(unsigned r, std::uint32_t v)
 {
-    if (registers != nullptr)
-        registers[r / 4] = v;
-    else
-        wrmsr(msr_x2apic + r / 16, v);
+    if (registers == nullptr) return wrmsr(msr_x2apic + r / 16, v);
+    registers[r / 4] = v;
 }
 
 bool wants_x2apic()

@@ -156,10 +156,8 @@ std::uint64_t read_debug_status() { return read_dr6(); }
 
 void set_task_switched(TaskSwitched ts)
 {
-    if (ts == TaskSwitched::set)
-        write_cr0(read_cr0() | cr0_ts);
-    else
-        asm volatile("clts");
+    if (ts == TaskSwitched::set) return write_cr0(read_cr0() | cr0_ts);
+    asm volatile("clts");
 }
 
 void write_xcr0(std::uint64_t v)

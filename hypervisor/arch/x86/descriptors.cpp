@@ -103,10 +103,8 @@ void x86::init_cpu(std::uint32_t cpu)
                  "lretq\n"
                  "1: mov %3, %%ss\n"
                  "xor %%eax, %%eax\n"
-                 "mov %%eax, %%ds\n"
-                 "mov %%eax, %%es\n"
-                 "mov %%eax, %%fs\n"
-                 "mov %%eax, %%gs\n"
+                 "mov %%eax, %%ds; mov %%eax, %%es\n"
+                 "mov %%eax, %%fs; mov %%eax, %%gs\n"
                  "lldt %%ax\n"
                  "ltr %w4"
                  :

@@ -15,6 +15,14 @@
 #include "asm_offsets.h"
 
 // ---- interrupts and exceptions ------------------------------------------------------------------------------
+    .macro save_trap
+    save_registers
+    cld
+    smap_site 0xca
+    testb $3, REGS_CS(%rsp)
+    jz trap_in_hypervisor
+    .endm
+
     .text
     .balign 16
     .globl trap_stubs
@@ -23,11 +31,7 @@ trap_stubs:
 
     .globl trap_entry
 trap_entry:
-    save_registers
-    cld
-    smap_site 0xca
-    testb $3, REGS_CS(%rsp)
-    jz trap_in_hypervisor
+    save_trap
 1:  sub $8, %rsp // C++ wants rsp 16-aligned at a call
     call entry_from_guest
     .globl leave_guest, resume_guest
@@ -51,11 +55,7 @@ trap_in_hypervisor:
 // #DB, NMI, #MC, #DF arrive on their own page of the stack block. From a guest the frame moves to the main stack,
 // where nothing else lives then.
 ist_entry:
-    save_registers
-    cld
-    smap_site 0xca
-    testb $3, REGS_CS(%rsp)
-    jz trap_in_hypervisor
+    save_trap
     mov %rsp, %rsi
     or $(HV_STACK_BYTES - 1), %rsp
     sub $(INFO_SIZE - 1), %rsp

@@ -18,7 +18,6 @@ void emit_offsets()
     EMIT(REGS_CS, offsetof(GuestRegs, cs));
     EMIT(REGS_RFLAGS, offsetof(GuestRegs, rflags));
     EMIT(REGS_RSP, offsetof(GuestRegs, rsp));
-    EMIT(REGS_SS, offsetof(GuestRegs, ss));
     EMIT(REGS_END, offsetof(GuestRegs, es)); // one past ss: what the CPU's own frame ends at
     EMIT(INFO_SIZE, sizeof(CpuInfo));
     EMIT(INFO_CURRENT, offsetof(CpuInfo, current));

@@ -3,7 +3,6 @@
 // Plain ports, and PCI configuration space through cf8/cfc, one pair under a lock.
 #include "arch/x86/cpu.hpp"
 #include "arch/x86/machine_lock.hpp"
-#include "base/log.hpp"
 
 namespace hv::arch {
 namespace {

@@ -4,7 +4,6 @@
 // target. Whoever waits serves its own mailbox meanwhile, so that two callers, or a caller and a spinner, never wait
 // for each other. Interrupts off throughout; no locks.
 #include "arch/x86/bringup.hpp"
-#include "arch/x86/cpu.hpp"
 
 namespace hv::arch {
 namespace {

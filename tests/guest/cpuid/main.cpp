@@ -60,9 +60,9 @@ void check_leaf1()
         absent(l.d, bit, "1.edx: VME PSE PGE PSE36 DS TM");
     }
     present(l.c, 31, "1.ecx: hypervisor");
-    const unsigned on_d[] = {0, 4, 5, 6, 8, 9, 15, 16, 19, 24, 25, 26};
+    const unsigned on_d[] = {0, 4, 5, 6, 7, 8, 9, 14, 15, 16, 19, 24, 25, 26};
     for (unsigned bit : on_d) {
-        present(l.d, bit, "1.edx: FPU TSC MSR PAE CX8 APIC CMOV PAT CLFLUSH FXSR SSE SSE2");
+        present(l.d, bit, "1.edx: FPU TSC MSR PAE MCE CX8 APIC MCA CMOV PAT CLFLUSH FXSR SSE SSE2");
     }
     present(l.c, 13, "1.ecx: CX16");
     bool xsave = (l.c >> 26 & 1) != 0, osxsave = (l.c >> 27 & 1) != 0;

@@ -42,6 +42,28 @@ void check_platform()
     expect_rc(hypercall(PV_HYPERCALL_PLATFORM_OP, 0x1000), -14, "a bad pointer");
 }
 
+void check_mca()
+{
+    u32 words[64] = {PV_MC_PHYSCPUINFO, PV_MCA_INTERFACE_VERSION}; // longer than all its records
+    auto* op = reinterpret_cast<pv_mc*>(words);
+    op->value = 77;
+    expect_rc(hypercall(PV_HYPERCALL_MCA, addr(op)), 0, "the CPUs with machine-check banks");
+    expect(op->value <= 1, "are one, or none");
+    op->cmd = PV_MC_FETCH;
+    op->value = 1; // not urgent
+    const u64 room = addr(alloc_page());
+    words[6] = static_cast<u32>(room);
+    words[7] = static_cast<u32>(room >> 32);
+    expect_rc(hypercall(PV_HYPERCALL_MCA, addr(op)), 0, "fetch");
+    expect_eq(op->value, PV_MC_NODATA, "nothing has happened");
+    op->cmd = 99;
+    expect(hypercall(PV_HYPERCALL_MCA, addr(op)) < 0, "an unknown command");
+    op->cmd = PV_MC_FETCH;
+    op->interface_version = PV_MCA_INTERFACE_VERSION - 1;
+    expect_rc(hypercall(PV_HYPERCALL_MCA, addr(op)), -13, "a wrong interface version");
+    expect_rc(hypercall(PV_HYPERCALL_MCA, 0x1000), -14, "a bad pointer");
+}
+
 void check_domctl()
 {
     static pv_domctl op;
@@ -105,6 +127,8 @@ void test_main()
     install_traps();
     step("platform_op");
     check_platform();
+    step("mca");
+    check_mca();
     step("domctl");
     check_domctl();
     step("sysctl");

@@ -72,11 +72,12 @@ struct pv_platform_op {
 };
 PV_CHECK_SIZE(pv_platform_op, 136);
 
-/* The beginning of mca's record, which is longer. */
+/* The beginning of mca's record, which is longer. Value is of fetch what is asked for, then PV_MC_NODATA; of
+   physcpuinfo the number of CPUs. */
 struct pv_mc {
     uint32_t cmd;
     uint32_t interface_version;
-    uint32_t value; /* fetch: in what is asked for, out PV_MC_NODATA; physcpuinfo: number of CPUs */
+    uint32_t value;
 };
 PV_CHECK_SIZE(pv_mc, 12);
 

@@ -133,6 +133,8 @@ void sysctl(Caller& c)
 
 void platform_op(Caller& c)
 {
+    const std::uint32_t fetch_or_cpus = c.below(2) == 0 ? PV_MC_FETCH : PV_MC_PHYSCPUINFO;
+    if (c.below(4) == 0) return c.call(PV_HYPERCALL_MCA, c.put(0, pv_mc{fetch_or_cpus, PV_MCA_INTERFACE_VERSION, 1}));
     pv_platform_op op{PV_XENPF_GET_CPUINFO, PV_XENPF_INTERFACE_VERSION, {}};
     if (c.below(2) == 0) {
         op.cmd = PV_XENPF_SETTIME64;

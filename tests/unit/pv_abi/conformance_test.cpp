@@ -110,6 +110,7 @@ private:
             const auto type_end = line.find(' ', line.starts_with("struct ") ? 7 : 0);
             for (auto at = type_end; at < line.size();) {
                 const auto end = line.find_first_of(",;", at);
+                if (end == line.npos) throw std::runtime_error{"no end of a member in: " + line};
                 add(line.substr(at, line.find('[', at) < end ? line.find('[', at) - at : end - at));
                 at = end + 1;
             }

@@ -3,6 +3,8 @@
 // See domain_record.hpp. The files are CBOR: a configuration may hold bytes that JSON cannot.
 #include "libparapet/domain_record.hpp"
 #include "libparapet/files.hpp"
+#include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <fcntl.h>
 #include <filesystem>
@@ -95,7 +97,7 @@ std::string Records::path(const std::array<std::uint8_t, 16>& uuid) const { retu
 
 std::string Records::devices_path(const std::array<std::uint8_t, 16>& uuid) const { return path(uuid) + ".devices"; }
 
-void Records::replace(const std::string& target, std::span<const std::uint8_t> bytes) const
+std::string Records::write_beside(const std::string& target, std::span<const std::uint8_t> bytes) const
 {
     make_directories(directory_, 0700);
     const std::string fresh = fmt::format("{}.{}", target, ::getpid());
@@ -108,10 +110,26 @@ void Records::replace(const std::string& target, std::span<const std::uint8_t> b
             throw Error{fmt::format("{}: {}", target, e.what()), e.code()};
         }
     }
-    if (::rename(fresh.c_str(), target.c_str()) != 0) fail_errno("{}", target);
+    return fresh;
+}
+
+void Records::replace(const std::string& target, std::span<const std::uint8_t> bytes) const
+{
+    if (::rename(write_beside(target, bytes).c_str(), target.c_str()) != 0) fail_errno("{}", target);
 }
 
 void Records::write(const DomainRecord& record) const { replace(path(record.uuid), Json::to_cbor(to_json(record))); }
+
+bool Records::update(const DomainRecord& record) const
+{
+    const std::string target = path(record.uuid), fresh = write_beside(target, Json::to_cbor(to_json(record)));
+    // only an exchange fails if there is nothing to replace
+    const bool done = ::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0;
+    const int why = errno;
+    remove_file(fresh);
+    if (!done && why != ENOENT) throw Error{fmt::format("{}: {}", target, std::strerror(why)), why};
+    return done;
+}
 
 std::optional<DomainRecord> Records::find(const std::array<std::uint8_t, 16>& uuid) const
 {

@@ -38,6 +38,8 @@ public:
     explicit Records(std::string directory = usual_place) : directory_{std::move(directory)} {}
 
     void write(const DomainRecord& record) const;
+    /// Replaces a record that is there; false if it has gone, with the domain, whose end nobody shall act upon then.
+    [[nodiscard]] bool update(const DomainRecord& record) const;
     /// Nothing if there is none. One that cannot be read is an Error that names its file.
     [[nodiscard]] std::optional<DomainRecord> find(const std::array<std::uint8_t, 16>& uuid) const;
     /// Those that cannot be read are complained of, and left out.
@@ -54,6 +56,8 @@ private:
     [[nodiscard]] std::string path(const std::array<std::uint8_t, 16>& uuid) const;
     [[nodiscard]] std::string devices_path(const std::array<std::uint8_t, 16>& uuid) const;
     void replace(const std::string& target, std::span<const std::uint8_t> bytes) const;
+    /// The new file's name.
+    [[nodiscard]] std::string write_beside(const std::string& target, std::span<const std::uint8_t> bytes) const;
 
     std::string directory_;
 };

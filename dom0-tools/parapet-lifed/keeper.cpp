@@ -152,7 +152,7 @@ void Keeper::serve(const DomainState& state, DomainRecord& record)
         start_again(record);
     } else if (record.pending || record.settled) {
         record.pending = record.settled = false;
-        records_.write(record);
+        (void)records_.update(record); // or it was destroyed just now
     }
 }
 
@@ -170,7 +170,7 @@ void Keeper::act(const DomainState& state, DomainRecord& record)
     if (state.reason == "crash" || state.reason == "watchdog") keep_card(state, record, parapet::to_json(done));
     record.short_lives = d.short_lives;
     record.settled = d.action == OnEnd::preserve;
-    if (record.settled) return records_.write(record);
+    if (record.settled) return (void)records_.update(record);
     if (d.action != OnEnd::destroy) return begin_again(state, record, d.action == OnEnd::rename_restart);
     if (!parapet::destroy_domain(*tools_, state.domain)) journal_.note(event("still dying", state));
     records_.remove(record.uuid);
@@ -194,7 +194,7 @@ void Keeper::begin_again(const DomainState& state, DomainRecord& record, bool as
     record.max_memory_mib = mib_node(tools_->store, state.domain, "static-max");
     record.pending = true;
     record.failures = 0;
-    records_.write(record);
+    if (!records_.update(record)) return; // who destroys it for good has taken the record away, and the domain is next
     if (aside) {
         parapet::DomainEvent e = event("renamed", state);
         e.detail = "now " + set_aside(*tools_, state);
@@ -217,18 +217,19 @@ void Keeper::start_again(DomainRecord& record)
         const auto domain = parapet::create_domain(*tools_, config, steps);
         record.rings = domain->rings;
         record.started = parapet::boot_seconds();
+        if (!records_.update(record)) return; // destroyed for good meanwhile: it does not come to life again
         parapet::start(*tools_, domain->id());
         domain->keep();
     } catch (const parapet::Error& e) {
         (void)tools_->store.exists("/"); // throws if it is xenstore that is gone
         if (++record.failures == most_failures) return give_up(record, e.what());
-        records_.write(record);
+        if (!records_.update(record)) return;
         journal_.note({"not started", 0, record.uuid, record.name, "", e.what()});
         look_at_ = retry_at_ = Clock::now() + pause_after_failure;
         return;
     }
     record.pending = false;
-    records_.write(record);
+    (void)records_.update(record);
 }
 
 void Keeper::give_up(const DomainRecord& record, const std::string& why)

@@ -59,7 +59,8 @@ create name=set on_crash=rename-restart "$(mode crash)"
 within 60 "no set-1" '[ "$(state set-1)" = crash ]'
 within 60 "set is not started again" '[ "$(number set)" ]'
 within 30 "set stays" '
-    for n in $(vmctl list | grep -o "^set[-0-9]*"); do vmctl destroy $n; done; ! vmctl list | grep -q ^set'
+    for n in $(vmctl list | grep -o "^set[-0-9]*"); do vmctl destroy $n; done
+    ! vmctl list | grep -q ^set && [ "$(ls /run/parapet/domains | wc -l)" = 1 ]' # of kept; none is to come
 vmctl destroy kept || fail "destroy kept"
 vmctl why kept > /tmp/out || fail "no card of kept once it is gone"
 grep -q "domain $kept" /tmp/out || fail "another card of kept"

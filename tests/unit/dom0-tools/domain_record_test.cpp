@@ -77,6 +77,21 @@ TEST_F(DomainRecords, ComeBackAsTheyWere)
     EXPECT_TRUE(complaints_.empty());
 }
 
+TEST_F(DomainRecords, OneThatHasGoneIsNotUpdated)
+{
+    const Records records{directory_};
+    DomainRecord record = sample();
+    EXPECT_FALSE(records.update(record));
+    EXPECT_TRUE(fs::is_empty(directory_));
+    records.write(record);
+    record.failures = 3;
+    EXPECT_TRUE(records.update(record));
+    EXPECT_EQ(records.find(record.uuid)->failures, 3U);
+    records.remove(record.uuid);
+    EXPECT_FALSE(records.update(record));
+    EXPECT_TRUE(fs::is_empty(directory_));
+}
+
 TEST_F(DomainRecords, AnUnfinishedOneIsNoneAndADamagedOneIsNamed)
 {
     const Records records{directory_};

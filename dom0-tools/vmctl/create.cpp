@@ -28,7 +28,9 @@ void write_record(const parapet::NewDomain& domain, const parapet::DomainConfig&
     record.rings = domain.rings;
     record.started = parapet::boot_seconds();
     record.watched = !a.no_monitor;
-    parapet::Records{}.write(record);
+    const parapet::Records records;
+    records.remove(record.uuid); // an attach that met the end of a domain of this UUID may have left its devices there
+    records.write(record);
 }
 
 /// Builds and starts the domain. Whatever fails on the way leaves none behind.
